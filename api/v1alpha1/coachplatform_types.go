@@ -1,0 +1,405 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// DeletionPolicy says what becomes of a tenant's data when its platform object is deleted.
+// +kubebuilder:validation:Enum=Retain
+type DeletionPolicy string
+
+// DeletionRetain lets go of everything and deletes nothing.
+const DeletionRetain DeletionPolicy = "Retain"
+
+// ManagementPolicy says how much the operator may do.
+// +kubebuilder:validation:Enum=Full;Observe
+type ManagementPolicy string
+
+// Management policies.
+const (
+	// ManagementFull makes and mends.
+	ManagementFull ManagementPolicy = "Full"
+	// ManagementObserve only looks and reports.
+	ManagementObserve ManagementPolicy = "Observe"
+)
+
+// ChangePolicy says when changes that interrupt the tenant are made.
+// +kubebuilder:validation:Enum=Approve
+type ChangePolicy string
+
+// ChangeApprove holds them until their hash is approved.
+const ChangeApprove ChangePolicy = "Approve"
+
+// Encryption is the tenant's own key.
+type Encryption struct {
+	// RotationDays is the age, in days, at which KMS makes new key material.
+	// https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html
+	// +optional
+	// +default=365
+	// +kubebuilder:validation:Minimum=90
+	// +kubebuilder:validation:Maximum=2560
+	RotationDays int32 `json:"rotationDays,omitempty"`
+}
+
+// Storage of the database (gp3).
+// +kubebuilder:validation:XValidation:rule="!has(self.maxSizeGiB) || self.maxSizeGiB >= self.sizeGiB",message="maxSizeGiB must not be below sizeGiB; leave it out to switch growth off"
+type Storage struct {
+	// SizeGiB is the allocated storage in GiB. It can grow and cannot shrink.
+	// +optional
+	// +default=20
+	// +kubebuilder:validation:Minimum=20
+	// +kubebuilder:validation:Maximum=65536
+	// +kubebuilder:validation:XValidation:rule="self >= oldSelf",message="storage cannot shrink on RDS; set sizeGiB back, or move the data to a new platform"
+	SizeGiB int32 `json:"sizeGiB,omitempty"`
+	// MaxSizeGiB lets RDS grow the storage by itself up to this size, in GiB.
+	// +optional
+	// +kubebuilder:validation:Minimum=22
+	// +kubebuilder:validation:Maximum=65536
+	MaxSizeGiB int32 `json:"maxSizeGiB,omitempty"`
+}
+
+// DatabaseTLS is how clients must connect.
+type DatabaseTLS struct {
+	// Required is always true: a connection without TLS is refused by the server.
+	// +optional
+	// +default=true
+	// +kubebuilder:validation:XValidation:rule="self",message="tls.required cannot be false: personal data travels over TLS only; leave the field out"
+	Required *bool `json:"required,omitempty"`
+	// MinVersion is the least TLS version that the server speaks.
+	// +optional
+	// +default="TLSv1.2"
+	// +kubebuilder:validation:Enum=TLSv1.2;TLSv1.3
+	MinVersion string `json:"minVersion,omitempty"`
+}
+
+// Backup of the database.
+type Backup struct {
+	// RetentionDays is how long automated backups are kept, in days. Zero, which would switch them off, is not offered.
+	// +optional
+	// +default=14
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=35
+	RetentionDays int32 `json:"retentionDays,omitempty"`
+	// Window is the daily time of backups, UTC, at least 30 minutes, such as 02:00-03:00.
+	// +optional
+	// +default="02:00-03:00"
+	// +kubebuilder:validation:MaxLength=11
+	// +kubebuilder:validation:Pattern=`^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$`
+	Window string `json:"window,omitempty"`
+}
+
+// AllowFrom is who may open a connection to the database. Nobody else can.
+type AllowFrom struct {
+	// CIDRs are IPv4 ranges, no wider than the class allows.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:items:MaxLength=18
+	// +kubebuilder:validation:items:XValidation:rule="isCIDR(self) && cidr(self).ip().family() == 4 && cidr(self).masked() == cidr(self)",message="not an IPv4 range in CIDR form with its host bits zero, such as 203.0.113.0/28 or 203.0.113.7/32"
+	// +kubebuilder:validation:items:XValidation:rule="!self.endsWith('/0')",message="a range that is the whole internet is never allowed; name the addresses that need access"
+	CIDRs []string `json:"cidrs,omitempty"`
+	// SecurityGroupIDs whose members may connect: in the class's accepted list, or tagged as this tenant's.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=10
+	// +kubebuilder:validation:items:MaxLength=64
+	// +kubebuilder:validation:items:Pattern=`^sg-[0-9a-f]{8,17}$`
+	SecurityGroupIDs []string `json:"securityGroupIDs,omitempty"`
+	// InstanceIDs of EC2 instances that may connect, from their present private addresses: in the
+	// class's accepted list, or tagged as this tenant's.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=10
+	// +kubebuilder:validation:items:MaxLength=64
+	// +kubebuilder:validation:items:Pattern=`^i-[0-9a-f]{8,17}$`
+	InstanceIDs []string `json:"instanceIDs,omitempty"`
+}
+
+// Database is the tenant's RDS PostgreSQL instance.
+type Database struct {
+	// EngineVersion is a floor within its major: "16" takes the newest 16, "16.4" that or newer.
+	// +optional
+	// +default="16"
+	// +kubebuilder:validation:MaxLength=5
+	// +kubebuilder:validation:Pattern=`^(14|15|16|17|18)(\.[0-9]{1,2})?$`
+	// +kubebuilder:validation:XValidation:rule="self.split('.')[0] == oldSelf.split('.')[0]",message="the major version cannot change in place; set it back, or move the data to a new platform"
+	EngineVersion string `json:"engineVersion,omitempty"`
+	// InstanceClass is the size of the machine, one that the class allows.
+	// +optional
+	// +default="db.t4g.medium"
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^db\.[a-z0-9]+\.[a-z0-9]+$`
+	InstanceClass string `json:"instanceClass,omitempty"`
+	// Storage of the database.
+	// +optional
+	// +default={}
+	Storage Storage `json:"storage,omitzero"`
+	// MultiAZ keeps a standby in a second zone.
+	// +optional
+	// +default=true
+	MultiAZ *bool `json:"multiAZ,omitempty"`
+	// Encrypted is always true: storage, snapshots and logs are encrypted with the tenant's key.
+	// +optional
+	// +default=true
+	// +kubebuilder:validation:XValidation:rule="self",message="encrypted cannot be false: personal data is stored encrypted only; leave the field out"
+	Encrypted *bool `json:"encrypted,omitempty"`
+	// PubliclyAccessible is always false.
+	// +optional
+	// +default=false
+	// +kubebuilder:validation:XValidation:rule="!self",message="publiclyAccessible cannot be true: the database has no public address; use allowFrom to admit private ones"
+	PubliclyAccessible *bool `json:"publiclyAccessible,omitempty"`
+	// DeletionProtection makes AWS refuse to delete the instance.
+	// +optional
+	// +default=true
+	DeletionProtection *bool `json:"deletionProtection,omitempty"`
+	// IAMAuthentication lets IAM principals log in as database roles that are granted rds_iam.
+	// +optional
+	// +default=true
+	IAMAuthentication *bool `json:"iamAuthentication,omitempty"`
+	// Port of the database; not the default 5432 (FSBP RDS.23).
+	// +optional
+	// +default=5433
+	// +kubebuilder:validation:Minimum=1150
+	// +kubebuilder:validation:Maximum=65535
+	// +kubebuilder:validation:XValidation:rule="self != 5432",message="5432 is the port every scanner tries first (FSBP RDS.23); choose another, such as 5433"
+	Port int32 `json:"port,omitempty"`
+	// TLS is how clients must connect.
+	// +optional
+	// +default={}
+	TLS DatabaseTLS `json:"tls,omitzero"`
+	// Backup of the database.
+	// +optional
+	// +default={}
+	Backup Backup `json:"backup,omitzero"`
+	// MaintenanceWindow is the weekly time for AWS's own maintenance, UTC, at least 30 minutes, outside
+	// the backup window, such as sun:04:00-sun:05:00.
+	// +optional
+	// +default="sun:04:00-sun:05:00"
+	// +kubebuilder:validation:MaxLength=19
+	// +kubebuilder:validation:Pattern=`^(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]$`
+	MaintenanceWindow string `json:"maintenanceWindow,omitempty"`
+	// AllowFrom is who may connect, besides the class's own workload security groups.
+	// +optional
+	// +default={}
+	AllowFrom AllowFrom `json:"allowFrom,omitzero"`
+}
+
+// CoachPlatformSpec is what a tenant asks for.
+type CoachPlatformSpec struct {
+	// ClassName is the PlatformClass to use. It cannot change.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="className cannot change, since databases do not move between accounts; make a new platform"
+	ClassName string `json:"className,omitempty"`
+	// DisplayName is the business's name for people.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=100
+	DisplayName string `json:"displayName,omitempty"`
+	// DeletionPolicy says what becomes of the data when this object is deleted.
+	// +optional
+	// +default="Retain"
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+	// ManagementPolicy says how much the operator may do: Observe never writes to AWS.
+	// +optional
+	// +default="Full"
+	ManagementPolicy ManagementPolicy `json:"managementPolicy,omitempty"`
+	// ChangePolicy says when changes that interrupt the tenant are made.
+	// +optional
+	// +default="Approve"
+	ChangePolicy ChangePolicy `json:"changePolicy,omitempty"`
+	// Encryption is the tenant's own key.
+	// +optional
+	// +default={}
+	Encryption Encryption `json:"encryption,omitzero"`
+	// Database is the tenant's database.
+	// +optional
+	// +default={}
+	Database Database `json:"database,omitzero"`
+}
+
+// PlannedChange is one difference between what is wanted and what is.
+type PlannedChange struct {
+	// Step that owns the field.
+	// +required
+	// +kubebuilder:validation:MaxLength=32
+	Step string `json:"step,omitempty"`
+	// Path of the field.
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	Path string `json:"path,omitempty"`
+	// From is the live value.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	From string `json:"from,omitempty"`
+	// To is the wanted value.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	To string `json:"to,omitempty"`
+	// Effect is what making the change costs.
+	// +required
+	// +kubebuilder:validation:Enum=in-place;disruptive;replace
+	Effect string `json:"effect,omitempty"`
+	// Held says that the change waits: a disruptive one for an approval, a replace for ever.
+	// +optional
+	Held bool `json:"held,omitempty"`
+}
+
+// SecuritySummary counts the platform's security controls.
+type SecuritySummary struct {
+	// Summary is verified/applicable.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	Summary string `json:"summary,omitempty"`
+	// Verified controls were seen to hold.
+	// +optional
+	Verified int32 `json:"verified"`
+	// Violated controls were seen not to hold.
+	// +optional
+	Violated int32 `json:"violated"`
+	// Unknown controls could not be observed.
+	// +optional
+	Unknown int32 `json:"unknown"`
+	// Exempt controls are exempted by the class and do not hold.
+	// +optional
+	Exempt int32 `json:"exempt"`
+	// Applicable controls are all but the exempt ones.
+	// +optional
+	Applicable int32 `json:"applicable"`
+	// Open lists the controls that are not verified.
+	// +optional
+	// +listType=map
+	// +listMapKey=control
+	// +kubebuilder:validation:MaxItems=64
+	Open []OpenControl `json:"open,omitempty"`
+}
+
+// OpenControl is a control that is not verified.
+type OpenControl struct {
+	// Control is its ID.
+	// +required
+	// +kubebuilder:validation:MaxLength=32
+	Control string `json:"control,omitempty"`
+	// Status is Violated, Unknown or Exempt.
+	// +required
+	// +kubebuilder:validation:Enum=Violated;Unknown;Exempt
+	Status string `json:"status,omitempty"`
+	// Claim is what the control should prove, in plain words.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Claim string `json:"claim,omitempty"`
+	// Seen is what was observed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Seen string `json:"seen,omitempty"`
+}
+
+// DatabaseStatus is what was seen of the database.
+type DatabaseStatus struct {
+	// Endpoint is the name to connect to.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Endpoint string `json:"endpoint,omitempty"`
+	// Port to connect to.
+	// +optional
+	Port int32 `json:"port,omitempty"`
+	// Identifier of the RDS instance.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Identifier string `json:"identifier,omitempty"`
+	// ResourceID is the immutable ID that AWS gave to this very database.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	ResourceID string `json:"resourceID,omitempty"`
+	// EngineVersion that runs.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	EngineVersion string `json:"engineVersion,omitempty"`
+	// State is the instance's state as RDS names it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	State string `json:"state,omitempty"`
+}
+
+// CoachPlatformStatus is what was last seen. Nothing in it is ever an input: it can be lost.
+type CoachPlatformStatus struct {
+	// ObservedGeneration is the generation of the spec that the status describes.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Conditions of the platform.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=24
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// Database is what was seen of the database.
+	// +optional
+	Database DatabaseStatus `json:"database,omitzero"`
+	// KeyARN is the tenant's KMS key.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	KeyARN string `json:"keyARN,omitempty"`
+	// Security counts the security controls.
+	// +optional
+	Security SecuritySummary `json:"security,omitzero"`
+	// Drift says what was changed behind the operator's back: None, or the fields.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Drift string `json:"drift,omitempty"`
+	// Plan lists the differences between spec and AWS.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Plan []PlannedChange `json:"plan,omitempty"`
+	// PlanSummary is the plan in a few characters: None, or how many changes and how many are held.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	PlanSummary string `json:"planSummary,omitempty"`
+	// Approval is the hash that approves the held changes of the plan.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Approval string `json:"approval,omitempty"`
+	// Converged fingerprints the wanted state that a pass last found in place; it only tells drift
+	// from a pending edit in reports.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Converged string `json:"converged,omitempty"`
+}
+
+// CoachPlatform is one tenant's environment.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=cp,categories=coach
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",message="metadata.name: at most 40 characters, since names of AWS resources are made from it"
+// +kubebuilder:printcolumn:name="READY",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="DATABASE",type=string,JSONPath=`.status.database.state`
+// +kubebuilder:printcolumn:name="SECURITY",type=string,JSONPath=`.status.security.summary`
+// +kubebuilder:printcolumn:name="DRIFT",type=string,JSONPath=`.status.drift`
+// +kubebuilder:printcolumn:name="ENDPOINT",type=string,JSONPath=`.status.database.endpoint`
+// +kubebuilder:printcolumn:name="AGE",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="REASON",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,priority=1
+// +kubebuilder:printcolumn:name="CLASS",type=string,JSONPath=`.spec.className`,priority=1
+// +kubebuilder:printcolumn:name="VERSION",type=string,JSONPath=`.status.database.engineVersion`,priority=1
+// +kubebuilder:printcolumn:name="PLAN",type=string,JSONPath=`.status.planSummary`,priority=1
+type CoachPlatform struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+	// Spec is what the tenant asks for.
+	// +required
+	Spec CoachPlatformSpec `json:"spec,omitzero"`
+	// Status is what was last seen.
+	// +optional
+	Status CoachPlatformStatus `json:"status,omitzero"`
+}
+
+// CoachPlatformList is a list of platforms.
+// +kubebuilder:object:root=true
+type CoachPlatformList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []CoachPlatform `json:"items"`
+}
+
+// GetConditions returns the conditions.
+func (p *CoachPlatform) GetConditions() *[]metav1.Condition { return &p.Status.Conditions }

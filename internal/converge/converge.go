@@ -1,0 +1,284 @@
+// Package converge drives steps from what is to what should be. A step states its thing once; the
+// diff, the plan, the drift, the evidence and the documentation are all read from that statement.
+// It imports the standard library and fault only.
+package converge
+
+import (
+	"context"
+	"time"
+
+	"github.com/coachplatform/coach-operator/internal/fault"
+)
+
+// Mode is how far a run may go.
+type Mode struct {
+	// Write allows changes; without it a run only looks.
+	Write bool
+	// Approved is the hash of the held changes that a person has approved, or empty.
+	Approved string
+	// Generation is the generation of the spec that the run serves; it is part of an approval.
+	Generation int64
+}
+
+// Effect is what making a change costs.
+type Effect int
+
+// Effects, cheapest first.
+const (
+	// InPlace interrupts nobody and flows at once.
+	InPlace Effect = iota
+	// Disruptive interrupts the users of the thing (reboot, failover) and is held until approved.
+	Disruptive
+	// Replace loses the thing and what it holds: it is never executed.
+	Replace
+)
+
+// String returns the effect as plans show it.
+func (e Effect) String() string { return [...]string{"in-place", "disruptive", "replace"}[e] }
+
+// Verdict is the answer of a security control.
+type Verdict int
+
+// Verdicts. Unknown is the zero value: no answer is never a good answer.
+const (
+	Unknown Verdict = iota
+	Verified
+	Violated
+)
+
+// Hold turns a yes or no into a verdict.
+func Hold(ok bool) Verdict {
+	if ok {
+		return Verified
+	}
+	return Violated
+}
+
+// Change is one difference between the world and the desired state.
+type Change struct {
+	Step, Path string
+	From, To   string
+	Effect     Effect
+	// Held says that the change was not made since it needs an approval.
+	Held bool
+}
+
+// Field is one owned field of S. What has no Field is not ours: it is never compared and never written.
+type Field[S any] struct {
+	// Path names the field as the spec of the kind does.
+	Path string
+	// Get returns the canonical text: equal values give equal texts.
+	Get func(S) string
+	// Effect is what changing the field costs.
+	Effect Effect
+	// Sensitive values are compared and never shown.
+	Sensitive bool
+	// About says in a few words what the field is, for the generated documentation.
+	About string
+}
+
+// Control is a security statement about the observed world.
+type Control[S any] struct {
+	// ID is the control's entry in the evidence catalogue.
+	ID string
+	// Check judges what was observed, perhaps against what was wanted, and says what it saw.
+	Check func(want, got S) (Verdict, string)
+}
+
+// Finding is one verdict about the observed world.
+type Finding struct {
+	Control string
+	Verdict Verdict
+	Seen    string
+	// At is when the observation was made; zero when there was none.
+	At time.Time
+}
+
+// Observation is what was found.
+type Observation[S any] struct {
+	Exists bool
+	// Settled is false while the provider still works on an earlier request.
+	Settled bool
+	// Busy says in words what an unsettled thing is doing.
+	Busy string
+	// ID is the provider's own name of this very thing; a replacement has another.
+	ID string
+	// At is when the provider was asked.
+	At time.Time
+	// State is the live state: evidence is judged on it.
+	State S
+	// Next, if not nil, is State with the provider's queued changes applied: the diff is made on it,
+	// so that what is already on its way is not asked for again.
+	Next *S
+}
+
+// Resource reads and writes one external thing.
+type Resource[In, S any] interface {
+	// Observe looks and changes nothing.
+	Observe(ctx context.Context, in In, want S) (Observation[S], error)
+	// Apply makes the changes, or creates the thing when got does not exist.
+	Apply(ctx context.Context, in In, want S, got Observation[S], changes []Change) error
+	// Release lets go of the thing without losing what it holds. It looks first, and answers done
+	// only when it had nothing left to do.
+	Release(ctx context.Context, in In) (done bool, err error)
+}
+
+// Of binds a typed resource to its one description.
+type Of[In, S any] struct {
+	// ID names the step in conditions, metrics, logs and events.
+	ID string
+	// About says in one sentence what the step owns.
+	About string
+	// When says whether the step applies to this input; nil is always.
+	When func(In) bool
+	// Desire returns the wanted state, without looking at the world.
+	Desire func(In) (S, error)
+	// Resource reads and writes the thing.
+	Resource Resource[In, S]
+	// Fields are what the step owns.
+	Fields []Field[S]
+	// Controls are what the step can prove.
+	Controls []Control[S]
+	// Floor is the least cost that any write has now, given what was observed; nil is InPlace.
+	Floor func(got S) Effect
+	// Publish hands observed values to later steps; nil is nothing.
+	Publish func(In, S)
+	// Reads and Writes are the IAM actions that the step may call.
+	Reads, Writes []string
+}
+
+// Outcome is all that a step has to say about one run.
+type Outcome struct {
+	Step     string
+	Changes  []Change
+	Findings []Finding
+	// Exists is whether the thing was there.
+	Exists bool
+	// Desired fingerprints the wanted state.
+	Desired string
+	// Applied says that a write was sent in this run.
+	Applied bool
+	// Approval is the hash that would approve what is held; empty when nothing is.
+	Approval string
+	// Spent says that the given approval was used.
+	Spent bool
+	Err   error
+}
+
+// Step is what a controller sees.
+type Step[In any] interface {
+	Name() string
+	Run(ctx context.Context, in In, mode Mode) Outcome
+	Release(ctx context.Context, in In) (done bool, err error)
+	Describe() Description
+}
+
+// Reasons that the engine itself gives.
+const (
+	ReasonSettling    = "Settling"
+	ReasonApplied     = "Applied"
+	ReasonReplacement = "ReplacementRefused"
+	ReasonHeld        = "ApprovalNeeded"
+)
+
+const (
+	settlePoll = 10 * time.Second
+	verifyPoll = 2 * time.Second
+)
+
+// Name returns the name used in status, events, metrics and logs.
+func (s Of[In, S]) Name() string { return s.ID }
+
+// Release lets go of the thing.
+func (s Of[In, S]) Release(ctx context.Context, in In) (bool, error) {
+	if s.When != nil && !s.When(in) {
+		return true, nil
+	}
+	return s.Resource.Release(ctx, in)
+}
+
+// Run observes, compares and, when the mode allows it, acts. It never observes after acting: only a
+// later run that finds no change is converged.
+func (s Of[In, S]) Run(ctx context.Context, in In, mode Mode) Outcome {
+	out := Outcome{Step: s.ID}
+	if s.When != nil && !s.When(in) {
+		return out
+	}
+	want, err := s.Desire(in)
+	if err != nil {
+		return s.blind(out, err)
+	}
+	out.Desired = s.fingerprint(want)
+	got, err := s.Resource.Observe(ctx, in, want)
+	if err != nil {
+		return s.blind(out, err)
+	}
+	out.Exists = got.Exists
+	out.Findings = s.assess(want, got)
+	if got.Exists && s.Publish != nil {
+		s.Publish(in, got.State)
+	}
+	out.Changes = s.diff(want, got)
+	return s.act(ctx, in, mode, want, got, out)
+}
+
+// act makes the changes that may be made now and holds the others.
+func (s Of[In, S]) act(ctx context.Context, in In, mode Mode, want S, got Observation[S], out Outcome) Outcome {
+	if got.Exists && !got.Settled {
+		out.Err = fault.Wait(ReasonSettling, settlePoll, "%s", got.Busy)
+		return out
+	}
+	flowing, refused := s.sort(got, mode, &out)
+	if mode.Write && len(flowing) > 0 {
+		if out.Err = s.Resource.Apply(ctx, in, want, got, flowing); out.Err != nil {
+			return out
+		}
+		out.Applied = true
+		out.Spent = mode.Approved != "" && mode.Approved == out.Approval
+		out.Err = fault.Wait(ReasonApplied, verifyPoll, "changes were sent; the next look verifies them")
+		return out
+	}
+	switch {
+	case refused:
+		out.Err = fault.New(fault.Invalid, ReasonReplacement,
+			"the spec asks for a change that would replace %s and lose what it holds; set the fields listed in "+
+				"status.plan back, or create a new platform and move the data", s.ID)
+	case out.Approval != "":
+		out.Err = fault.New(fault.Held, ReasonHeld,
+			"changes that interrupt %s wait for an approval; status.plan lists them and status.approval is the hash to approve",
+			s.ID)
+	}
+	return out
+}
+
+// sort returns the changes that may be made now. The rest is marked as held, and refused tells
+// whether any of it would lose data.
+func (s Of[In, S]) sort(got Observation[S], mode Mode, out *Outcome) (flowing []Change, refused bool) {
+	if !got.Exists {
+		return out.Changes, false
+	}
+	var disruptive []Change
+	for i := range out.Changes {
+		c := &out.Changes[i]
+		if s.Floor != nil {
+			c.Effect = max(c.Effect, s.Floor(got.State))
+		}
+		c.Held = c.Effect != InPlace
+		switch c.Effect {
+		case InPlace:
+			flowing = append(flowing, *c)
+		case Disruptive:
+			disruptive = append(disruptive, *c)
+		case Replace:
+			refused = true
+		}
+	}
+	if len(disruptive) == 0 {
+		return flowing, refused
+	}
+	out.Approval = hash(s.ID, got.ID, mode.Generation, disruptive)
+	if mode.Approved == out.Approval {
+		return append(flowing, disruptive...), refused
+	}
+	return flowing, refused
+}
