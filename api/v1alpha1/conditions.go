@@ -64,6 +64,8 @@ const (
 	ReasonThrottled = "Throttled"
 	// ReasonAccessDenied: the operator's role lacks a permission.
 	ReasonAccessDenied = "AccessDenied"
+	// ReasonQuotaExceeded: a quota of the AWS account is used up.
+	ReasonQuotaExceeded = "QuotaExceeded"
 	// ReasonWrongAccount: the operator's role is in another account than the class says.
 	ReasonWrongAccount = "WrongAccount"
 	// ReasonConflict: a resource of that name belongs to somebody else.

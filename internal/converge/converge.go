@@ -18,6 +18,8 @@ type Mode struct {
 	Approved string
 	// Generation is the generation of the spec that the run serves; it is part of an approval.
 	Generation int64
+	// Fresh asks for a look past every cache.
+	Fresh bool
 }
 
 // Effect is what making a change costs.
@@ -114,8 +116,9 @@ type Observation[S any] struct {
 
 // Resource reads and writes one external thing.
 type Resource[In, S any] interface {
-	// Observe looks and changes nothing.
-	Observe(ctx context.Context, in In, want S) (Observation[S], error)
+	// Observe looks and changes nothing. A look that is not fresh may be answered from what was seen
+	// for others; the absence of a thing never is.
+	Observe(ctx context.Context, in In, want S, fresh bool) (Observation[S], error)
 	// Apply makes the changes, or creates the thing when got does not exist.
 	Apply(ctx context.Context, in In, want S, got Observation[S], changes []Change) error
 	// Release lets go of the thing without losing what it holds. It looks first, and answers done
@@ -197,8 +200,8 @@ func (s Of[In, S]) Release(ctx context.Context, in In) (bool, error) {
 	return s.Resource.Release(ctx, in)
 }
 
-// Run observes, compares and, when the mode allows it, acts. It never observes after acting: only a
-// later run that finds no change is converged.
+// Run observes, compares and, when the mode allows it, acts. A write is only ever based on a fresh
+// look. It never observes after acting: only a later run that finds no change is converged.
 func (s Of[In, S]) Run(ctx context.Context, in In, mode Mode) Outcome {
 	out := Outcome{Step: s.ID}
 	if s.When != nil && !s.When(in) {
@@ -209,7 +212,10 @@ func (s Of[In, S]) Run(ctx context.Context, in In, mode Mode) Outcome {
 		return s.blind(out, err)
 	}
 	out.Desired = s.fingerprint(want)
-	got, err := s.Resource.Observe(ctx, in, want)
+	got, err := s.Resource.Observe(ctx, in, want, mode.Fresh)
+	if err == nil && mode.Write && !mode.Fresh && len(s.diff(want, got)) > 0 {
+		got, err = s.Resource.Observe(ctx, in, want, true)
+	}
 	if err != nil {
 		return s.blind(out, err)
 	}

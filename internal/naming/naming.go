@@ -29,8 +29,13 @@ const (
 	TagClass = "coach:class"
 )
 
-// ManagedBy is the value of TagManagedBy.
-const ManagedBy = "coach-operator"
+// Values of tags.
+const (
+	// ManagedBy is the value of TagManagedBy.
+	ManagedBy = "coach-operator"
+	// ReleasedRetain is the value of TagReleased under the deletion policy Retain.
+	ReleasedRetain = "retain"
+)
 
 // maxReadable bounds the readable part of a name: the tightest limit is RDS's 63 characters.
 const maxReadable = 30

@@ -1,0 +1,125 @@
+package aws
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/naming"
+)
+
+// writerIdle is how long an unused write session is kept.
+const writerIdle = time.Hour
+
+// Account is one account and region, seen as one role. Its own clients can only read.
+type Account struct {
+	RDS     *rds.Client
+	EC2     *ec2.Client
+	KMS     *kms.Client
+	Tagging *tagging.Client
+	sts     *sts.Client
+
+	sessions *Sessions
+	id       identity
+	budget   *budget
+
+	instances *Listing[rdstypes.DBInstance]
+	keys      *Listing[[]string]
+	keyFacts  *Memo[Key]
+	networks  *Memo[Network]
+	caller    *Memo[string]
+
+	mu      sync.Mutex
+	writers map[string]*writer
+}
+
+// writer is one owner's write session.
+type writer struct {
+	cfg  awssdk.Config
+	used time.Time
+}
+
+func newAccount(s *Sessions, id identity, b *budget) *Account {
+	cfg := s.assume(id, b, "coach-sweep", func(o *stscreds.AssumeRoleOptions) { o.Policy = &readOnly })
+	a := &Account{
+		RDS: rds.NewFromConfig(cfg), EC2: ec2.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
+		Tagging: tagging.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
+		sessions: s, id: id, budget: b, writers: map[string]*writer{},
+		keyFacts: newMemo[Key](s.options, s.options.Freshness),
+		networks: newMemo[Network](s.options, s.options.Sweep),
+		caller:   newMemo[string](s.options, s.options.Freshness),
+	}
+	a.instances = newListing(s.options, a.listInstances)
+	a.keys = newListing(s.options, a.listKeys)
+	return a
+}
+
+// Region is the account's region.
+func (a *Account) Region() string { return a.id.region }
+
+// ID is the 12-digit account ID that the class names.
+func (a *Account) ID() string { return a.id.account }
+
+// Lag is how long listings may lag behind writes.
+func (a *Account) Lag() time.Duration { return a.sessions.options.Lag }
+
+// Now is the present time.
+func (a *Account) Now() time.Time { return a.sessions.options.Clock.Now() }
+
+// Write returns a session that acts for one owner only: it carries the owner's tags, so that the
+// role's policy can bind every write to them (attribute-based access control), and it has a call
+// limit of its own.
+func (a *Account) Write(owner naming.Owner) awssdk.Config {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now, name := a.Now(), owner.Resource()
+	w, ok := a.writers[name]
+	if !ok {
+		a.forgetIdle(now)
+		tags := sessionTags(owner)
+		w = &writer{cfg: a.sessions.assume(a.id, a.budget.forTenant(), name,
+			func(o *stscreds.AssumeRoleOptions) { o.Tags = tags })}
+		a.writers[name] = w
+	}
+	w.used = now
+	return w.cfg
+}
+
+func (a *Account) forgetIdle(now time.Time) {
+	for name, w := range a.writers {
+		if now.Sub(w.used) > writerIdle {
+			delete(a.writers, name)
+		}
+	}
+}
+
+// Prove says whether the session really is in the account that the class names. Only then does the
+// absence of something mean anything.
+func (a *Account) Prove(ctx context.Context, fresh bool) error {
+	got, _, err := a.caller.Get(ctx, "", fresh, func(ctx context.Context) (string, error) {
+		out, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		if err != nil {
+			return "", Classify(err)
+		}
+		return awssdk.ToString(out.Account), nil
+	})
+	if err != nil {
+		return err
+	}
+	if got != a.id.account {
+		return fault.New(fault.Denied, v1alpha1.ReasonWrongAccount,
+			"the role leads to account %s and the class says %s; correct identity.roleARN of the class", got, a.id.account)
+	}
+	return nil
+}

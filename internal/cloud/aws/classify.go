@@ -1,0 +1,156 @@
+package aws
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/fault"
+)
+
+// Codes of AWS errors by what they mean. Sources: the Errors section of each operation's reference
+// page and https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html.
+var (
+	deniedCodes = []string{
+		"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure", "NotAuthorized",
+		"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "OptInRequired",
+		"KMSKeyNotAccessibleFault",
+	}
+	quotaCodes = []string{
+		"InstanceQuotaExceeded", "InstanceQuotaExceededFault", "StorageQuotaExceeded", "StorageQuotaExceededFault",
+		"LimitExceededException", "SecurityGroupLimitExceeded", "RulesPerSecurityGroupLimitExceeded",
+		"DBParameterGroupQuotaExceeded", "DBSubnetGroupQuotaExceeded", "DBSubnetQuotaExceededFault",
+	}
+	busyCodes = []string{
+		"InvalidDBInstanceState", "InvalidDBInstanceStateFault", "InvalidDBParameterGroupState",
+		"InsufficientDBInstanceCapacity", "KMSInvalidStateException", "DependencyViolation",
+		"InvalidDBSubnetGroupStateFault",
+	}
+	invalidCodes = []string{
+		"InvalidParameterValue", "InvalidParameterCombination", "ValidationError", "ValidationException",
+		"InvalidParameter", "MissingParameter", "InvalidVPCNetworkStateFault", "InvalidSubnet",
+		"DBSubnetGroupDoesNotCoverEnoughAZs", "MalformedPolicyDocumentException", "InvalidGroupId.Malformed",
+		"StorageTypeNotSupported", "StorageTypeNotSupportedFault", "UnsupportedOperation",
+	}
+	notFoundCodes = []string{
+		"DBInstanceNotFound", "DBInstanceNotFoundFault", "DBSubnetGroupNotFoundFault", "DBParameterGroupNotFound",
+		"DBParameterGroupNotFoundFault", "NotFoundException", "InvalidGroup.NotFound", "InvalidGroupId.NotFound",
+		"InvalidInstanceID.NotFound", "InvalidVpcID.NotFound", "InvalidSubnetID.NotFound", "InvalidPermission.NotFound",
+	}
+	duplicateCodes = []string{
+		"DBInstanceAlreadyExists", "DBSubnetGroupAlreadyExists", "DBParameterGroupAlreadyExists",
+		"AlreadyExistsException", "InvalidGroup.Duplicate", "InvalidPermission.Duplicate",
+	}
+)
+
+// maxMessage bounds what is quoted of an AWS message.
+const maxMessage = 300
+
+// IsNotFound says that AWS answered that the thing does not exist.
+func IsNotFound(err error) bool { return slices.Contains(notFoundCodes, codeOf(err)) }
+
+// IsDuplicate says that AWS answered that the thing is there already.
+func IsDuplicate(err error) bool { return slices.Contains(duplicateCodes, codeOf(err)) }
+
+// Classify turns an error of the AWS SDK into a fault; nil stays nil and a fault stays itself.
+func Classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return err
+	}
+	call, code := callOf(err), codeOf(err)
+	switch {
+	case slices.Contains(deniedCodes, code):
+		return fault.New(fault.Denied, v1alpha1.ReasonAccessDenied,
+			"AWS refuses %s (%s); %s", call, code, wayOut(call)).Because(err)
+	case slices.Contains(quotaCodes, code):
+		return fault.New(fault.Denied, v1alpha1.ReasonQuotaExceeded,
+			"AWS refuses %s: a quota of the account is used up (%s); raise it with AWS, or remove what is not needed", call, code).
+			Because(err)
+	case slices.Contains(busyCodes, code):
+		f := fault.Wait(v1alpha1.ReasonSettling, 0, "AWS cannot do %s now (%s); it is tried again", call, code)
+		return f.Because(err)
+	case slices.Contains(invalidCodes, code):
+		return fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec,
+			"AWS refuses %s (%s): %s", call, code, quote(err)).Because(err)
+	case isThrottle(code):
+		return fault.New(fault.Transient, v1alpha1.ReasonThrottled,
+			"AWS asks for fewer calls (%s); it is tried again", call).Because(err)
+	default:
+		return fault.New(fault.Transient, v1alpha1.ReasonTransientError,
+			"%s failed in a way that is expected to pass; it is tried again", call).Because(err)
+	}
+}
+
+func wayOut(call string) string {
+	if call == "sts:AssumeRole" {
+		return "check that the class's role exists and trusts the operator with the class's external ID and with sts:TagSession"
+	}
+	return "grant it to the class's role (kubectl coach iam-policy prints the least policy)"
+}
+
+// codeOf returns the error code that AWS gave, "" for no error, "Network" for none.
+func codeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	// The innermost API error is the one that was really answered: a call fails with the error of the
+	// AssumeRole that it needed.
+	code := "Network"
+	for {
+		api, ok := errors.AsType[smithy.APIError](err)
+		if !ok {
+			return code
+		}
+		code = api.ErrorCode()
+		inner, isError := api.(error)
+		if !isError {
+			return code
+		}
+		if err = errors.Unwrap(inner); err == nil {
+			return code
+		}
+	}
+}
+
+// callOf names the innermost call that failed, such as rds:ModifyDBInstance.
+func callOf(err error) string {
+	call := "the call to AWS"
+	for {
+		op, ok := errors.AsType[*smithy.OperationError](err)
+		if !ok {
+			return call
+		}
+		call = strings.ToLower(op.Service()) + ":" + op.Operation()
+		if op.Service() == "Resource Groups Tagging API" {
+			call = "tag:" + op.Operation()
+		}
+		err = op.Unwrap()
+	}
+}
+
+func isThrottle(code string) bool {
+	_, ok := retry.DefaultThrottleErrorCodes[code]
+	return ok
+}
+
+// quote returns what AWS says is wrong with a request: its text names the parameter and holds no
+// request ID.
+func quote(err error) string {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return fmt.Sprintf("%T", err)
+	}
+	text := strings.Join(strings.Fields(api.ErrorMessage()), " ")
+	if len(text) > maxMessage {
+		text = text[:maxMessage]
+	}
+	return text
+}

@@ -1,0 +1,148 @@
+package aws
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	taggingtypes "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
+
+	"github.com/coachplatform/coach-operator/internal/naming"
+)
+
+// Key is all that is seen of one KMS key. It is read with one call per fact, so it is kept for the
+// freshness bound.
+type Key struct {
+	Metadata kmstypes.KeyMetadata
+	Tags     map[string]string
+	Policy   string
+	Rotating bool
+	// RotationDays is the period of automatic rotation; zero when it is off.
+	RotationDays int32
+	// Aliases of the key.
+	Aliases []string
+}
+
+// KeysOf returns the IDs of the keys that carry all tags of the owner, and when they were listed.
+// Keys that await deletion are among them. The listing serves all platforms of the installation.
+func (a *Account) KeysOf(ctx context.Context, owner naming.Tenant) ([]string, time.Time, error) {
+	key := keyOwner(owner.Tags())
+	ids, listed, at, err := a.keys.Get(ctx, key)
+	a.keys.Hot(key, !listed) // one that is missing is about to be made
+	return slices.Clone(ids), at, err
+}
+
+// KeysWritten notes that a key was made for the owner.
+func (a *Account) KeysWritten(owner naming.Tenant) { a.keys.Written(keyOwner(owner.Tags())) }
+
+// Key returns the facts of one key, nil if it does not exist, and when they were seen.
+func (a *Account) Key(ctx context.Context, id string, fresh bool) (*Key, time.Time, error) {
+	got, at, err := a.keyFacts.Get(ctx, id, fresh, func(ctx context.Context) (Key, error) { return a.readKey(ctx, id) })
+	if IsNotFound(err) {
+		return nil, a.Now(), a.Prove(ctx, false)
+	}
+	if err != nil {
+		return nil, at, Classify(err)
+	}
+	return &got, at, nil
+}
+
+// KeyWritten notes a write to a key.
+func (a *Account) KeyWritten(id string) { a.keyFacts.Forget(id) }
+
+// KeyOfAlias returns the ID of the key that an alias names, or "" if there is no such alias.
+func (a *Account) KeyOfAlias(ctx context.Context, alias string) (string, error) {
+	out, err := a.KMS.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &alias})
+	if IsNotFound(err) {
+		return "", a.Prove(ctx, false)
+	}
+	if err != nil {
+		return "", Classify(err)
+	}
+	return awssdk.ToString(out.KeyMetadata.KeyId), nil
+}
+
+// readKey returns unclassified errors: Key tells "not found" from the rest.
+func (a *Account) readKey(ctx context.Context, id string) (Key, error) {
+	described, err := a.KMS.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &id})
+	if err != nil {
+		return Key{}, err
+	}
+	k := Key{Metadata: *described.KeyMetadata, Tags: map[string]string{}}
+	tags, err := a.KMS.ListResourceTags(ctx, &kms.ListResourceTagsInput{KeyId: &id})
+	if err != nil {
+		return Key{}, err
+	}
+	for _, t := range tags.Tags {
+		k.Tags[awssdk.ToString(t.TagKey)] = awssdk.ToString(t.TagValue)
+	}
+	aliases, err := a.KMS.ListAliases(ctx, &kms.ListAliasesInput{KeyId: &id})
+	if err != nil {
+		return Key{}, err
+	}
+	for _, alias := range aliases.Aliases {
+		k.Aliases = append(k.Aliases, awssdk.ToString(alias.AliasName))
+	}
+	return k, a.readKeyRules(ctx, id, &k)
+}
+
+func (a *Account) readKeyRules(ctx context.Context, id string, k *Key) error {
+	policy, err := a.KMS.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &id})
+	if err != nil {
+		return err
+	}
+	k.Policy = awssdk.ToString(policy.Policy)
+	if k.Metadata.KeyState == kmstypes.KeyStatePendingDeletion {
+		return nil // rotation cannot be read in this state, and does not happen
+	}
+	rotation, err := a.KMS.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: &id})
+	if err != nil {
+		return err
+	}
+	k.Rotating, k.RotationDays = rotation.KeyRotationEnabled, awssdk.ToInt32(rotation.RotationPeriodInDays)
+	return nil
+}
+
+// listKeys lists all keys that operators made, by owner.
+func (a *Account) listKeys(ctx context.Context) (map[string][]string, error) {
+	found := map[string][]string{}
+	pages := tagging.NewGetResourcesPaginator(a.Tagging, &tagging.GetResourcesInput{
+		ResourceTypeFilters: []string{"kms:key"},
+		TagFilters:          []taggingtypes.TagFilter{{Key: awssdk.String(naming.TagManagedBy), Values: []string{naming.ManagedBy}}},
+		ResourcesPerPage:    awssdk.Int32(pageSize),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, Classify(err)
+		}
+		for _, r := range page.ResourceTagMappingList {
+			tags := map[string]string{}
+			for _, t := range r.Tags {
+				tags[awssdk.ToString(t.Key)] = awssdk.ToString(t.Value)
+			}
+			_, id, ok := strings.Cut(awssdk.ToString(r.ResourceARN), ":key/")
+			if owner := keyOwner(tags); ok && owner != "" {
+				found[owner] = append(found[owner], id)
+			}
+		}
+	}
+	return found, nil
+}
+
+// keyOwner is the map key of a tenant's KMS keys, "" if the tags name no tenant.
+func keyOwner(tags map[string]string) string {
+	t := naming.Tenant{
+		Installation: tags[naming.TagInstallation], Namespace: tags[naming.TagNamespace],
+		NamespaceUID: tags[naming.TagNamespaceUID], Name: tags[naming.TagName],
+	}
+	if t.Installation == "" || t.NamespaceUID == "" || t.Name == "" || !naming.Owns(t, tags) {
+		return ""
+	}
+	return t.Resource() + "/" + t.Namespace
+}

@@ -1,0 +1,167 @@
+package aws
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+	"k8s.io/utils/clock"
+)
+
+// loadTimeout bounds a shared load, which outlives the caller that started it.
+const loadTimeout = 90 * time.Second
+
+// hotAge is how old a shared look may be for something that is on the move.
+const hotAge = 5 * time.Second
+
+// Listing is a look at many things at once that all platforms share.
+type Listing[T any] struct {
+	load  func(context.Context) (map[string]T, error)
+	clock clock.PassiveClock
+	sweep time.Duration
+	lag   time.Duration
+	group singleflight.Group
+
+	mu      sync.Mutex
+	items   map[string]T
+	at      time.Time
+	written map[string]time.Time
+	hot     map[string]bool
+}
+
+func newListing[T any](o Options, load func(context.Context) (map[string]T, error)) *Listing[T] {
+	return &Listing[T]{
+		load: load, clock: o.Clock, sweep: o.Sweep, lag: o.Lag,
+		written: map[string]time.Time{}, hot: map[string]bool{},
+	}
+}
+
+// Get returns the thing of that key, whether it was listed, and when the list was made. The list is
+// made again when it is older than a sweep; sooner when the key is hot, and always when the key was
+// written after the list was made.
+func (l *Listing[T]) Get(ctx context.Context, key string) (item T, listed bool, at time.Time, err error) {
+	if !l.usable(key) {
+		if _, err, _ = l.group.Do("", func() (any, error) { return nil, l.reload(ctx) }); err != nil {
+			return item, false, at, err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	item, listed = l.items[key]
+	return item, listed, l.at, nil
+}
+
+// Behind says that the list may not show the last write to the key yet.
+func (l *Listing[T]) Behind(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clock.Since(l.written[key]) < l.lag
+}
+
+// Written notes that the key was written just now.
+func (l *Listing[T]) Written(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.written[key] = l.clock.Now()
+}
+
+// Hot notes whether the key is on the move and deserves a closer look.
+func (l *Listing[T]) Hot(key string, hot bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if hot {
+		l.hot[key] = true
+	} else {
+		delete(l.hot, key)
+	}
+}
+
+func (l *Listing[T]) usable(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	age := l.sweep
+	if l.hot[key] {
+		age = min(age, hotAge)
+	}
+	return !l.at.IsZero() && l.clock.Since(l.at) < age && !l.at.Before(l.written[key])
+}
+
+func (l *Listing[T]) reload(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	started := l.clock.Now()
+	items, err := l.load(ctx)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.items, l.at = items, started
+	for key, at := range l.written {
+		if started.Sub(at) > l.lag {
+			delete(l.written, key)
+		}
+	}
+	return nil
+}
+
+// Memo keeps looks that have no batch form, each for a while of its own so that they spread out.
+type Memo[T any] struct {
+	clock clock.PassiveClock
+	keep  time.Duration
+	group singleflight.Group
+
+	mu    sync.Mutex
+	items map[string]memo[T]
+}
+
+type memo[T any] struct {
+	item T
+	at   time.Time
+}
+
+func newMemo[T any](o Options, keep time.Duration) *Memo[T] {
+	return &Memo[T]{clock: o.Clock, keep: keep, items: map[string]memo[T]{}}
+}
+
+// Get returns what load answered at most the memo's age ago, and when; fresh asks again now.
+func (m *Memo[T]) Get(ctx context.Context, key string, fresh bool, load func(context.Context) (T, error)) (
+	T, time.Time, error,
+) {
+	if got, ok := m.peek(key); ok && !fresh && m.clock.Since(got.at) < m.keep {
+		return got.item, got.at, nil
+	}
+	got, err, _ := m.group.Do(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+		defer cancel()
+		at := m.clock.Now()
+		item, err := load(ctx)
+		if err != nil {
+			return memo[T]{}, err
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.items[key] = memo[T]{item, at}
+		return m.items[key], nil
+	})
+	if err != nil {
+		return *new(T), time.Time{}, err
+	}
+	kept, _ := got.(memo[T])
+	return kept.item, kept.at, nil
+}
+
+// Forget makes the next look a fresh one.
+func (m *Memo[T]) Forget(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.items, key)
+}
+
+func (m *Memo[T]) peek(key string) (memo[T], bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	got, ok := m.items[key]
+	return got, ok
+}

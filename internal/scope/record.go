@@ -1,0 +1,27 @@
+package scope
+
+import "strings"
+
+// Record identifies one very database for ever: the account and region it was seen in and the
+// resource ID that AWS gave it and never gives again.
+type Record struct {
+	AccountID, Region, ResourceID string
+}
+
+// String returns account/region/resource ID, or "" for the zero record.
+func (r Record) String() string {
+	if r == (Record{}) {
+		return ""
+	}
+	return r.AccountID + "/" + r.Region + "/" + r.ResourceID
+}
+
+// ParseRecord reads what String wrote. A text that is not empty and not a record is kept whole as the
+// resource ID: a damaged record must never read as "nothing was recorded".
+func ParseRecord(s string) Record {
+	parts := strings.Split(s, "/")
+	if len(parts) != 3 {
+		return Record{ResourceID: s}
+	}
+	return Record{AccountID: parts[0], Region: parts[1], ResourceID: parts[2]}
+}

@@ -1,0 +1,173 @@
+package key
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/naming"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// deletionDays is how long an extra key awaits its deletion: the longest that KMS offers.
+const deletionDays = 30
+
+func unmarshal(text string, into any) error { return json.Unmarshal([]byte(text), into) }
+
+// writer writes for one tenant.
+type writer struct {
+	api     API
+	account *aws.Account
+	want    State
+	id      string
+}
+
+func (r *resource) writer(in *scope.Platform, want State, id string) writer {
+	account := r.sessions.Account(in.Class)
+	return writer{api: kms.NewFromConfig(account.Write(in.Tenant)), account: account, want: want, id: id}
+}
+
+// Apply implements converge.Resource.
+func (r *resource) Apply(
+	ctx context.Context, in *scope.Platform, want State, got converge.Observation[State], changes []converge.Change,
+) error {
+	w := r.writer(in, want, got.State.ID)
+	if !got.Exists {
+		return aws.Classify(r.create(ctx, in, w))
+	}
+	defer w.account.KeyWritten(w.id)
+	return aws.Classify(w.update(ctx, got.State, changes))
+}
+
+// create makes the key, once its absence is certain. What is left to do (rotation, alias) is a
+// difference that the next look finds.
+func (r *resource) create(ctx context.Context, in *scope.Platform, w writer) error {
+	if left := r.uncertain(in.Tenant, w.account); left > 0 {
+		return fault.Wait(v1alpha1.ReasonConfirmingAbsence, left,
+			"looking twice for a key of this platform before one is made, since KMS listings lag")
+	}
+	var tags []kmstypes.Tag
+	for k, v := range in.Tenant.Tags() {
+		tags = append(tags, kmstypes.Tag{TagKey: awssdk.String(k), TagValue: awssdk.String(v)})
+	}
+	out, err := w.api.CreateKey(ctx, &kms.CreateKeyInput{
+		Description: awssdk.String("Encrypts all data of " + in.Tenant.Resource()),
+		Policy:      &w.want.Policy, Tags: tags,
+	})
+	w.account.KeysWritten(in.Tenant)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.births[in.Tenant.Resource()]
+	b.since = w.account.Now()
+	if err != nil {
+		return err
+	}
+	b.made = append(b.made, awssdk.ToString(out.KeyMetadata.KeyId))
+	return nil
+}
+
+// uncertain returns how long a key must still be missing from listings before one may be made.
+func (r *resource) uncertain(t naming.Tenant, account *aws.Account) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.births[t.Resource()]
+	return account.Lag() - b.looked.Sub(b.since)
+}
+
+// update makes the changes, protective ones first.
+func (w writer) update(ctx context.Context, got State, changes []converge.Change) error {
+	for _, step := range []struct {
+		path string
+		do   func(context.Context, State) error
+	}{
+		{"state", w.revive}, {"policy", w.putPolicy}, {"rotationDays", w.rotate},
+		{"alias", w.name}, {"released", w.takeBack}, {"duplicates", w.dropExtras},
+	} {
+		wanted := slices.ContainsFunc(changes, func(c converge.Change) bool { return c.Path == step.path })
+		if !wanted {
+			continue
+		}
+		if err := step.do(ctx, got); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w writer) revive(ctx context.Context, got State) error {
+	if got.KeyState == string(kmstypes.KeyStatePendingDeletion) {
+		if _, err := w.api.CancelKeyDeletion(ctx, &kms.CancelKeyDeletionInput{KeyId: &w.id}); err != nil {
+			return err
+		}
+	}
+	_, err := w.api.EnableKey(ctx, &kms.EnableKeyInput{KeyId: &w.id})
+	return err
+}
+
+func (w writer) putPolicy(ctx context.Context, _ State) error {
+	_, err := w.api.PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: &w.id, Policy: &w.want.Policy})
+	return err
+}
+
+func (w writer) rotate(ctx context.Context, _ State) error {
+	_, err := w.api.EnableKeyRotation(ctx, &kms.EnableKeyRotationInput{
+		KeyId: &w.id, RotationPeriodInDays: &w.want.RotationDays,
+	})
+	return err
+}
+
+func (w writer) name(ctx context.Context, _ State) error {
+	_, err := w.api.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: &w.want.Alias, TargetKeyId: &w.id})
+	if aws.IsDuplicate(err) {
+		_, err = w.api.UpdateAlias(ctx, &kms.UpdateAliasInput{AliasName: &w.want.Alias, TargetKeyId: &w.id})
+	}
+	return err
+}
+
+func (w writer) takeBack(ctx context.Context, _ State) error {
+	_, err := w.api.UntagResource(ctx, &kms.UntagResourceInput{KeyId: &w.id, TagKeys: []string{naming.TagReleased}})
+	return err
+}
+
+func (w writer) dropExtras(ctx context.Context, got State) error {
+	for _, id := range got.Extras {
+		_, err := w.api.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{
+			KeyId: &id, PendingWindowInDays: awssdk.Int32(deletionDays),
+		})
+		if err != nil {
+			return err
+		}
+		w.account.KeyWritten(id)
+	}
+	return nil
+}
+
+// Release implements converge.Resource: the key stays, marked as let go.
+func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error) {
+	keys, err := r.keysOf(ctx, in, true)
+	if err != nil {
+		return false, err
+	}
+	if len(keys) == 0 {
+		return true, nil
+	}
+	own := choose(keys, in.Tenant.Alias())
+	if own.Tags[naming.TagReleased] != "" {
+		return true, nil
+	}
+	w := r.writer(in, State{}, awssdk.ToString(own.Metadata.KeyId))
+	defer w.account.KeyWritten(w.id)
+	_, err = w.api.TagResource(ctx, &kms.TagResourceInput{KeyId: &w.id, Tags: []kmstypes.Tag{
+		{TagKey: awssdk.String(naming.TagReleased), TagValue: awssdk.String(naming.ReleasedRetain)},
+	}})
+	return false, aws.Classify(err)
+}

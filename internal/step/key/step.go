@@ -1,0 +1,53 @@
+// Package key is the step that owns a tenant's KMS key: the key with its policy and rotation, and
+// the alias that names it. It must not import other steps.
+package key
+
+import (
+	"sync"
+	"time"
+
+	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// Name of the step.
+const Name = "key"
+
+// New returns the step.
+func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
+	return converge.Of[*scope.Platform, State]{
+		ID:       Name,
+		About:    "The tenant's own KMS key, with rotation, a tight policy and an alias.",
+		Desire:   Desire,
+		Resource: &resource{sessions: sessions, births: map[string]*birth{}},
+		Fields:   Fields,
+		Controls: Controls,
+		Publish:  publish,
+		Reads:    reads,
+		Writes:   writes,
+	}
+}
+
+// resource talks to KMS.
+type resource struct {
+	sessions *aws.Sessions
+
+	mu     sync.Mutex
+	births map[string]*birth
+}
+
+// birth is what this process remembers of a key that is about to be made: CreateKey has no
+// idempotency token and listings lag, so a key is only made once none was listed for long enough.
+type birth struct {
+	// since is when the key was first found missing, or when a create last ended in the unknown.
+	since time.Time
+	// looked is when the last listing without the key was made.
+	looked time.Time
+	// made are the keys this process made and that a listing may not show yet.
+	made []string
+}
+
+func publish(in *scope.Platform, s State) {
+	in.Key = scope.Key{ID: s.ID, ARN: s.ARN, Recorded: scope.ParseRecord(s.Recorded)}
+}
