@@ -359,6 +359,10 @@ type CoachPlatformStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Approval string `json:"approval,omitempty"`
+	// ReconcileHandled is the value of the annotation reconcile-requested-at that was last acted upon.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	ReconcileHandled string `json:"reconcileHandled,omitempty"`
 	// Converged fingerprints the wanted state that a pass last found in place; it only tells drift
 	// from a pending edit in reports.
 	// +optional

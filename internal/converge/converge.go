@@ -142,8 +142,13 @@ type Of[In, S any] struct {
 	Fields []Field[S]
 	// Controls are what the step can prove.
 	Controls []Control[S]
-	// Floor is the least cost that any write has now, given what was observed; nil is InPlace.
-	Floor func(got S) Effect
+	// Floor is the least cost that changing a field has now, given what was observed; nil is InPlace.
+	Floor func(got S, path string) Effect
+	// Admit takes out of the wanted state what cannot be had now, such as a name that nothing answers
+	// to, so that the rest converges and Complain says so; nil is nothing.
+	Admit func(want, got S) S
+	// Complain says what is wrong though nothing can be written now that would mend it; nil is nothing.
+	Complain func(want, got S) error
 	// Publish hands observed values to later steps; nil is nothing.
 	Publish func(In, S)
 	// Reads and Writes are the IAM actions that the step may call.
@@ -207,14 +212,14 @@ func (s Of[In, S]) Run(ctx context.Context, in In, mode Mode) Outcome {
 	if s.When != nil && !s.When(in) {
 		return out
 	}
-	want, err := s.Desire(in)
+	asked, err := s.Desire(in)
 	if err != nil {
 		return s.blind(out, err)
 	}
-	out.Desired = s.fingerprint(want)
-	got, err := s.Resource.Observe(ctx, in, want, mode.Fresh)
+	out.Desired = s.fingerprint(asked)
+	want, got, err := s.look(ctx, in, asked, mode.Fresh)
 	if err == nil && mode.Write && !mode.Fresh && len(s.diff(want, got)) > 0 {
-		got, err = s.Resource.Observe(ctx, in, want, true)
+		want, got, err = s.look(ctx, in, asked, true)
 	}
 	if err != nil {
 		return s.blind(out, err)
@@ -244,6 +249,11 @@ func (s Of[In, S]) act(ctx context.Context, in In, mode Mode, want S, got Observ
 		out.Err = fault.Wait(ReasonApplied, verifyPoll, "changes were sent; the next look verifies them")
 		return out
 	}
+	if s.Complain != nil && got.Exists {
+		if out.Err = s.Complain(want, got.State); out.Err != nil {
+			return out
+		}
+	}
 	switch {
 	case refused:
 		out.Err = fault.New(fault.Invalid, ReasonReplacement,
@@ -267,7 +277,7 @@ func (s Of[In, S]) sort(got Observation[S], mode Mode, out *Outcome) (flowing []
 	for i := range out.Changes {
 		c := &out.Changes[i]
 		if s.Floor != nil {
-			c.Effect = max(c.Effect, s.Floor(got.State))
+			c.Effect = max(c.Effect, s.Floor(got.State, c.Path))
 		}
 		c.Held = c.Effect != InPlace
 		switch c.Effect {

@@ -1,6 +1,7 @@
 package converge
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -11,6 +12,15 @@ const unseen = "not there"
 
 // hidden stands for the value of a sensitive field.
 const hidden = "(sensitive)"
+
+// look observes and returns, with what it saw, the wanted state as far as it can be had now.
+func (s Of[In, S]) look(ctx context.Context, in In, want S, fresh bool) (S, Observation[S], error) {
+	got, err := s.Resource.Observe(ctx, in, want, fresh)
+	if err == nil && s.Admit != nil {
+		want = s.Admit(want, got.State)
+	}
+	return want, got, err
+}
 
 func (s Of[In, S]) diff(want S, got Observation[S]) []Change {
 	found := got.State

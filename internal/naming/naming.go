@@ -29,6 +29,12 @@ const (
 	TagClass = "coach:class"
 )
 
+// LabelManagedBy, with the value ManagedBy, is on everything the operator makes in the cluster.
+const LabelManagedBy = "app.kubernetes.io/managed-by"
+
+// AnnotationTenant, on what the operator keeps for a tenant in its own namespace, is namespace/name.
+const AnnotationTenant = "payouts.coachplatform.io/tenant"
+
 // Values of tags.
 const (
 	// ManagedBy is the value of TagManagedBy.

@@ -40,6 +40,9 @@ type Platform struct {
 	Spec *v1alpha1.CoachPlatformSpec
 	// Recorded is the database that the object's annotation records; zero when it records none.
 	Recorded Record
+	// MasterFingerprint is the fingerprint of the stored password of the database's master; empty when
+	// none is stored.
+	MasterFingerprint string
 	// MasterPassword returns the password of the database's master, making and storing one first if
 	// there is none. Nobody but the database step asks.
 	MasterPassword func(context.Context) (string, error)

@@ -1,0 +1,142 @@
+// Command manager is the operator: it reads its flags, wires the controllers and runs until it is told
+// to stop.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/coachplatform"
+	"github.com/coachplatform/coach-operator/controllers/installation"
+	"github.com/coachplatform/coach-operator/controllers/platformclass"
+	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+	"github.com/coachplatform/coach-operator/internal/config"
+	"github.com/coachplatform/coach-operator/internal/naming"
+	"github.com/coachplatform/coach-operator/internal/step"
+	"github.com/coachplatform/coach-operator/internal/telemetry"
+)
+
+func main() {
+	settings := config.Bind(flag.CommandLine, os.Getenv("POD_NAMESPACE"))
+	flag.Parse()
+	if err := settings.Validate(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	level := slog.LevelInfo
+	if settings.Debug {
+		level = slog.LevelDebug
+	}
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
+	if err := run(ctrl.SetupSignalHandler(), *settings); err != nil {
+		ctrl.Log.Error(err, "The operator stops")
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, settings config.Config) error {
+	mgr, err := newManager(settings)
+	if err != nil {
+		return err
+	}
+	live, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme()})
+	if err != nil {
+		return err
+	}
+	id, err := installation.ID(ctx, live, settings.Namespace, settings.Installation)
+	if err != nil {
+		return err
+	}
+	measured, err := telemetry.New(metrics.Registry)
+	if err != nil {
+		return err
+	}
+	sessions, err := aws.NewSessions(ctx, aws.Options{
+		Sweep: settings.Sweep(), Freshness: settings.Freshness, Lag: settings.Lag, Metrics: measured.Request,
+	})
+	if err != nil {
+		return err
+	}
+	if err := wire(mgr, settings, id, sessions, measured); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+// newManager returns a manager whose cache holds what the operator needs and nothing that tenants
+// could fill: no Secret outside its own namespace, and metadata of namespaces only.
+func newManager(settings config.Config) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	rest, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, err
+	}
+	own := labels.SelectorFromSet(labels.Set{naming.LabelManagedBy: naming.ManagedBy})
+	return ctrl.NewManager(rest, ctrl.Options{
+		Scheme: scheme,
+		Cache: cache.Options{
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject: map[client.Object]cache.ByObject{
+				&corev1.Secret{}: {Namespaces: map[string]cache.Config{settings.Namespace: {LabelSelector: own}}},
+			},
+		},
+		Metrics: metricsserver.Options{
+			BindAddress: settings.MetricsAddress, SecureServing: true,
+			FilterProvider: filters.WithAuthenticationAndAuthorization,
+		},
+		HealthProbeBindAddress:        settings.ProbeAddress,
+		LeaderElection:                settings.LeaderElection,
+		LeaderElectionID:              "coach-operator.payouts.coachplatform.io",
+		LeaderElectionNamespace:       settings.Namespace,
+		LeaderElectionReleaseOnCancel: true,
+	})
+}
+
+// wire registers the controllers and the probes.
+func wire(
+	mgr ctrl.Manager, settings config.Config, id string, sessions *aws.Sessions, measured *telemetry.Metrics,
+) error {
+	platforms := &coachplatform.Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Steps: step.Platform(sessions),
+		Installation: id, Namespace: settings.Namespace, Events: mgr.GetEventRecorder("coach-operator"),
+		Metrics: measured, Clock: clock.RealClock{}, Resync: settings.Resync, Workers: settings.Workers,
+	}
+	if err := platforms.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up the platform controller: %w", err)
+	}
+	classes := &platformclass.Reconciler{
+		Client: mgr.GetClient(), Steps: step.Class(sessions),
+		Installation: id, Events: mgr.GetEventRecorder("coach-operator"), Clock: clock.RealClock{}, Resync: settings.Resync,
+	}
+	if err := classes.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up the class controller: %w", err)
+	}
+	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
+		return err
+	}
+	return mgr.AddReadyzCheck("ready", healthz.Ping)
+}

@@ -1,0 +1,228 @@
+// Package coachplatform reconciles CoachPlatforms: it runs the catalogue's steps for each, reports
+// what they saw, and lets go of everything when the object is deleted.
+package coachplatform
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/report"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/telemetry"
+)
+
+// passTimeout bounds one pass: a stalled call must not hold a worker.
+const passTimeout = 3 * time.Minute
+
+// ClassField indexes platforms by the class they name.
+const ClassField = "spec.className"
+
+// kind is the metric label of this controller.
+const kind = "CoachPlatform"
+
+// Reconciler reconciles CoachPlatforms. All fields are required.
+type Reconciler struct {
+	Client client.Client
+	// Live reads past the cache.
+	Live client.Reader
+	// Steps in their order.
+	Steps []converge.Step[*scope.Platform]
+	// Installation is the ID that names everything.
+	Installation string
+	// Namespace is the operator's own.
+	Namespace string
+	Events    events.EventRecorder
+	Metrics   *telemetry.Metrics
+	Clock     clock.PassiveClock
+	// Resync is how often a quiet platform is looked at.
+	Resync time.Duration
+	// Workers is how many platforms are reconciled at a time.
+	Workers int
+}
+
+// Reconcile brings one platform closer to its spec and reports what was seen.
+func (r *Reconciler) Reconcile(ctx context.Context, platform *v1alpha1.CoachPlatform) (ctrl.Result, error) {
+	if !platform.DeletionTimestamp.IsZero() {
+		return r.teardown(ctx, platform)
+	}
+	if err := r.claim(ctx, platform); err != nil {
+		return ctrl.Result{}, err
+	}
+	before := platform.DeepCopy()
+	run, err := r.inputs(ctx, platform)
+	if err != nil {
+		return r.finish(ctx, before, platform, &scope.Platform{}, report.Failed(r.names(), err))
+	}
+	denied := permit(run)
+	mode := r.mode(platform, denied)
+
+	var outcomes []converge.Outcome
+	for _, step := range r.Steps {
+		outcomes = append(outcomes, r.run(ctx, step, run, mode))
+	}
+	if err := r.record(ctx, platform, run, outcomes); err != nil {
+		return ctrl.Result{}, err
+	}
+	return r.finish(ctx, before, platform, run, refuse(outcomes, denied))
+}
+
+// claim stores the finalizer before the first call to AWS. The pass goes on: a finalizer does not
+// change the generation, so waiting for the update's own event could wait for ever.
+func (r *Reconciler) claim(ctx context.Context, platform *v1alpha1.CoachPlatform) error {
+	before := platform.DeepCopy()
+	if !controllerutil.AddFinalizer(platform, v1alpha1.FinalizerPlatform) {
+		return nil
+	}
+	return r.Client.Patch(ctx, platform, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}
+
+// mode says how far this pass may go.
+func (r *Reconciler) mode(platform *v1alpha1.CoachPlatform, denied error) converge.Mode {
+	paused := platform.Annotations[v1alpha1.AnnotationPaused] == "true"
+	return converge.Mode{
+		Write:      denied == nil && !paused && platform.Spec.ManagementPolicy != v1alpha1.ManagementObserve,
+		Approved:   platform.Annotations[v1alpha1.AnnotationApprove],
+		Generation: platform.Generation,
+		Fresh:      requested(platform) != platform.Status.ReconcileHandled,
+	}
+}
+
+// requested is the value of the annotation that asks for a fresh look.
+func requested(platform *v1alpha1.CoachPlatform) string {
+	return report.Truncate(platform.Annotations[v1alpha1.AnnotationReconcile], maxDrift)
+}
+
+// run runs one step, measured and logged.
+func (r *Reconciler) run(
+	ctx context.Context, step converge.Step[*scope.Platform], run *scope.Platform, mode converge.Mode,
+) converge.Outcome {
+	log := logf.FromContext(ctx).WithValues("step", step.Name())
+	started := r.Clock.Now()
+	out := step.Run(logf.IntoContext(ctx, log), run, mode)
+	class, effects := "converged", make([]string, 0, len(out.Changes))
+	for _, c := range out.Changes {
+		effects = append(effects, c.Effect.String())
+	}
+	if out.Err != nil {
+		class = fault.ClassOf(out.Err).String()
+		log.Info("Step is not converged", "class", class, "reason", out.Err.Error(), "changes", len(out.Changes))
+	}
+	r.Metrics.Step(kind, step.Name(), class, effects, r.Clock.Since(started))
+	return out
+}
+
+// record keeps what must outlive the status: which database is the platform's, and that an approval
+// was used.
+func (r *Reconciler) record(
+	ctx context.Context, platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome,
+) error {
+	before := platform.DeepCopy()
+	if id := run.Database.Record.String(); id != "" && platform.Annotations[v1alpha1.AnnotationDatabase] == "" {
+		if platform.Annotations == nil {
+			platform.Annotations = map[string]string{}
+		}
+		platform.Annotations[v1alpha1.AnnotationDatabase] = id
+	}
+	if slices.ContainsFunc(outcomes, func(o converge.Outcome) bool { return o.Spent }) {
+		delete(platform.Annotations, v1alpha1.AnnotationApprove)
+	}
+	if len(before.Annotations) == len(platform.Annotations) {
+		return nil
+	}
+	status := platform.Status.DeepCopy()
+	if err := r.Client.Patch(ctx, platform, client.MergeFrom(before)); err != nil {
+		return fmt.Errorf("recording the database: %w", err)
+	}
+	platform.Status = *status
+	return nil
+}
+
+// refuse makes a platform that may not use its class say so, while its findings stay.
+func refuse(outcomes []converge.Outcome, denied error) []converge.Outcome {
+	if denied == nil {
+		return outcomes
+	}
+	for i := range outcomes {
+		outcomes[i].Err = denied
+	}
+	return outcomes
+}
+
+// finish reports the pass and says when to look again.
+func (r *Reconciler) finish(
+	ctx context.Context, before, platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome,
+) (ctrl.Result, error) {
+	r.report(platform, run, outcomes)
+	r.announce(before, platform, outcomes)
+	if err := r.patchStatus(ctx, before, platform); err != nil {
+		return ctrl.Result{}, err
+	}
+	return report.Result(outcomes, r.Resync, rand.Float64)
+}
+
+func (r *Reconciler) names() []string {
+	names := make([]string, 0, len(r.Steps))
+	for _, step := range r.Steps {
+		names = append(names, step.Name())
+	}
+	return names
+}
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.CoachPlatform{}, ClassField, //nolint:forbidigo,contextcheck // start-up: the indexer keeps no context
+		func(o client.Object) []string {
+			platform, ok := o.(*v1alpha1.CoachPlatform)
+			if !ok {
+				return nil
+			}
+			return []string{platform.Spec.ClassName}
+		})
+	if err != nil {
+		return err
+	}
+	changed := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("coachplatform").
+		For(&v1alpha1.CoachPlatform{}, builder.WithPredicates(changed)).
+		Watches(&v1alpha1.PlatformClass{}, handler.EnqueueRequestsFromMapFunc(r.platformsOf),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: r.Workers, RateLimiter: report.Backoff(), ReconciliationTimeout: passTimeout,
+		}).
+		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// platformsOf returns the platforms of a class.
+func (r *Reconciler) platformsOf(ctx context.Context, class client.Object) []reconcile.Request {
+	var platforms v1alpha1.CoachPlatformList
+	if err := r.Client.List(ctx, &platforms, client.MatchingFields{ClassField: class.GetName()}); err != nil {
+		logf.FromContext(ctx).Error(err, "Listing the platforms of a class; their resync will find the change")
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(platforms.Items))
+	for i := range platforms.Items {
+		p := &platforms.Items[i]
+		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: p.Namespace, Name: p.Name}})
+	}
+	return requests
+}

@@ -1,0 +1,181 @@
+package coachplatform
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"reflect"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/report"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/evidence"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// maxDrift bounds what the status shows of a drift.
+const maxDrift = 200
+
+// none is what the status shows for nothing.
+const none = "None"
+
+// report writes the whole status from what one pass saw. It is the only writer of status.
+func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome) {
+	now, status := r.Clock.Now(), &platform.Status
+	ready, reconciling, stalled := report.Summary(outcomes)
+	drift := driftOf(status.Converged, outcomes)
+	if ready.Status == metav1.ConditionTrue {
+		status.Converged = desired(outcomes)
+	}
+	answers := evidence.Judge(findings(outcomes), exemptions(run), now)
+	status.ObservedGeneration = platform.Generation
+	status.ReconcileHandled = requested(platform)
+	status.Plan, status.PlanSummary, status.Approval = report.Plan(outcomes), report.PlanSummary(outcomes), approval(outcomes)
+	status.Drift = report.Truncate(drift, maxDrift)
+	status.Security = evidence.Summarize(answers)
+	observed(status, run)
+	all := append(report.Steps(outcomes), ready, reconciling, stalled, drifted(drift), held(status), fresh(&status.Security))
+	report.Set(&status.Conditions, platform.Generation, now, all...)
+}
+
+// observed copies what steps saw. What could not be looked at keeps its last value.
+func observed(status *v1alpha1.CoachPlatformStatus, run *scope.Platform) {
+	if run.Key.ARN != "" {
+		status.KeyARN = run.Key.ARN
+	}
+	if db := run.Database; db.Identifier != "" {
+		status.Database = v1alpha1.DatabaseStatus{
+			Identifier: db.Identifier, Endpoint: db.Endpoint, Port: db.Port, EngineVersion: db.EngineVersion,
+			State: db.State, ResourceID: db.Record.ResourceID,
+		}
+	}
+}
+
+// driftOf names the fields that differ although nobody changed what is wanted since a pass last found
+// everything in place.
+func driftOf(converged string, outcomes []converge.Outcome) string {
+	if converged == "" || converged != desired(outcomes) {
+		return none
+	}
+	var paths []string
+	for _, o := range outcomes {
+		for _, c := range o.Changes {
+			paths = append(paths, c.Step+"."+c.Path)
+		}
+	}
+	if len(paths) == 0 {
+		return none
+	}
+	return strings.Join(paths, ", ")
+}
+
+// desired fingerprints what all steps want; "" when one of them could not say.
+func desired(outcomes []converge.Outcome) string {
+	h := sha256.New()
+	for _, o := range outcomes {
+		if o.Desired == "" {
+			return ""
+		}
+		fmt.Fprintf(h, "%s=%s\n", o.Step, o.Desired)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+func findings(outcomes []converge.Outcome) []converge.Finding {
+	var all []converge.Finding
+	for _, o := range outcomes {
+		all = append(all, o.Findings...)
+	}
+	return all
+}
+
+func exemptions(run *scope.Platform) []v1alpha1.Exemption {
+	if run.Class == nil {
+		return nil
+	}
+	return run.Class.Spec.Exemptions
+}
+
+func approval(outcomes []converge.Outcome) string {
+	for _, o := range outcomes {
+		if o.Approval != "" && !o.Spent {
+			return o.Approval
+		}
+	}
+	return ""
+}
+
+func drifted(drift string) metav1.Condition {
+	if drift == none {
+		return metav1.Condition{
+			Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoDrift,
+			Message: "nothing was changed behind the operator's back",
+		}
+	}
+	return metav1.Condition{
+		Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDriftFound,
+		Message: "changed behind the operator's back: " + drift,
+	}
+}
+
+func held(status *v1alpha1.CoachPlatformStatus) metav1.Condition {
+	if status.Approval == "" {
+		return metav1.Condition{
+			Type: v1alpha1.ConditionApprovalNeeded, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNothingHeld,
+			Message: "no change waits for an approval",
+		}
+	}
+	return metav1.Condition{
+		Type: v1alpha1.ConditionApprovalNeeded, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonApprovalNeeded,
+		Message: fmt.Sprintf("changes in status.plan would interrupt the tenant; to make them, annotate the platform with %s=%s",
+			v1alpha1.AnnotationApprove, status.Approval),
+	}
+}
+
+func fresh(s *v1alpha1.SecuritySummary) metav1.Condition {
+	if s.Unknown == 0 {
+		return metav1.Condition{
+			Type: v1alpha1.ConditionEvidenceFresh, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFresh,
+			Message: "every security control was observed within its bound",
+		}
+	}
+	return metav1.Condition{
+		Type: v1alpha1.ConditionEvidenceFresh, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonStale,
+		Message: fmt.Sprintf("%d security controls could not be observed; status.security.open lists them", s.Unknown),
+	}
+}
+
+// announce tells once what changed in this pass.
+func (r *Reconciler) announce(before, platform *v1alpha1.CoachPlatform, outcomes []converge.Outcome) {
+	for _, e := range report.Events(before.Status.Conditions, outcomes) {
+		r.Events.Eventf(platform, nil, e.Type, e.Reason, e.Action, "%s", e.Note)
+	}
+	for _, kind := range []string{v1alpha1.ConditionDrifted, v1alpha1.ConditionApprovalNeeded} {
+		now := meta.FindStatusCondition(platform.Status.Conditions, kind)
+		if now != nil && now.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(before.Status.Conditions, kind) {
+			r.Events.Eventf(platform, nil, corev1.EventTypeWarning, now.Reason, report.ActionReconcile, "%s",
+				report.Truncate(now.Message, maxDrift))
+		}
+	}
+}
+
+// patchStatus writes the status, once, and only if it changed: idle means idle. The patch carries no
+// optimistic lock, since nobody else writes status and a lost status is harmless.
+func (r *Reconciler) patchStatus(ctx context.Context, before, platform *v1alpha1.CoachPlatform) error {
+	if reflect.DeepEqual(before.Status, platform.Status) {
+		return nil
+	}
+	base := platform.DeepCopy()
+	base.Status = before.Status
+	if err := r.Client.Status().Patch(ctx, platform, client.MergeFrom(base)); err != nil {
+		return client.IgnoreNotFound(fmt.Errorf("writing the status: %w", err))
+	}
+	return nil
+}

@@ -1,0 +1,375 @@
+package report_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/report"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+)
+
+var (
+	flowing    = converge.Change{Step: "database", Path: "tags", From: "a", To: "b"}
+	disruptive = converge.Change{Step: "database", Path: "class", From: "s", To: "m", Effect: converge.Disruptive, Held: true}
+	replacing  = converge.Change{Step: "database", Path: "kms", From: "k", To: "l", Effect: converge.Replace, Held: true}
+
+	settling = fault.Wait(converge.ReasonSettling, 7*time.Second, "modifying")
+	applied  = fault.Wait(converge.ReasonApplied, 2*time.Second, "sent")
+	awaiting = fault.Wait(v1alpha1.ReasonWaitingForKey, 0, "no key yet")
+	broken   = errors.New("dial tcp: request 4711 refused")
+	denied   = fault.New(fault.Denied, v1alpha1.ReasonAccessDenied, "grant it")
+	conflict = fault.New(fault.Conflict, v1alpha1.ReasonConflict, "somebody else's")
+	invalid  = fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec, "correct it")
+	approval = fault.New(fault.Held, converge.ReasonHeld, "approve it")
+	refused  = fault.New(fault.Invalid, converge.ReasonReplacement, "set it back")
+)
+
+func of(step string, err error, changes ...converge.Change) converge.Outcome {
+	return converge.Outcome{Step: step, Err: err, Changes: changes}
+}
+
+func sent(step string, changes ...converge.Change) converge.Outcome {
+	o := of(step, applied, changes...)
+	o.Applied = true
+	return o
+}
+
+// brief is a condition as type=status/reason.
+func brief(all ...metav1.Condition) []string {
+	var out []string
+	for _, c := range all {
+		out = append(out, fmt.Sprintf("%s=%s/%s", c.Type, c.Status, c.Reason))
+	}
+	return out
+}
+
+func TestConditions(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		outcomes             []converge.Outcome
+		steps                []string
+		ready, moves, stalls string
+	}{
+		"nothing ran, so nothing is known": {
+			nil, nil, "Ready=Unknown/Pending", "Reconciling=False/Pending", "Stalled=False/Pending",
+		},
+		"a look that found nothing to do is ready": {
+			[]converge.Outcome{of("key", nil), of("database", nil)},
+			[]string{"KeyReady=True/Converged", "DatabaseReady=True/Converged"},
+			"Ready=True/Converged", "Reconciling=False/Converged", "Stalled=False/Converged",
+		},
+		"a pass that wrote is never ready": {
+			[]converge.Outcome{of("key", nil), sent("database", flowing)},
+			[]string{"KeyReady=True/Converged", "DatabaseReady=False/Applied"},
+			"Ready=False/Applied", "Reconciling=True/Applied", "Stalled=False/Applied",
+		},
+		"what settles is on its way": {
+			[]converge.Outcome{of("database", settling)},
+			[]string{"DatabaseReady=False/Settling"},
+			"Ready=False/Settling", "Reconciling=True/Settling", "Stalled=False/Settling",
+		},
+		"a held change leaves readiness as it was observed": {
+			[]converge.Outcome{of("database", approval, disruptive)},
+			[]string{"DatabaseReady=True/ApprovalNeeded"},
+			"Ready=True/ApprovalNeeded", "Reconciling=False/ApprovalNeeded", "Stalled=False/ApprovalNeeded",
+		},
+		"a held change does not hide one that this mode does not make": {
+			[]converge.Outcome{of("database", approval, disruptive, flowing)},
+			[]string{"DatabaseReady=False/Pending"},
+			"Ready=False/Pending", "Reconciling=False/Pending", "Stalled=False/Pending",
+		},
+		"a difference that this mode does not mend is not ready": {
+			[]converge.Outcome{of("database", nil, flowing)},
+			[]string{"DatabaseReady=False/Pending"},
+			"Ready=False/Pending", "Reconciling=False/Pending", "Stalled=False/Pending",
+		},
+		"a refused replacement needs a person": {
+			[]converge.Outcome{of("database", refused, replacing)},
+			[]string{"DatabaseReady=False/ReplacementRefused"},
+			"Ready=False/ReplacementRefused", "Reconciling=False/ReplacementRefused", "Stalled=True/ReplacementRefused",
+		},
+		"a call that failed leaves the state unknown": {
+			[]converge.Outcome{of("key", nil), of("database", broken)},
+			[]string{"KeyReady=True/Converged", "DatabaseReady=Unknown/TransientError"},
+			"Ready=Unknown/TransientError", "Reconciling=True/TransientError", "Stalled=False/TransientError",
+		},
+		"what is known not to be ready outweighs what is unknown": {
+			[]converge.Outcome{of("key", broken), of("database", awaiting)},
+			[]string{"KeyReady=Unknown/TransientError", "DatabaseReady=False/WaitingForKey"},
+			"Ready=False/TransientError", "Reconciling=True/TransientError", "Stalled=False/TransientError",
+		},
+		"a denied permission needs a person, whatever else moves": {
+			[]converge.Outcome{of("database", settling), of("key", denied), of("firewall", broken)},
+			[]string{"DatabaseReady=False/Settling", "KeyReady=False/AccessDenied", "FirewallReady=Unknown/TransientError"},
+			"Ready=False/AccessDenied", "Reconciling=False/AccessDenied", "Stalled=True/AccessDenied",
+		},
+		"of two that need a person the first speaks": {
+			[]converge.Outcome{of("key", conflict), of("database", invalid)},
+			[]string{"KeyReady=False/Conflict", "DatabaseReady=False/InvalidSpec"},
+			"Ready=False/Conflict", "Reconciling=False/Conflict", "Stalled=True/Conflict",
+		},
+		"outcomes of one step share a condition, the worst speaks": {
+			[]converge.Outcome{of("parameters", nil), of("parameters", settling), of("parameters", nil)},
+			[]string{"ParametersReady=False/Settling"},
+			"Ready=False/Settling", "Reconciling=True/Settling", "Stalled=False/Settling",
+		},
+		"steps that could not run all say why": {
+			report.Failed([]string{"key", "database"}, fault.Wait(v1alpha1.ReasonClassNotFound, 0, "no such class")),
+			[]string{"KeyReady=False/ClassNotFound", "DatabaseReady=False/ClassNotFound"},
+			"Ready=False/ClassNotFound", "Reconciling=True/ClassNotFound", "Stalled=False/ClassNotFound",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(c.steps, brief(report.Steps(c.outcomes)...)); diff != "" {
+				t.Errorf("steps (-want +got):\n%s", diff)
+			}
+			want := []string{c.ready, c.moves, c.stalls}
+			if diff := cmp.Diff(want, brief(summary(c.outcomes)...)); diff != "" {
+				t.Errorf("summary (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func summary(outcomes []converge.Outcome) []metav1.Condition {
+	ready, reconciling, stalls := report.Summary(outcomes)
+	return []metav1.Condition{ready, reconciling, stalls}
+}
+
+func TestSummaryMessage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		outcomes []converge.Outcome
+		want     string
+	}{
+		"says which step and who else": {
+			[]converge.Outcome{of("key", nil), of("database", awaiting), of("firewall", denied)},
+			"firewall: grant it (not ready either: database)",
+		},
+		"counts what is not made": {
+			[]converge.Outcome{of("key", nil, flowing, flowing)},
+			"key: 2 changes are not made in this mode; status.plan lists them",
+		},
+		"holds nothing of an unclassified error": {
+			[]converge.Outcome{of("key", broken)},
+			"key: " + fault.As(broken).Message,
+		},
+		"is short when all is well": {[]converge.Outcome{of("key", nil)}, "as wanted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := summary(c.outcomes)[0].Message; got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestSet(t *testing.T) {
+	t.Parallel()
+	first := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	later := first.Add(time.Hour)
+	status := func(s metav1.ConditionStatus, message string) metav1.Condition {
+		return metav1.Condition{Type: "KeyReady", Status: s, Reason: "Any", Message: message}
+	}
+	for name, c := range map[string]struct {
+		second     metav1.Condition
+		transition time.Time
+		message    string
+	}{
+		"the same status keeps its transition time": {status("True", "other words"), first, "other words"},
+		"another status moves it":                   {status("False", "broken"), later, "broken"},
+		"a long message is cut": {
+			status("True", strings.Repeat("ü", 2000)), first, strings.Repeat("ü", 1023) + "…",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var conditions []metav1.Condition
+			report.Set(&conditions, 1, first, status("True", "well"))
+			report.Set(&conditions, 2, later, c.second)
+			want := []metav1.Condition{{
+				Type: "KeyReady", Status: c.second.Status, Reason: "Any", Message: c.message,
+				ObservedGeneration: 2, LastTransitionTime: metav1.NewTime(c.transition),
+			}}
+			if diff := cmp.Diff(want, conditions); diff != "" {
+				t.Errorf("conditions (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	many := slices.Repeat([]converge.Change{flowing}, 70)
+	long := converge.Change{Step: "key", Path: strings.Repeat("p", 200), From: strings.Repeat("ß", 1024), To: strings.Repeat("ß", 1025)}
+	for name, c := range map[string]struct {
+		outcomes []converge.Outcome
+		summary  string
+		check    func(*testing.T, []v1alpha1.PlannedChange)
+	}{
+		"no change is no plan": {[]converge.Outcome{of("key", nil)}, "None", func(t *testing.T, got []v1alpha1.PlannedChange) {
+			t.Helper()
+			if got != nil {
+				t.Errorf("got %v", got)
+			}
+		}},
+		"held changes come first and keep their values": {
+			[]converge.Outcome{of("database", approval, flowing, disruptive, replacing)}, "3 changes, 2 held",
+			func(t *testing.T, got []v1alpha1.PlannedChange) {
+				t.Helper()
+				want := []v1alpha1.PlannedChange{
+					{Step: "database", Path: "class", From: "s", To: "m", Effect: "disruptive", Held: true},
+					{Step: "database", Path: "kms", From: "k", To: "l", Effect: "replace", Held: true},
+					{Step: "database", Path: "tags", From: "a", To: "b", Effect: "in-place"},
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("plan (-want +got):\n%s", diff)
+				}
+			},
+		},
+		"a long plan ends in how many are left out, and no held change is": {
+			[]converge.Outcome{of("database", nil, many...), of("database", approval, disruptive)}, "71 changes, 1 held",
+			func(t *testing.T, got []v1alpha1.PlannedChange) {
+				t.Helper()
+				if len(got) != 64 || !got[0].Held || got[63].Path != "and 8 more" {
+					t.Errorf("got %d lines, first %v, last %v", len(got), got[0], got[len(got)-1])
+				}
+			},
+		},
+		"64 changes all fit": {
+			[]converge.Outcome{of("database", nil, many[:64]...)}, "64 changes",
+			func(t *testing.T, got []v1alpha1.PlannedChange) {
+				t.Helper()
+				if len(got) != 64 || got[63].Path != "tags" {
+					t.Errorf("got %d lines, last %v", len(got), got[len(got)-1])
+				}
+			},
+		},
+		"long values are cut to what the API holds": {
+			[]converge.Outcome{of("key", nil, long)}, "1 change",
+			func(t *testing.T, got []v1alpha1.PlannedChange) {
+				t.Helper()
+				c := got[0]
+				if len([]rune(c.Path)) != 128 || c.From != long.From || c.To != strings.Repeat("ß", 1023)+"…" {
+					t.Errorf("got path of %d, from of %d, to of %d", len(c.Path), len(c.From), len(c.To))
+				}
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.check(t, report.Plan(c.outcomes))
+			if got := report.PlanSummary(c.outcomes); got != c.summary {
+				t.Errorf("summary %q, want %q", got, c.summary)
+			}
+		})
+	}
+}
+
+func TestResult(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		outcomes []converge.Outcome
+		jitter   float64
+		after    time.Duration
+		retries  bool
+	}{
+		"nothing ran":                          {nil, 0.5, time.Minute, false},
+		"quiet, at the earliest":               {[]converge.Outcome{of("key", nil)}, 0, 54 * time.Second, false},
+		"quiet, at the latest":                 {[]converge.Outcome{of("key", nil)}, 1, 66 * time.Second, false},
+		"a wait names its own delay":           {[]converge.Outcome{of("key", nil), of("database", settling)}, 0.5, 7 * time.Second, false},
+		"the soonest wins":                     {[]converge.Outcome{of("database", settling), sent("key", flowing)}, 0.5, 2 * time.Second, false},
+		"a wait without a delay looks in 10 s": {[]converge.Outcome{of("database", awaiting)}, 0.5, 10 * time.Second, false},
+		"what a person must mend is slow":      {[]converge.Outcome{of("database", denied)}, 0.5, 2 * time.Minute, false},
+		"and does not slow down the others":    {[]converge.Outcome{of("key", nil), of("database", denied)}, 0.5, time.Minute, false},
+		"an approval is waited for quietly":    {[]converge.Outcome{of("database", approval, disruptive)}, 0.5, time.Minute, false},
+		"a failed call goes back to the queue": {[]converge.Outcome{of("key", broken), of("database", denied)}, 0.5, time.Minute, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := report.Result(c.outcomes, time.Minute, func() float64 { return c.jitter })
+			if got.RequeueAfter != c.after {
+				t.Errorf("next look in %v, want %v", got.RequeueAfter, c.after)
+			}
+			if errors.Is(err, broken) != c.retries || (err != nil) != c.retries {
+				t.Errorf("error %v, want one: %v", err, c.retries)
+			}
+		})
+	}
+}
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	spent := sent("database", disruptive, replacing, flowing)
+	spent.Spent = true
+	for name, c := range map[string]struct {
+		before, now []converge.Outcome
+		want        []report.Event
+	}{
+		"what stays is not told again": {
+			[]converge.Outcome{of("key", nil), of("database", denied)},
+			[]converge.Outcome{of("key", nil), of("database", denied)}, nil,
+		},
+		"a quiet pass tells nothing": {[]converge.Outcome{of("key", nil)}, []converge.Outcome{of("key", nil)}, nil},
+		"a new failure that needs a person is a warning": {
+			[]converge.Outcome{of("database", nil)}, []converge.Outcome{of("database", denied)},
+			[]report.Event{{Type: "Warning", Reason: "AccessDenied", Action: "Reconcile", Note: "database: grant it"}},
+		},
+		"another reason is told": {
+			[]converge.Outcome{of("database", denied)}, []converge.Outcome{of("database", conflict)},
+			[]report.Event{{Type: "Warning", Reason: "Conflict", Action: "Reconcile", Note: "database: somebody else's"}},
+		},
+		"a call that is tried again is no event": {
+			[]converge.Outcome{of("database", nil)}, []converge.Outcome{of("database", broken)}, nil,
+		},
+		"what begins to wait for an approval is told": {
+			[]converge.Outcome{of("database", nil)}, []converge.Outcome{of("database", approval, disruptive)},
+			[]report.Event{{Type: "Normal", Reason: "ApprovalNeeded", Action: "Reconcile", Note: "database: approve it"}},
+		},
+		"readiness that comes back is told": {
+			[]converge.Outcome{sent("key", flowing)}, []converge.Outcome{of("key", nil)},
+			[]report.Event{{Type: "Normal", Reason: "Converged", Action: "Reconcile", Note: "ready: as wanted"}},
+		},
+		"a write names what it changed, not what it held": {
+			[]converge.Outcome{of("database", nil)}, []converge.Outcome{sent("database", flowing, disruptive)},
+			[]report.Event{{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "database: changed tags"}},
+		},
+		"an approved write names what was approved, never a replacement": {
+			[]converge.Outcome{of("database", approval, disruptive)}, []converge.Outcome{spent},
+			[]report.Event{{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "database: changed class, tags"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var before []metav1.Condition
+			report.Set(&before, 1, time.Unix(0, 0), append(report.Steps(c.before), summary(c.before)...)...)
+			if diff := cmp.Diff(c.want, report.Events(before, c.now)); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestBackoffStaysWithinAMinute(t *testing.T) {
+	t.Parallel()
+	limiter := report.Backoff()
+	var delays []time.Duration
+	for range 8 {
+		delays = append(delays, limiter.When(reconcile.Request{}))
+	}
+	if delays[0] != time.Second || delays[1] != 2*time.Second || delays[7] != time.Minute {
+		t.Errorf("delays %v", delays)
+	}
+}

@@ -1,0 +1,75 @@
+// Package config holds the operator's settings: filled from flags once, validated before anything
+// starts, and passed on as a value.
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Config is all that can be set.
+type Config struct {
+	// Namespace that the operator lives in; it keeps master credentials and the installation ID there.
+	Namespace string
+	// Installation overrides the stored installation ID, for disaster recovery; empty uses or makes it.
+	Installation string
+	// MetricsAddress and ProbeAddress are listen addresses.
+	MetricsAddress, ProbeAddress string
+	// LeaderElection lets one of several replicas work.
+	LeaderElection bool
+	// Workers is how many platforms are reconciled at a time.
+	Workers int
+	// Resync is how often a quiet platform is looked at.
+	Resync time.Duration
+	// Freshness is how old a look without a batch form may be (key rotation).
+	Freshness time.Duration
+	// Lag is how long AWS listings may lag behind writes.
+	Lag time.Duration
+	// Debug logs more.
+	Debug bool
+}
+
+// installationPattern bounds what goes into tags and names.
+var installationPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{4,38}[a-z0-9])$`)
+
+// Bind registers the flags; the returned Config is filled when fs is parsed.
+func Bind(fs *flag.FlagSet, namespace string) *Config {
+	c := &Config{}
+	fs.StringVar(&c.Namespace, "namespace", namespace, "the operator's own namespace (default: POD_NAMESPACE)")
+	fs.StringVar(&c.Installation, "installation-id", "",
+		"the installation ID to use instead of the stored one; set it only to take over after a disaster")
+	fs.StringVar(&c.MetricsAddress, "metrics-bind-address", ":8443", "listen address of metrics, over TLS; 0 is off")
+	fs.StringVar(&c.ProbeAddress, "health-probe-bind-address", ":8081", "listen address of the health probes")
+	fs.BoolVar(&c.LeaderElection, "leader-elect", true, "let one of several replicas work")
+	fs.IntVar(&c.Workers, "workers", 20, "how many platforms are reconciled at a time")
+	fs.DurationVar(&c.Resync, "resync", time.Minute, "how often a quiet platform is looked at")
+	fs.DurationVar(&c.Freshness, "freshness", 15*time.Minute, "how old a look without a batch form may be")
+	fs.DurationVar(&c.Lag, "aws-lag", 15*time.Second, "how long AWS listings may lag behind writes")
+	fs.BoolVar(&c.Debug, "debug", false, "log more")
+	return c
+}
+
+// Validate returns every setting that cannot work, each with its flag.
+func (c *Config) Validate() error {
+	var problems []error
+	refuse := func(bad bool, format string, args ...any) {
+		if bad {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	refuse(c.Namespace == "", "--namespace is empty; set it, or POD_NAMESPACE")
+	refuse(c.Installation != "" && !installationPattern.MatchString(c.Installation),
+		"--installation-id %q: 6 to 40 lower-case letters, digits and hyphens, a letter or digit at both ends", c.Installation)
+	refuse(c.Workers < 1 || c.Workers > 200, "--workers %d: between 1 and 200", c.Workers)
+	refuse(c.Resync < time.Second, "--resync %s: at least 1s", c.Resync)
+	refuse(c.Freshness < c.Resync, "--freshness %s: at least --resync (%s)", c.Freshness, c.Resync)
+	refuse(c.Lag < 0 || c.Lag > 10*time.Minute, "--aws-lag %s: between 0s and 10m", c.Lag)
+	return errors.Join(problems...)
+}
+
+// Sweep is how old a shared look may be for a quiet platform: a little less than the resync, so that
+// every resync sees a new one.
+func (c *Config) Sweep() time.Duration { return c.Resync * 5 / 6 }

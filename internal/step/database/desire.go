@@ -1,0 +1,162 @@
+package database
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/naming"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// State is a database instance as far as we own or judge it.
+type State struct {
+	// Identity.
+	Identifier, ARN string
+	Record          scope.Record
+	// Life.
+	Status, Endpoint string
+	// SeenAt is when AWS was asked.
+	SeenAt time.Time
+	// PendingInterrupts says that AWS has queued a change that restarts the instance or fails it over.
+	PendingInterrupts bool
+
+	// Engine and size. Version and Storage are floors: what covers the floor reads as the floor, and
+	// EngineVersion and Allocated are what is really there.
+	EngineVersion, Version string
+	// OtherMajor says that the engine is of another major than the wanted one.
+	OtherMajor         bool
+	InstanceClass      string
+	Allocated, Storage int32
+	MaxStorage         int32
+	MultiAZ            bool
+	Port               int32
+	AutoMinor          bool
+
+	// Protection. Key and Firewall are KeyARN and Groups as they are compared: empty as long as the
+	// steps that own them have not said what they should be.
+	Encrypted          bool
+	KeyARN, Key        string
+	Public             bool
+	SubnetGroup, VPCID string
+	Groups             []string
+	Firewall           string
+	DeletionProtection bool
+	IAMAuthentication  bool
+	ParameterGroup     string
+	ParameterStatus    string
+	// ForceSSL and MinTLS are the live values of the parameter group; "" when they could not be read.
+	ForceSSL, MinTLS string
+	CA               string
+	CAValidTill      time.Time
+
+	// Backup and logs.
+	RetentionDays                   int32
+	BackupWindow, MaintenanceWindow string
+	CopyTags                        bool
+	Logs                            []string
+
+	// MasterUser and the fingerprint of the password that was last set.
+	MasterUser, Credential string
+	// Released is the value of the tag that says the database was let go, or "".
+	Released string
+	// Recorded says whether the tenant's key records this database.
+	Recorded bool
+
+	// refused are the paths that the class does not allow, with the reason; only in a wanted state.
+	refused map[string]string
+	// leastRetention is the class's bound on RetentionDays; only in a wanted state.
+	leastRetention int32
+}
+
+const (
+	inSync        = "in-sync"
+	pendingReboot = "pending-reboot"
+	// unset stands for a stored password that does not exist yet.
+	unset = "(to be made)"
+)
+
+// logExports are the logs that go to CloudWatch (FSBP RDS.9).
+var logExports = []string{"postgresql", "upgrade"}
+
+// Desire returns the wanted instance.
+func Desire(in *scope.Platform) (State, error) {
+	spec := in.Spec.Database
+	major, _, _ := strings.Cut(spec.EngineVersion, ".")
+	want := State{
+		Identifier:         in.Tenant.Resource(),
+		Version:            spec.EngineVersion,
+		InstanceClass:      spec.InstanceClass,
+		Storage:            spec.Storage.SizeGiB,
+		MaxStorage:         spec.Storage.MaxSizeGiB,
+		MultiAZ:            *spec.MultiAZ,
+		Port:               spec.Port,
+		AutoMinor:          true,
+		Encrypted:          true,
+		KeyARN:             in.Key.ARN,
+		Key:                in.Key.ARN,
+		SubnetGroup:        naming.SubnetGroup(in.Shared),
+		DeletionProtection: *spec.DeletionProtection,
+		IAMAuthentication:  *spec.IAMAuthentication,
+		ParameterGroup:     naming.ParameterGroup(in.Shared, major, spec.TLS.MinVersion),
+		ParameterStatus:    inSync,
+		MinTLS:             spec.TLS.MinVersion,
+		RetentionDays:      spec.Backup.RetentionDays,
+		BackupWindow:       spec.Backup.Window,
+		MaintenanceWindow:  spec.MaintenanceWindow,
+		CopyTags:           true,
+		Logs:               logExports,
+		MasterUser:         masterUser,
+		Credential:         in.MasterFingerprint,
+		Recorded:           true,
+		refused:            refusals(in, major),
+		leastRetention:     in.Class.Spec.Database.MinBackupRetentionDays,
+	}
+	if in.Firewall.GroupID != "" {
+		want.Groups, want.Firewall = []string{in.Firewall.GroupID}, in.Firewall.GroupID
+	}
+	if want.Credential == "" {
+		want.Credential = unset
+	}
+	return want, nil
+}
+
+// refusals are the values of the spec that the class does not allow.
+func refusals(in *scope.Platform, major string) map[string]string {
+	spec, class := in.Spec.Database, in.Class.Spec.Database
+	refused := map[string]string{}
+	if !slices.Contains(class.InstanceClasses, spec.InstanceClass) {
+		refused[pathClass] = fmt.Sprintf("database.instanceClass %s is not offered by class %s; choose one of %s",
+			spec.InstanceClass, in.Class.Name, strings.Join(class.InstanceClasses, ", "))
+	}
+	if !slices.Contains(class.EngineVersions, major) {
+		refused[pathVersion] = fmt.Sprintf("database.engineVersion %s is not offered by class %s; choose one of %s",
+			spec.EngineVersion, in.Class.Name, strings.Join(class.EngineVersions, ", "))
+	}
+	if max(spec.Storage.SizeGiB, spec.Storage.MaxSizeGiB) > class.MaxStorageGiB {
+		text := fmt.Sprintf("database.storage is above the %d GiB that class %s allows; lower sizeGiB or maxSizeGiB",
+			class.MaxStorageGiB, in.Class.Name)
+		refused[pathStorage], refused[pathMaxStorage] = text, text
+	}
+	if spec.Backup.RetentionDays < class.MinBackupRetentionDays {
+		refused[pathRetention] = fmt.Sprintf("database.backup.retentionDays is below the %d days that class %s asks for; raise it",
+			class.MinBackupRetentionDays, in.Class.Name)
+	}
+	return refused
+}
+
+// Check returns what a class refuses of a spec, in a stable order; the admission webhook says the same.
+func Check(class *v1alpha1.PlatformClass, spec *v1alpha1.CoachPlatformSpec) []string {
+	major, _, _ := strings.Cut(spec.Database.EngineVersion, ".")
+	refused := refusals(&scope.Platform{Class: class, Spec: spec}, major)
+	var all []string
+	for _, text := range refused {
+		if !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	slices.Sort(all)
+	return all
+}

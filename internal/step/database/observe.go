@@ -1,0 +1,217 @@
+package database
+
+import (
+	"context"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/naming"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// Observe implements converge.Resource.
+func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, fresh bool) (
+	converge.Observation[State], error,
+) {
+	none := converge.Observation[State]{Settled: true}
+	account := r.sessions.Account(in.Class)
+	recorded, err := recordOf(in, account)
+	if err != nil {
+		return none, err
+	}
+	db, at, err := account.Instance(ctx, want.Identifier, fresh)
+	if err != nil {
+		return none, err
+	}
+	if db == nil {
+		account.InstanceMoving(want.Identifier, true) // it is about to be made
+		return none, lost(recorded)
+	}
+	if err := identify(in, db, recorded); err != nil {
+		return none, err
+	}
+	state := stateOf(in, account, db, want)
+	state.SeenAt = at
+	if err := readParameters(ctx, account, &state, fresh); err != nil {
+		return none, err
+	}
+	m := meaningOf(state.Status)
+	account.InstanceMoving(want.Identifier, m.life == moving)
+	return converge.Observation[State]{
+		Exists: true, Settled: m.life != moving, Busy: m.message, ID: state.Record.ResourceID, At: at,
+		State: state, Next: overlay(state, db.PendingModifiedValues, want),
+	}, nil
+}
+
+// recordOf returns the one database that was ever recorded for the platform. Records live in two
+// places, the tenant's key and the object, so that losing either is harmless.
+func recordOf(in *scope.Platform, account *aws.Account) (scope.Record, error) {
+	recorded, none := in.Key.Recorded, scope.Record{}
+	if recorded == none {
+		recorded = in.Recorded
+	}
+	if in.Recorded != none && in.Recorded != recorded {
+		return recorded, fault.New(fault.Conflict, v1alpha1.ReasonDatabaseReplaced,
+			"the platform records the database %s and its key records %s; find out which one holds the data and remove the "+
+				"other record (annotation %s, key tag %s)", in.Recorded, recorded, v1alpha1.AnnotationDatabase, naming.TagDatabase)
+	}
+	if recorded != none && (recorded.AccountID != account.ID() || recorded.Region != account.Region()) {
+		return recorded, fault.New(fault.Conflict, v1alpha1.ReasonWrongAccount,
+			"the recorded database is %s and the class leads to account %s in %s; use the class that the platform was made with",
+			recorded, account.ID(), account.Region())
+	}
+	return recorded, nil
+}
+
+// lost says that the absence of a recorded database is never a reason to create one.
+func lost(recorded scope.Record) error {
+	if recorded == (scope.Record{}) {
+		return nil
+	}
+	return fault.New(fault.Conflict, v1alpha1.ReasonDatabaseLost,
+		"the database %s was deleted behind the operator's back and nothing is created in its place; restore its data from a "+
+			"snapshot or an automated backup, or, to start empty on purpose, remove the annotation %s and the key tag %s",
+		recorded, v1alpha1.AnnotationDatabase, naming.TagDatabase)
+}
+
+// identify says whether the instance of our name is our instance.
+func identify(in *scope.Platform, db *rdstypes.DBInstance, recorded scope.Record) error {
+	if !naming.Owns(in.Tenant, tagsOf(db)) {
+		return fault.New(fault.Conflict, v1alpha1.ReasonConflict,
+			"the RDS instance %s does not carry this platform's coach: tags; it is not touched: rename or remove it, or restore "+
+				"its tags if it is this platform's", in.Tenant.Resource())
+	}
+	id := awssdk.ToString(db.DbiResourceId)
+	if recorded != (scope.Record{}) && recorded.ResourceID != id {
+		return fault.New(fault.Conflict, v1alpha1.ReasonDatabaseReplaced,
+			"the RDS instance %s is now another database (%s) than the recorded one (%s); it is not touched: if it holds the right "+
+				"data, remove the annotation %s and the key tag %s", in.Tenant.Resource(), id, recorded.ResourceID,
+			v1alpha1.AnnotationDatabase, naming.TagDatabase)
+	}
+	return nil
+}
+
+func tagsOf(db *rdstypes.DBInstance) map[string]string {
+	tags := make(map[string]string, len(db.TagList))
+	for _, t := range db.TagList {
+		tags[awssdk.ToString(t.Key)] = awssdk.ToString(t.Value)
+	}
+	return tags
+}
+
+// stateOf translates what RDS says. A value that only another step can judge is compared only when
+// that step gave it.
+func stateOf(in *scope.Platform, account *aws.Account, db *rdstypes.DBInstance, want State) State {
+	tags := tagsOf(db)
+	s := State{
+		Identifier: awssdk.ToString(db.DBInstanceIdentifier), ARN: awssdk.ToString(db.DBInstanceArn),
+		Record: scope.Record{AccountID: account.ID(), Region: account.Region(), ResourceID: awssdk.ToString(db.DbiResourceId)},
+		Status: awssdk.ToString(db.DBInstanceStatus),
+
+		EngineVersion: awssdk.ToString(db.EngineVersion), InstanceClass: awssdk.ToString(db.DBInstanceClass),
+		Allocated: awssdk.ToInt32(db.AllocatedStorage), MaxStorage: awssdk.ToInt32(db.MaxAllocatedStorage),
+		MultiAZ: awssdk.ToBool(db.MultiAZ), Port: awssdk.ToInt32(db.DbInstancePort),
+		AutoMinor: awssdk.ToBool(db.AutoMinorVersionUpgrade),
+
+		Encrypted: awssdk.ToBool(db.StorageEncrypted), KeyARN: awssdk.ToString(db.KmsKeyId),
+		Public: awssdk.ToBool(db.PubliclyAccessible), DeletionProtection: awssdk.ToBool(db.DeletionProtection),
+		IAMAuthentication: awssdk.ToBool(db.IAMDatabaseAuthenticationEnabled), CA: awssdk.ToString(db.CACertificateIdentifier),
+
+		RetentionDays: awssdk.ToInt32(db.BackupRetentionPeriod), BackupWindow: awssdk.ToString(db.PreferredBackupWindow),
+		MaintenanceWindow: awssdk.ToString(db.PreferredMaintenanceWindow), CopyTags: awssdk.ToBool(db.CopyTagsToSnapshot),
+		Logs: db.EnabledCloudwatchLogsExports, MasterUser: awssdk.ToString(db.MasterUsername),
+		Credential: tags[naming.TagCredential], Released: tags[naming.TagReleased],
+	}
+	// Without the key's tags nobody can say that the record is missing.
+	s.Recorded = in.Key.ID == "" || in.Key.Recorded == s.Record
+	readParts(db, &s)
+	if want.Key != "" {
+		s.Key = s.KeyARN
+	}
+	if want.Firewall != "" {
+		s.Firewall = list(s.Groups)
+	}
+	cover(&s, want)
+	return s
+}
+
+// readParts reads the nested parts, any of which may be absent while AWS is creating the instance.
+func readParts(db *rdstypes.DBInstance, s *State) {
+	if db.Endpoint != nil {
+		s.Endpoint = awssdk.ToString(db.Endpoint.Address)
+		s.Port = awssdk.ToInt32(db.Endpoint.Port)
+	}
+	if db.DBSubnetGroup != nil {
+		s.SubnetGroup, s.VPCID = awssdk.ToString(db.DBSubnetGroup.DBSubnetGroupName), awssdk.ToString(db.DBSubnetGroup.VpcId)
+	}
+	if len(db.DBParameterGroups) > 0 {
+		s.ParameterGroup = awssdk.ToString(db.DBParameterGroups[0].DBParameterGroupName)
+		s.ParameterStatus = awssdk.ToString(db.DBParameterGroups[0].ParameterApplyStatus)
+	}
+	for _, g := range db.VpcSecurityGroups {
+		s.Groups = append(s.Groups, awssdk.ToString(g.VpcSecurityGroupId))
+	}
+	if db.CertificateDetails != nil {
+		s.CAValidTill = awssdk.ToTime(db.CertificateDetails.ValidTill)
+	}
+	s.PendingInterrupts = interrupts(db.PendingModifiedValues)
+}
+
+// cover makes what meets a floor read as the floor, so that a minor upgrade by AWS or storage that
+// grew is no difference.
+func cover(s *State, want State) {
+	s.Version, s.Storage = s.EngineVersion, min(s.Allocated, want.Storage)
+	if covers(s.EngineVersion, want.Version) {
+		s.Version = want.Version
+	}
+	wanted, _ := split(want.Version)
+	running, _ := split(s.EngineVersion)
+	s.OtherMajor = wanted != running
+}
+
+// interrupts says whether AWS would restart the instance or fail it over to apply what is pending.
+func interrupts(p *rdstypes.PendingModifiedValues) bool {
+	return p != nil && (p.DBInstanceClass != nil || p.EngineVersion != nil || p.Port != nil || p.StorageType != nil ||
+		p.DBInstanceIdentifier != nil || p.DBSubnetGroupName != nil || p.Engine != nil || p.CACertificateIdentifier != nil ||
+		len(p.ProcessorFeatures) > 0 || p.DedicatedLogVolume != nil)
+}
+
+// overlay applies what AWS has queued: it is on its way and is not asked for again.
+func overlay(s State, p *rdstypes.PendingModifiedValues, want State) *State {
+	if p == nil {
+		return nil
+	}
+	set(&s.InstanceClass, p.DBInstanceClass)
+	set(&s.EngineVersion, p.EngineVersion)
+	set(&s.Allocated, p.AllocatedStorage)
+	set(&s.MultiAZ, p.MultiAZ)
+	set(&s.Port, p.Port)
+	set(&s.RetentionDays, p.BackupRetentionPeriod)
+	set(&s.IAMAuthentication, p.IAMDatabaseAuthenticationEnabled)
+	set(&s.SubnetGroup, p.DBSubnetGroupName)
+	cover(&s, want)
+	return &s
+}
+
+func set[T any](field *T, pending *T) {
+	if pending != nil {
+		*field = *pending
+	}
+}
+
+func readParameters(ctx context.Context, account *aws.Account, s *State, fresh bool) error {
+	if s.ParameterGroup == "" {
+		return nil
+	}
+	values, _, err := account.Parameters(ctx, s.ParameterGroup, fresh)
+	if err != nil {
+		return err
+	}
+	s.ForceSSL, s.MinTLS = values["rds.force_ssl"], values["ssl_min_protocol_version"]
+	return nil
+}

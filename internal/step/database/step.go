@@ -1,0 +1,48 @@
+// Package database is the step that owns a tenant's RDS PostgreSQL instance: the instance itself, its
+// master credential, and the record that makes a lost database a stop instead of an empty new one. It
+// must not import other steps.
+package database
+
+import (
+	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// Name of the step.
+const Name = "database"
+
+// Names inside every database. The master is neither admin nor postgres (FSBP RDS.25).
+const (
+	masterUser   = "coach_master"
+	databaseName = "coach"
+)
+
+// New returns the step.
+func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
+	return converge.Of[*scope.Platform, State]{
+		ID:       Name,
+		About:    "The tenant's RDS PostgreSQL instance, its master credential and the record of which database it is.",
+		Desire:   Desire,
+		Resource: &resource{sessions: sessions},
+		Fields:   Fields,
+		Controls: Controls,
+		Floor:    floor,
+		Complain: complain,
+		Publish:  publish,
+		Reads:    reads,
+		Writes:   writes,
+	}
+}
+
+// resource talks to RDS.
+type resource struct {
+	sessions *aws.Sessions
+}
+
+func publish(in *scope.Platform, s State) {
+	in.Database = scope.Database{
+		Identifier: s.Identifier, Endpoint: s.Endpoint, Port: s.Port, EngineVersion: s.EngineVersion, State: s.Status,
+		Record: s.Record,
+	}
+}

@@ -1,0 +1,58 @@
+// Package telemetry names what the operator measures. No metric has an object's name as a label.
+package telemetry
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are the operator's own metrics.
+type Metrics struct {
+	requests *prometheus.CounterVec
+	outcomes *prometheus.CounterVec
+	changes  *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+}
+
+// New returns the metrics, registered.
+func New(registry prometheus.Registerer) (*Metrics, error) {
+	m := &Metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coach_cloud_requests_total", Help: "Calls to AWS by service, operation and error code (OK for none).",
+		}, []string{"service", "operation", "code"}),
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coach_step_outcome_total", Help: "Runs of steps by kind, step and class of outcome (converged for none).",
+		}, []string{"kind", "step", "class"}),
+		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coach_step_changes_total", Help: "Differences that runs of steps found, by effect.",
+		}, []string{"kind", "step", "effect"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "coach_step_duration_seconds", Help: "How long runs of steps took.",
+			Buckets: []float64{.001, .01, .05, .1, .5, 1, 5, 15, 60},
+		}, []string{"kind", "step"}),
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.outcomes, m.changes, m.duration} {
+		if err := registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// Request counts one call to AWS.
+func (m *Metrics) Request(service, operation, code string) {
+	if code == "" {
+		code = "OK"
+	}
+	m.requests.WithLabelValues(service, operation, code).Inc()
+}
+
+// Step counts one run of a step.
+func (m *Metrics) Step(kind, step, class string, effects []string, took time.Duration) {
+	m.outcomes.WithLabelValues(kind, step, class).Inc()
+	m.duration.WithLabelValues(kind, step).Observe(took.Seconds())
+	for _, effect := range effects {
+		m.changes.WithLabelValues(kind, step, effect).Inc()
+	}
+}
