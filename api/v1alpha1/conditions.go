@@ -92,6 +92,8 @@ const (
 	ReasonConfirmingAbsence = "ConfirmingAbsence"
 	// ReasonInstanceNotFound: an EC2 instance in allowFrom does not exist.
 	ReasonInstanceNotFound = "InstanceNotFound"
+	// ReasonSecurityGroupNotFound: a security group in allowFrom does not exist, or not in reach of the class's VPC.
+	ReasonSecurityGroupNotFound = "SecurityGroupNotFound"
 	// ReasonNotAccepted: an AWS identifier in the spec is neither in the class's list nor tagged as the tenant's.
 	ReasonNotAccepted = "NotAccepted"
 	// ReasonNetworkInvalid: the class's VPC or subnets are not what they must be.
@@ -110,4 +112,6 @@ const (
 	ReasonFresh = "Fresh"
 	// ReasonStale: some control could not be observed.
 	ReasonStale = "Stale"
+	// ReasonQuotaLow: less than a tenth of a quota of the AWS account is left; nothing is broken yet.
+	ReasonQuotaLow = "QuotaLow"
 )

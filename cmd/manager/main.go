@@ -129,7 +129,7 @@ func wire(
 		return fmt.Errorf("setting up the platform controller: %w", err)
 	}
 	classes := &platformclass.Reconciler{
-		Client: mgr.GetClient(), Steps: step.Class(sessions),
+		Client: mgr.GetClient(), Steps: step.Class(sessions), Metrics: measured,
 		Installation: id, Events: mgr.GetEventRecorder("coach-operator"), Clock: clock.RealClock{}, Resync: settings.Resync,
 	}
 	if err := classes.SetupWithManager(mgr); err != nil {

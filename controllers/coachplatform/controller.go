@@ -5,10 +5,12 @@ package coachplatform
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -97,13 +99,20 @@ func (r *Reconciler) claim(ctx context.Context, platform *v1alpha1.CoachPlatform
 
 // mode says how far this pass may go.
 func (r *Reconciler) mode(platform *v1alpha1.CoachPlatform, denied error) converge.Mode {
-	paused := platform.Annotations[v1alpha1.AnnotationPaused] == "true"
 	return converge.Mode{
-		Write:      denied == nil && !paused && platform.Spec.ManagementPolicy != v1alpha1.ManagementObserve,
+		Write:      denied == nil && !paused(platform) && !observing(platform),
 		Approved:   platform.Annotations[v1alpha1.AnnotationApprove],
 		Generation: platform.Generation,
 		Fresh:      requested(platform) != platform.Status.ReconcileHandled,
 	}
+}
+
+func paused(platform *v1alpha1.CoachPlatform) bool {
+	return platform.Annotations[v1alpha1.AnnotationPaused] == "true"
+}
+
+func observing(platform *v1alpha1.CoachPlatform) bool {
+	return platform.Spec.ManagementPolicy == v1alpha1.ManagementObserve
 }
 
 // requested is the value of the annotation that asks for a fresh look.
@@ -131,21 +140,18 @@ func (r *Reconciler) run(
 }
 
 // record keeps what must outlive the status: which database is the platform's, and that an approval
-// was used.
+// was used. The patch holds these annotations only, so it needs no lock against the edits of others.
 func (r *Reconciler) record(
 	ctx context.Context, platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome,
 ) error {
 	before := platform.DeepCopy()
 	if id := run.Database.Record.String(); id != "" && platform.Annotations[v1alpha1.AnnotationDatabase] == "" {
-		if platform.Annotations == nil {
-			platform.Annotations = map[string]string{}
-		}
-		platform.Annotations[v1alpha1.AnnotationDatabase] = id
+		metav1.SetMetaDataAnnotation(&platform.ObjectMeta, v1alpha1.AnnotationDatabase, id)
 	}
-	if slices.ContainsFunc(outcomes, func(o converge.Outcome) bool { return o.Spent }) {
+	if usedUp(outcomes) {
 		delete(platform.Annotations, v1alpha1.AnnotationApprove)
 	}
-	if len(before.Annotations) == len(platform.Annotations) {
+	if maps.Equal(before.Annotations, platform.Annotations) {
 		return nil
 	}
 	status := platform.Status.DeepCopy()
@@ -154,6 +160,14 @@ func (r *Reconciler) record(
 	}
 	platform.Status = *status
 	return nil
+}
+
+// usedUp says that an approval has no use any more: it was used in this pass, or everything was looked
+// at and nothing waits for one. Then it was used in a pass that was cut short, and must not approve
+// what comes later.
+func usedUp(outcomes []converge.Outcome) bool {
+	return slices.ContainsFunc(outcomes, func(o converge.Outcome) bool { return o.Spent }) ||
+		!slices.ContainsFunc(outcomes, func(o converge.Outcome) bool { return o.Err != nil })
 }
 
 // refuse makes a platform that may not use its class say so, while its findings stay.

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/naming"
 )
 
@@ -65,7 +67,8 @@ func (v vault) ensure(ctx context.Context, t naming.Tenant) (string, error) {
 	}
 	password, err := v.password(ctx, v.live, t)
 	if err == nil && password == "" {
-		return "", fmt.Errorf("the secret %s has no key %q; delete it and a new password is made and set", key, passwordKey)
+		return "", fault.New(fault.Conflict, v1alpha1.ReasonConflict,
+			"the Secret %s has no key %q; delete it, and a new password is made and set", key, passwordKey)
 	}
 	return password, err
 }

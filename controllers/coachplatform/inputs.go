@@ -18,6 +18,24 @@ import (
 
 // inputs gathers what the steps need from the cluster. What is missing is a fault with its way out.
 func (r *Reconciler) inputs(ctx context.Context, platform *v1alpha1.CoachPlatform) (*scope.Platform, error) {
+	run, err := r.tenancy(ctx, platform)
+	if err != nil {
+		return nil, err
+	}
+	passwords := vault{client: r.Client, live: r.Live, namespace: r.Namespace}
+	stored, err := passwords.password(ctx, r.Client, run.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	if stored != "" {
+		run.MasterFingerprint = scope.Fingerprint(stored)
+	}
+	run.MasterPassword = func(ctx context.Context) (string, error) { return passwords.ensure(ctx, run.Tenant) }
+	return run, nil
+}
+
+// tenancy says whose the platform is, where it belongs and what it records: all that letting go takes.
+func (r *Reconciler) tenancy(ctx context.Context, platform *v1alpha1.CoachPlatform) (*scope.Platform, error) {
 	namespace, err := r.namespace(ctx, platform.Namespace)
 	if err != nil {
 		return nil, err
@@ -31,25 +49,15 @@ func (r *Reconciler) inputs(ctx context.Context, platform *v1alpha1.CoachPlatfor
 		}
 		return nil, fmt.Errorf("reading the class: %w", err)
 	}
-	tenant := naming.Tenant{
-		Installation: r.Installation, Namespace: platform.Namespace,
-		NamespaceUID: string(namespace.UID), Name: platform.Name,
-	}
-	passwords := vault{client: r.Client, live: r.Live, namespace: r.Namespace}
-	stored, err := passwords.password(ctx, r.Client, tenant)
-	if err != nil {
-		return nil, err
-	}
-	run := &scope.Platform{
-		Tenant: tenant, Shared: naming.Class{Installation: r.Installation, Name: class.Name},
-		Class: &class, Spec: &platform.Spec,
-		Recorded:       scope.ParseRecord(platform.Annotations[v1alpha1.AnnotationDatabase]),
-		MasterPassword: func(ctx context.Context) (string, error) { return passwords.ensure(ctx, tenant) },
-	}
-	if stored != "" {
-		run.MasterFingerprint = scope.Fingerprint(stored)
-	}
-	return run, nil
+	return &scope.Platform{
+		Tenant: naming.Tenant{
+			Installation: r.Installation, Namespace: platform.Namespace,
+			NamespaceUID: string(namespace.UID), Name: platform.Name,
+		},
+		Shared: naming.Class{Installation: r.Installation, Name: class.Name},
+		Class:  &class, Spec: &platform.Spec,
+		Recorded: scope.ParseRecord(platform.Annotations[v1alpha1.AnnotationDatabase]),
+	}, nil
 }
 
 // namespace returns the metadata of a namespace.

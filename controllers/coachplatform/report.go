@@ -5,11 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"reflect"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -17,14 +17,19 @@ import (
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/evidence"
+	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
 // maxDrift bounds what the status shows of a drift.
 const maxDrift = 200
 
-// none is what the status shows for nothing.
-const none = "None"
+const (
+	// none is what the status shows for nothing.
+	none = "None"
+	// separator of the fields of a drift.
+	separator = ", "
+)
 
 // report writes the whole status from what one pass saw. It is the only writer of status.
 func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome) {
@@ -36,17 +41,37 @@ func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platfor
 	}
 	answers := evidence.Judge(findings(outcomes), exemptions(run), now)
 	status.ObservedGeneration = platform.Generation
-	status.ReconcileHandled = requested(platform)
+	if run.Class != nil {
+		status.ReconcileHandled = requested(platform)
+	}
 	status.Plan, status.PlanSummary, status.Approval = report.Plan(outcomes), report.PlanSummary(outcomes), approval(outcomes)
 	status.Drift = report.Truncate(drift, maxDrift)
 	status.Security = evidence.Summarize(answers)
-	observed(status, run)
+	observed(status, run, outcomes)
 	all := append(report.Steps(outcomes), ready, reconciling, stalled, drifted(drift), held(status), fresh(&status.Security))
-	report.Set(&status.Conditions, platform.Generation, now, all...)
+	report.Set(&status.Conditions, platform.Generation, now, withPolicy(platform, all)...)
 }
 
-// observed copies what steps saw. What could not be looked at keeps its last value.
-func observed(status *v1alpha1.CoachPlatformStatus, run *scope.Platform) {
+// withPolicy makes conditions of changes that are only planned say why nobody makes them.
+func withPolicy(platform *v1alpha1.CoachPlatform, all []metav1.Condition) []metav1.Condition {
+	reason := v1alpha1.ReasonPending
+	switch {
+	case paused(platform):
+		reason = v1alpha1.ReasonPaused
+	case observing(platform):
+		reason = v1alpha1.ReasonObserving
+	}
+	for i := range all {
+		if all[i].Reason == v1alpha1.ReasonPending {
+			all[i].Reason = reason
+		}
+	}
+	return all
+}
+
+// observed copies what steps saw. What could not be looked at keeps its last value; a database that is
+// known to be gone has no state.
+func observed(status *v1alpha1.CoachPlatformStatus, run *scope.Platform, outcomes []converge.Outcome) {
 	if run.Key.ARN != "" {
 		status.KeyARN = run.Key.ARN
 	}
@@ -54,6 +79,11 @@ func observed(status *v1alpha1.CoachPlatformStatus, run *scope.Platform) {
 		status.Database = v1alpha1.DatabaseStatus{
 			Identifier: db.Identifier, Endpoint: db.Endpoint, Port: db.Port, EngineVersion: db.EngineVersion,
 			State: db.State, ResourceID: db.Record.ResourceID,
+		}
+	}
+	for _, o := range outcomes {
+		if o.Err != nil && fault.As(o.Err).Reason == v1alpha1.ReasonDatabaseLost {
+			status.Database.State = ""
 		}
 	}
 }
@@ -73,7 +103,7 @@ func driftOf(converged string, outcomes []converge.Outcome) string {
 	if len(paths) == 0 {
 		return none
 	}
-	return strings.Join(paths, ", ")
+	return strings.Join(paths, separator)
 }
 
 // desired fingerprints what all steps want; "" when one of them could not say.
@@ -157,19 +187,28 @@ func (r *Reconciler) announce(before, platform *v1alpha1.CoachPlatform, outcomes
 	for _, e := range report.Events(before.Status.Conditions, outcomes) {
 		r.Events.Eventf(platform, nil, e.Type, e.Reason, e.Action, "%s", e.Note)
 	}
-	for _, kind := range []string{v1alpha1.ConditionDrifted, v1alpha1.ConditionApprovalNeeded} {
-		now := meta.FindStatusCondition(platform.Status.Conditions, kind)
-		if now != nil && now.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(before.Status.Conditions, kind) {
-			r.Events.Eventf(platform, nil, corev1.EventTypeWarning, now.Reason, report.ActionReconcile, "%s",
-				report.Truncate(now.Message, maxDrift))
+	if found := news(before.Status.Drift, platform.Status.Drift); found != "" {
+		r.Events.Eventf(platform, nil, corev1.EventTypeWarning, v1alpha1.ReasonDriftFound, report.ActionReconcile,
+			"changed behind the operator's back: %s", found)
+	}
+}
+
+// news are the fields of a drift that were not known to have drifted. That a known one stays, or
+// is mended, is none.
+func news(before, now string) string {
+	known, found := strings.Split(before, separator), []string(nil)
+	for path := range strings.SplitSeq(now, separator) {
+		if path != none && !slices.Contains(known, path) {
+			found = append(found, path)
 		}
 	}
+	return strings.Join(found, separator)
 }
 
 // patchStatus writes the status, once, and only if it changed: idle means idle. The patch carries no
 // optimistic lock, since nobody else writes status and a lost status is harmless.
 func (r *Reconciler) patchStatus(ctx context.Context, before, platform *v1alpha1.CoachPlatform) error {
-	if reflect.DeepEqual(before.Status, platform.Status) {
+	if equality.Semantic.DeepEqual(before.Status, platform.Status) {
 		return nil
 	}
 	base := platform.DeepCopy()

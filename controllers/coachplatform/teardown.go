@@ -2,12 +2,11 @@ package coachplatform
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
+	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
@@ -33,64 +33,72 @@ func (r *Reconciler) teardown(ctx context.Context, platform *v1alpha1.CoachPlatf
 	if !controllerutil.ContainsFinalizer(platform, v1alpha1.FinalizerPlatform) {
 		return ctrl.Result{}, nil
 	}
-	if platform.Spec.ManagementPolicy == v1alpha1.ManagementObserve {
+	closing, err := r.closing(ctx, platform.Namespace)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	// Nothing may be written; in a terminating namespace nobody could end the pause.
+	if observing(platform) || paused(platform) && closing {
 		return ctrl.Result{}, r.dropFinalizer(ctx, platform)
 	}
-	run, err := r.inputs(ctx, platform)
-	done := false
-	if err == nil {
-		done, err = r.release(ctx, run)
-	}
-	if done || r.abandon(ctx, platform, err) {
+	before := platform.DeepCopy()
+	outcomes, done := r.letGo(ctx, platform)
+	if done || closing && r.abandon(ctx, platform, outcomes) {
 		return ctrl.Result{}, r.dropFinalizer(ctx, platform)
 	}
-	return r.releasing(ctx, platform, err)
+	return r.finish(ctx, before, platform, &scope.Platform{}, outcomes)
 }
 
-// release lets go of every step's thing. One that fails does not keep the others.
-func (r *Reconciler) release(ctx context.Context, run *scope.Platform) (bool, error) {
-	all, failures := true, []error(nil)
-	for _, step := range slices.Backward(r.Steps) {
-		done, err := step.Release(ctx, run)
-		all = all && done && err == nil
-		failures = append(failures, err)
+// letGo releases every step's thing, last step first, and says whether nothing was left to do.
+func (r *Reconciler) letGo(ctx context.Context, platform *v1alpha1.CoachPlatform) (outcomes []converge.Outcome, done bool) {
+	if paused(platform) {
+		return report.Failed(r.names(), fault.New(fault.Invalid, v1alpha1.ReasonPaused,
+			"the platform is to be deleted and is paused: remove the annotation %s, and it is let go", v1alpha1.AnnotationPaused)), false
 	}
-	return all, errors.Join(failures...)
+	run, err := r.tenancy(ctx, platform)
+	if err != nil {
+		return report.Failed(r.names(), err), false
+	}
+	outcomes = report.Failed(r.names(), fault.Wait(v1alpha1.ReasonReleasing, releasePoll,
+		"everything in AWS is kept and being let go"))
+	done = true
+	for i, step := range slices.Backward(r.Steps) { // one that fails does not keep the others
+		ended, err := step.Release(ctx, run)
+		if err != nil {
+			outcomes[i].Err = err
+			logf.FromContext(ctx).Info("Release is not done", "step", step.Name(), "reason", err.Error())
+		}
+		done = done && ended && err == nil
+	}
+	return outcomes, done
+}
+
+// closing says whether the namespace is being deleted, or gone: then nothing waits for a person.
+func (r *Reconciler) closing(ctx context.Context, name string) (bool, error) {
+	namespace, err := r.namespace(ctx, name)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	return err == nil && !namespace.DeletionTimestamp.IsZero(), err
 }
 
 // abandon says whether a terminating namespace has waited long enough.
-func (r *Reconciler) abandon(ctx context.Context, platform *v1alpha1.CoachPlatform, cause error) bool {
-	namespace, err := r.namespace(ctx, platform.Namespace)
-	if err != nil || namespace.DeletionTimestamp.IsZero() || r.Clock.Since(platform.DeletionTimestamp.Time) < patience {
+func (r *Reconciler) abandon(ctx context.Context, platform *v1alpha1.CoachPlatform, outcomes []converge.Outcome) bool {
+	if r.Clock.Since(platform.DeletionTimestamp.Time) < patience {
 		return false
 	}
-	logf.FromContext(ctx).Error(cause, "The namespace is terminating and AWS things of the platform could not be let go; "+
-		"they are kept with their tags", "platform", platform.Name)
+	ready, _, _ := report.Summary(outcomes)
+	logf.FromContext(ctx).Info("The namespace is terminating and what the platform has in AWS could not be let go; "+
+		"it is kept with its tags", "reason", ready.Message)
 	r.Events.Eventf(platform, nil, corev1.EventTypeWarning, v1alpha1.ReasonReleasing, "Release",
 		"kept in AWS without the mark of a release: the namespace is terminating and AWS could not be reached")
 	return true
 }
 
-// releasing reports a release that is not done.
-func (r *Reconciler) releasing(ctx context.Context, platform *v1alpha1.CoachPlatform, cause error) (ctrl.Result, error) {
-	before := platform.DeepCopy()
-	condition := metav1.Condition{
-		Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonReleasing,
-		Message: "everything in AWS is kept and being let go",
-	}
-	after := releasePoll
-	if cause != nil {
-		f := fault.As(cause)
-		condition.Reason, condition.Message = f.Reason, "letting go: "+f.Message
-		after = max(f.After, fault.Handle(f.Class).After, releasePoll)
-		logf.FromContext(ctx).Info("Release is not done", "reason", cause.Error())
-	}
-	report.Set(&platform.Status.Conditions, platform.Generation, r.Clock.Now(), condition)
-	return ctrl.Result{RequeueAfter: after}, r.patchStatus(ctx, before, platform)
-}
-
+// dropFinalizer lets the object go. The lock keeps finalizers that others added meanwhile.
 func (r *Reconciler) dropFinalizer(ctx context.Context, platform *v1alpha1.CoachPlatform) error {
 	before := platform.DeepCopy()
 	controllerutil.RemoveFinalizer(platform, v1alpha1.FinalizerPlatform)
-	return client.IgnoreNotFound(r.Client.Patch(ctx, platform, client.MergeFrom(before)))
+	return client.IgnoreNotFound(
+		r.Client.Patch(ctx, platform, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
 }

@@ -12,7 +12,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/coachplatform/coach-operator/internal/naming"
 )
 
 // Where the ID is kept. Back this ConfigMap up: with it, and only with it, a new cluster finds what
@@ -30,8 +33,11 @@ func ID(ctx context.Context, c client.Client, namespace, override string) (strin
 		made = strings.ToLower(rand.Text())[:12]
 	}
 	err := c.Create(ctx, &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: configMap},
-		Data:       map[string]string{idKey: made},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: configMap, Labels: map[string]string{naming.LabelManagedBy: naming.ManagedBy},
+		},
+		Immutable: ptr.To(true), // another ID would lose everything that was made under this one
+		Data:      map[string]string{idKey: made},
 	})
 	if err == nil {
 		return made, nil

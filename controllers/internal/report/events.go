@@ -78,5 +78,8 @@ func was(before []metav1.Condition, kind string, status metav1.ConditionStatus, 
 }
 
 func event(kind, reason, action, note string) Event {
-	return Event{Type: kind, Reason: reason, Action: action, Note: Truncate(note, maxNote)}
+	return Event{Type: kind, Reason: reason, Action: action, Note: Note(note)}
 }
+
+// Note bounds the note of an event.
+func Note(text string) string { return Truncate(text, maxNote) }

@@ -36,10 +36,13 @@ func Result(outcomes []converge.Outcome, base time.Duration, jitter func() float
 			next = after
 		}
 	}
+	if len(failures) > 0 {
+		return ctrl.Result{}, errors.Join(failures...)
+	}
 	if next == 0 {
 		next = quiet
 	}
-	return ctrl.Result{RequeueAfter: next}, errors.Join(failures...)
+	return ctrl.Result{RequeueAfter: next}, nil
 }
 
 // delay is when one outcome wants the next look.

@@ -39,6 +39,10 @@ type Account struct {
 	keyFacts  *Memo[Key]
 	networks  *Memo[Network]
 	caller    *Memo[string]
+	groups    *Listing[Group]
+	peers     *Asked[Group]
+	hosts     *Asked[Host]
+	shared    *shared
 
 	mu      sync.Mutex
 	writers map[string]*writer
@@ -59,9 +63,13 @@ func newAccount(s *Sessions, id identity, b *budget) *Account {
 		keyFacts: newMemo[Key](s.options, s.options.Freshness),
 		networks: newMemo[Network](s.options, s.options.Sweep),
 		caller:   newMemo[string](s.options, s.options.Freshness),
+		shared:   newShared(s.options),
 	}
 	a.instances = newListing(s.options, a.listInstances)
 	a.keys = newListing(s.options, a.listKeys)
+	a.groups = newListing(s.options, a.listGroups)
+	a.peers = newAsked(s.options, a.loadGroups)
+	a.hosts = newAsked(s.options, a.loadHosts)
 	return a
 }
 

@@ -14,7 +14,7 @@ type limit struct {
 	burst     int
 }
 
-// limits are the published ones, of which the operator takes at most four fifths: it is not alone.
+// limits are the published ones, of which the operator takes a share only: it is not alone.
 // RDS: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-api-throttling.html (12/s, 300)
 // EC2: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html (20/s, 100)
 // KMS: https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html (5 to 50/s)
@@ -27,24 +27,21 @@ var limits = map[string]limit{
 	"Resource Groups Tagging API": {15, 15},
 }
 
-const (
-	// share is how much of a limit the operator uses.
-	share = 0.8
-	// readShare is how much of that share reads may use: the rest is always there for writes.
-	readShare = 0.7
-)
+// readShare is how much of the operator's share reads may use: the rest is always there for writes.
+const readShare = 0.7
 
 // tenantLimit keeps one busy tenant from using up what all share.
-var tenantLimit = limit{4, 40}
+var tenantLimit = limit{5, 50}
 
 // budget is the operator's share of an account's call limits in one region.
 type budget struct {
+	share      float64
 	all, reads map[string]*rate.Limiter
 	tenant     *rate.Limiter
 }
 
-func newBudget() *budget {
-	b := &budget{all: map[string]*rate.Limiter{}, reads: map[string]*rate.Limiter{}}
+func newBudget(share float64) *budget {
+	b := &budget{share: share, all: map[string]*rate.Limiter{}, reads: map[string]*rate.Limiter{}}
 	for service, l := range limits {
 		b.all[service] = l.limiter(share)
 		b.reads[service] = l.limiter(share * readShare)
@@ -54,7 +51,7 @@ func newBudget() *budget {
 
 // forTenant returns the same budget behind a limit of the tenant's own.
 func (b *budget) forTenant() *budget {
-	return &budget{all: b.all, reads: b.reads, tenant: tenantLimit.limiter(1)}
+	return &budget{share: b.share, all: b.all, reads: b.reads, tenant: tenantLimit.limiter(b.share)}
 }
 
 func (l limit) limiter(part float64) *rate.Limiter {

@@ -29,6 +29,8 @@ type Options struct {
 	// Lag is how long AWS listings may lag behind writes; default 15 s. Nothing that AWS could
 	// duplicate is created before it was missing for this long.
 	Lag time.Duration
+	// Share is which part of AWS's published call limits the operator takes for itself; default 0.8.
+	Share float64
 	// Clock tells the time; default the real one.
 	Clock clock.PassiveClock
 	// Metrics hears of every call; default nothing.
@@ -100,6 +102,9 @@ func (o Options) withDefaults() Options {
 	if o.Lag == 0 {
 		o.Lag = 15 * time.Second
 	}
+	if o.Share == 0 {
+		o.Share = 0.8
+	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
@@ -125,7 +130,7 @@ func (s *Sessions) Account(class *v1alpha1.PlatformClass) *Account {
 	}
 	key := id.account + "/" + id.region
 	if s.budgets[key] == nil {
-		s.budgets[key] = newBudget()
+		s.budgets[key] = newBudget(s.options.Share)
 	}
 	a := newAccount(s, id, s.budgets[key])
 	s.accounts[id] = a

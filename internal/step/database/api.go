@@ -29,7 +29,9 @@ var (
 
 // The IAM actions behind the calls.
 var (
-	reads = []string{"rds:DescribeDBInstances", "rds:DescribeDBParameters", "sts:GetCallerIdentity"}
+	reads = []string{
+		"kms:ListResourceTags", "rds:DescribeDBInstances", "rds:DescribeDBParameters", "sts:GetCallerIdentity",
+	}
 	// CreateDBInstance calls KMS with the operator's own rights.
 	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.Keys.html
 	writes = []string{

@@ -39,7 +39,8 @@ var Controls = []converge.Control[State]{
 		return yes(got.MultiAZ, onOff("the standby in a second zone", got.MultiAZ))
 	}},
 	{ID: "CP-DB-09", Check: func(_, got State) (converge.Verdict, string) {
-		return yes(list(got.Logs) == list(logExports), fmt.Sprintf("exported logs: %q", list(got.Logs)))
+		missing := slices.ContainsFunc(logExports, func(name string) bool { return !slices.Contains(got.Logs, name) })
+		return yes(!missing, fmt.Sprintf("exported logs: %q", list(got.Logs)))
 	}},
 	{ID: "CP-DB-10", Check: func(_, got State) (converge.Verdict, string) {
 		return yes(got.AutoMinor, onOff("automatic minor upgrade", got.AutoMinor))
@@ -75,9 +76,9 @@ func checkTLS(want, got State) (converge.Verdict, string) {
 	switch {
 	case got.ForceSSL == "" || got.MinTLS == "":
 		return converge.Unknown, "the parameters could not be read"
-	case got.ParameterStatus != inSync && got.ParameterStatus != pendingReboot:
+	case got.ParameterStatus == applying:
 		return converge.Unknown, seen
-	case got.ParameterStatus == pendingReboot:
+	case got.ParameterStatus != inSync:
 		return converge.Violated, seen
 	default:
 		// TLSv1.2 < TLSv1.3 as texts, and no other version is offered.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -30,13 +32,19 @@ type State struct {
 	OtherMajor         bool
 	InstanceClass      string
 	Allocated, Storage int32
-	MaxStorage         int32
-	MultiAZ            bool
-	Port               int32
-	AutoMinor          bool
+	// MaxStorage is how far AWS may grow the storage, in GiB; zero is not at all.
+	MaxStorage  int32
+	StorageType string
+	// Iops are the provisioned ones; AWS wants them repeated when large storage grows.
+	Iops    int32
+	MultiAZ bool
+	// Port is zero until AWS has given one; Listen is the port as it is compared.
+	Port, Listen int32
+	AutoMinor    bool
 
 	// Protection. Key and Firewall are KeyARN and Groups as they are compared: empty as long as the
-	// steps that own them have not said what they should be.
+	// steps that own them have not said what they should be. Groups are those in force, also those that
+	// AWS is taking away.
 	Encrypted          bool
 	KeyARN, Key        string
 	Public             bool
@@ -72,7 +80,9 @@ type State struct {
 }
 
 const (
+	// States of parameters, as RDS names them.
 	inSync        = "in-sync"
+	applying      = "applying"
 	pendingReboot = "pending-reboot"
 	// unset stands for a stored password that does not exist yet.
 	unset = "(to be made)"
@@ -91,15 +101,16 @@ func Desire(in *scope.Platform) (State, error) {
 		InstanceClass:      spec.InstanceClass,
 		Storage:            spec.Storage.SizeGiB,
 		MaxStorage:         spec.Storage.MaxSizeGiB,
-		MultiAZ:            *spec.MultiAZ,
+		MultiAZ:            ptr.Deref(spec.MultiAZ, true),
 		Port:               spec.Port,
+		Listen:             spec.Port,
 		AutoMinor:          true,
 		Encrypted:          true,
 		KeyARN:             in.Key.ARN,
 		Key:                in.Key.ARN,
 		SubnetGroup:        naming.SubnetGroup(in.Shared),
-		DeletionProtection: *spec.DeletionProtection,
-		IAMAuthentication:  *spec.IAMAuthentication,
+		DeletionProtection: ptr.Deref(spec.DeletionProtection, true),
+		IAMAuthentication:  ptr.Deref(spec.IAMAuthentication, true),
 		ParameterGroup:     naming.ParameterGroup(in.Shared, major, spec.TLS.MinVersion),
 		ParameterStatus:    inSync,
 		MinTLS:             spec.TLS.MinVersion,
@@ -145,6 +156,28 @@ func refusals(in *scope.Platform, major string) map[string]string {
 			class.MinBackupRetentionDays, in.Class.Name)
 	}
 	return refused
+}
+
+// admit takes out of what is wanted what the class refuses and what would never work, so that it does
+// not hold up the rest; complain tells of it. Backups are never kept shorter than the class asks for.
+func admit(want, got State) State {
+	if got.Identifier == "" {
+		return want // there is nothing to leave as it is
+	}
+	leave := map[string]func(){
+		pathClass:      func() { want.InstanceClass = got.InstanceClass },
+		pathVersion:    func() { want.Version = got.Version },
+		pathStorage:    func() { want.Storage = got.Storage },
+		pathMaxStorage: func() { want.MaxStorage = got.MaxStorage },
+		pathRetention:  func() { want.RetentionDays = max(got.RetentionDays, want.leastRetention) },
+	}
+	for path := range want.refused {
+		leave[path]()
+	}
+	if got.OtherMajor {
+		want.ParameterGroup = got.ParameterGroup // one of another major does not fit
+	}
+	return want
 }
 
 // Check returns what a class refuses of a spec, in a stable order; the admission webhook says the same.

@@ -91,7 +91,7 @@ var Fields = []converge.Field[State]{
 		Path: pathVersion, About: "the engine version, a floor within its major", Effect: converge.Disruptive,
 		Get: func(s State) string { return s.Version },
 	},
-	{Path: pathPort, About: "the port", Effect: converge.Disruptive, Get: func(s State) string { return number(s.Port) }},
+	{Path: pathPort, About: "the port", Effect: converge.Disruptive, Get: func(s State) string { return number(s.Listen) }},
 	{
 		Path: pathCredential, About: "the master's password", Sensitive: true,
 		Get: func(s State) string { return s.Credential },
@@ -99,23 +99,29 @@ var Fields = []converge.Field[State]{
 	{Path: pathReleased, About: "the mark of a database that was let go", Get: func(s State) string { return s.Released }},
 }
 
-// soon are the paths that AWS changes at once even when a Modify is not "immediate"; only an
-// immediate Modify also fires what is pending. The others need an immediate one.
+// queued are the paths that wait for the maintenance window unless their Modify is an immediate one.
+// An immediate Modify also fires all else that waits, so nothing else is ever sent in one. The other
+// paths change as soon as possible either way.
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html
-var soon = []string{
-	pathRecorded, pathReleased, pathPublic, pathGroups, pathProtection, pathParameters, pathReboot, pathBackup,
-	pathMaintenance, pathCopyTags, pathLogs, pathAutoMinor, pathMaxStorage, pathCredential,
+var queued = []string{pathRetention, pathIAM, pathMultiAZ, pathStorage, pathClass, pathVersion}
+
+// immediate says whether changing a path takes an immediate Modify. How long backups are kept does
+// only while none are kept: switching them on waits, another number of days does not.
+func immediate(got State, path string) bool {
+	return slices.Contains(queued, path) && !(path == pathRetention && got.RetentionDays > 0)
 }
 
-// floor makes a change that needs an immediate Modify as costly as what that Modify would also fire.
+// floor makes a change as costly as what it would also set off: an immediate Modify fires what waits
+// for the maintenance window, and moving that window to the present does as well.
 func floor(got State, path string) converge.Effect {
-	if path == pathVersion && got.OtherMajor {
+	switch {
+	case path == pathVersion && got.OtherMajor:
 		return converge.Replace // a major is not changed by accident, and cannot be taken back
-	}
-	if got.PendingInterrupts && !slices.Contains(soon, path) {
+	case got.PendingInterrupts && (immediate(got, path) || path == pathMaintenance):
 		return converge.Disruptive
+	default:
+		return converge.InPlace
 	}
-	return converge.InPlace
 }
 
 // inForce is "pending-reboot" when only a reboot helps; AWS applies everything else by itself.

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"slices"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
@@ -29,7 +30,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 		return none, err
 	}
 	if db == nil {
-		account.InstanceMoving(want.Identifier, true) // it is about to be made
+		account.InstanceMoving(want.Identifier, false)
 		return none, lost(recorded)
 	}
 	if err := identify(in, db, recorded); err != nil {
@@ -37,7 +38,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	}
 	state := stateOf(in, account, db, want)
 	state.SeenAt = at
-	if err := readParameters(ctx, account, &state, fresh); err != nil {
+	if err := readParameters(ctx, account, &state); err != nil {
 		return none, err
 	}
 	m := meaningOf(state.Status)
@@ -115,6 +116,7 @@ func stateOf(in *scope.Platform, account *aws.Account, db *rdstypes.DBInstance, 
 
 		EngineVersion: awssdk.ToString(db.EngineVersion), InstanceClass: awssdk.ToString(db.DBInstanceClass),
 		Allocated: awssdk.ToInt32(db.AllocatedStorage), MaxStorage: awssdk.ToInt32(db.MaxAllocatedStorage),
+		StorageType: awssdk.ToString(db.StorageType), Iops: awssdk.ToInt32(db.Iops),
 		MultiAZ: awssdk.ToBool(db.MultiAZ), Port: awssdk.ToInt32(db.DbInstancePort),
 		AutoMinor: awssdk.ToBool(db.AutoMinorVersionUpgrade),
 
@@ -134,7 +136,7 @@ func stateOf(in *scope.Platform, account *aws.Account, db *rdstypes.DBInstance, 
 		s.Key = s.KeyARN
 	}
 	if want.Firewall != "" {
-		s.Firewall = list(s.Groups)
+		s.Firewall = list(staying(db.VpcSecurityGroups))
 	}
 	cover(&s, want)
 	return s
@@ -162,16 +164,42 @@ func readParts(db *rdstypes.DBInstance, s *State) {
 	s.PendingInterrupts = interrupts(db.PendingModifiedValues)
 }
 
+// staying are the security groups that AWS is not taking away already.
+func staying(groups []rdstypes.VpcSecurityGroupMembership) []string {
+	var ids []string
+	for _, g := range groups {
+		if awssdk.ToString(g.Status) != "removing" {
+			ids = append(ids, awssdk.ToString(g.VpcSecurityGroupId))
+		}
+	}
+	return ids
+}
+
 // cover makes what meets a floor read as the floor, so that a minor upgrade by AWS or storage that
-// grew is no difference.
+// grew is no difference. A port that AWS has not given yet is none either.
 func cover(s *State, want State) {
-	s.Version, s.Storage = s.EngineVersion, min(s.Allocated, want.Storage)
+	s.Version, s.Storage, s.Listen = s.EngineVersion, min(s.Allocated, want.Storage), s.Port
 	if covers(s.EngineVersion, want.Version) {
 		s.Version = want.Version
+	}
+	if s.Port == 0 {
+		s.Listen = want.Listen
 	}
 	wanted, _ := split(want.Version)
 	running, _ := split(s.EngineVersion)
 	s.OtherMajor = wanted != running
+	coverGrowth(s, want)
+}
+
+// coverGrowth reads the limit of growth: one that is no more than what is allocated is none, and one
+// that was reached is as good as any.
+func coverGrowth(s *State, want State) {
+	if s.MaxStorage <= s.Allocated {
+		s.MaxStorage = 0
+	}
+	if want.MaxStorage > 0 && s.Allocated >= want.MaxStorage {
+		s.MaxStorage = want.MaxStorage
+	}
 }
 
 // interrupts says whether AWS would restart the instance or fail it over to apply what is pending.
@@ -194,8 +222,30 @@ func overlay(s State, p *rdstypes.PendingModifiedValues, want State) *State {
 	set(&s.RetentionDays, p.BackupRetentionPeriod)
 	set(&s.IAMAuthentication, p.IAMDatabaseAuthenticationEnabled)
 	set(&s.SubnetGroup, p.DBSubnetGroupName)
+	s.Logs = exports(s.Logs, want.Logs, p.PendingCloudwatchLogsExports)
 	cover(&s, want)
 	return &s
+}
+
+// exports are the exported logs once what is pending is done. AWS documents its two lists the wrong
+// way round, so what is on its way reads as it is wanted, in whichever it is.
+func exports(now, wanted []string, p *rdstypes.PendingCloudwatchLogsExports) []string {
+	if p == nil {
+		return now
+	}
+	moving := slices.Concat(p.LogTypesToEnable, p.LogTypesToDisable)
+	var after []string
+	for _, name := range now {
+		if !slices.Contains(moving, name) {
+			after = append(after, name)
+		}
+	}
+	for _, name := range wanted {
+		if slices.Contains(moving, name) {
+			after = append(after, name)
+		}
+	}
+	return after
 }
 
 func set[T any](field *T, pending *T) {
@@ -204,11 +254,13 @@ func set[T any](field *T, pending *T) {
 	}
 }
 
-func readParameters(ctx context.Context, account *aws.Account, s *State, fresh bool) error {
+// readParameters reads the values of the parameter group. They are evidence and no write depends on
+// them, so the look that all platforms of a class share once a sweep is fresh enough.
+func readParameters(ctx context.Context, account *aws.Account, s *State) error {
 	if s.ParameterGroup == "" {
 		return nil
 	}
-	values, _, err := account.Parameters(ctx, s.ParameterGroup, fresh)
+	values, _, err := account.Parameters(ctx, s.ParameterGroup, false)
 	if err != nil {
 		return err
 	}

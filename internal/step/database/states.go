@@ -34,7 +34,10 @@ var states = map[string]meaning{
 	"available":            {usable, true, "the database is available"},
 	"backing-up":           {usable, false, "the database is available and is being backed up"},
 	"storage-optimization": {usable, true, "the database is available while AWS moves it to its new storage"},
+	"storage-initialization": {usable, false, "the database is available and may be slow while AWS loads its storage from a " +
+		"snapshot"},
 
+	"backtracking":                    {moving, false, "AWS is turning the database back in time"},
 	"configuring-enhanced-monitoring": {moving, false, "AWS is switching enhanced monitoring"},
 	"configuring-iam-database-auth":   {moving, false, "AWS is switching IAM authentication"},
 	"configuring-log-exports":         {moving, false, "AWS is switching log exports"},
@@ -50,7 +53,6 @@ var states = map[string]meaning{
 	"starting":                        {moving, false, "the database is starting"},
 	"stopping":                        {moving, false, "the database is stopping"},
 	"storage-config-upgrade":          {moving, false, "AWS is upgrading the storage configuration"},
-	"storage-initialization":          {moving, false, "AWS is loading the storage; the database is slow until then"},
 	"upgrading":                       {moving, false, "AWS is upgrading the engine"},
 
 	"deleting": {stuck, false, "the database is being deleted by somebody else: this cannot be stopped; " +
@@ -59,7 +61,7 @@ var states = map[string]meaning{
 		"restorable time"},
 	"inaccessible-encryption-credentials": {stuck, false, "the database cannot use its KMS key any more: enable " +
 		"the key or cancel its deletion, then restore the database from a backup"},
-	"inaccessible-encryption-credentials-recoverable": {stuck, true, "the database cannot use its KMS key: enable the key or " +
+	"inaccessible-encryption-credentials-recoverable": {stuck, false, "the database cannot use its KMS key: enable the key or " +
 		"cancel its deletion, then start the database, within seven days"},
 	"incompatible-create": {stuck, false, "AWS cannot create the database with these resources: see the instance's " +
 		"events in RDS"},
@@ -69,8 +71,8 @@ var states = map[string]meaning{
 	"incompatible-parameters": {stuck, true, "the database cannot start with its parameters: correct the values " +
 		"added to its parameter group, then reboot it"},
 	"incompatible-restore": {stuck, false, "AWS cannot restore the point in time: restore another one"},
-	"insufficient-capacity": {stuck, true, "AWS has no machine of this class in these zones now: choose another " +
-		"instanceClass, or wait"},
+	"insufficient-capacity": {stuck, false, "AWS has no machine of this class in these zones now and takes no change of the " +
+		"database until it has: wait, or ask AWS support"},
 	"restore-error": {stuck, false, "restoring from the snapshot failed: restore again from another one"},
 	"stopped": {stuck, false, "somebody stopped the database: start it in RDS (AWS starts it by itself after seven " +
 		"days)"},
@@ -88,13 +90,21 @@ func meaningOf(status string) meaning {
 
 // complain says what is wrong with an instance that no change of ours would mend.
 func complain(want, got State) error {
-	if m := meaningOf(got.Status); m.life == stuck {
-		return fault.New(fault.Invalid, v1alpha1.ReasonDatabaseState, "%s", m.message)
+	if err := standstill(got); err != nil {
+		return err
 	}
 	for _, f := range Fields {
 		if text, ok := want.refused[f.Path]; ok {
 			return fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec, "%s", text)
 		}
+	}
+	return nil
+}
+
+// standstill says what is wrong with an instance in a state that it does not leave by itself.
+func standstill(got State) error {
+	if m := meaningOf(got.Status); m.life == stuck {
+		return fault.New(fault.Invalid, v1alpha1.ReasonDatabaseState, "%s", m.message)
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 		Fields:   Fields,
 		Controls: Controls,
 		Floor:    floor,
+		Admit:    admit,
 		Complain: complain,
 		Publish:  publish,
 		Reads:    reads,

@@ -1,0 +1,211 @@
+// Package admin is the sandbox's own API: what a test may see and turn that AWS
+// would not show or let it.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/calllog"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/fault"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
+)
+
+// maxBody bounds an admin request.
+const maxBody = 1 << 20
+
+// World is what the admin API can do to and tell about the accounts.
+type World interface {
+	Seed(ctx context.Context, account, region string) (Seeded, error)
+	SetPolicy(ctx context.Context, account, document string) error
+	Reset(ctx context.Context, account string) error
+	Inventory(ctx context.Context, account, region string) (any, error)
+	Sabotage(ctx context.Context, name string, order Sabotage) (hit []string, err error)
+	Maintain(ctx context.Context, account, region, instance string) (begun bool, err error)
+}
+
+// API is an http.Handler.
+type API struct {
+	log      *calllog.Log
+	faults   *fault.Injector
+	settings *setting.Store
+	world    World
+	errors   *slog.Logger
+	mux      *http.ServeMux
+}
+
+// New makes the API.
+func New(log *calllog.Log, faults *fault.Injector, settings *setting.Store, world World, logger *slog.Logger) *API {
+	a := &API{log: log, faults: faults, settings: settings, world: world, errors: logger, mux: http.NewServeMux()}
+	for pattern, handle := range a.routes() {
+		a.mux.HandleFunc(pattern, a.answer(handle))
+	}
+	return a
+}
+
+func (a *API) routes() map[string]func(*http.Request) (any, error) {
+	return map[string]func(*http.Request) (any, error){
+		"GET /healthz":                    a.health,
+		"GET /calls":                      a.calls,
+		"DELETE /calls":                   a.forgetCalls,
+		"POST /faults":                    a.addFault,
+		"GET /faults":                     a.listFaults,
+		"DELETE /faults":                  a.clearFaults,
+		"GET /faults/{id}":                a.getFault,
+		"DELETE /faults/{id}":             a.removeFault,
+		"POST /faults/{id}/release":       a.releaseFault,
+		"POST /settings":                  a.set,
+		"GET /settings":                   a.settingsOf,
+		"GET /inventory":                  a.inventory,
+		"POST /sabotage/{name}":           a.sabotage,
+		"POST /accounts/{id}/seed":        a.seed,
+		"POST /accounts/{id}/policy":      a.policy,
+		"POST /accounts/{id}/maintenance": a.maintain,
+		"POST /accounts/{id}/reset":       a.reset,
+	}
+}
+
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+// problem is an error the caller caused.
+type problem struct {
+	status int
+	err    error
+}
+
+func (p *problem) Error() string { return p.err.Error() }
+
+func badRequest(err error) error { return &problem{status: http.StatusBadRequest, err: err} }
+
+func notFound(format string, args ...any) error {
+	return &problem{status: http.StatusNotFound, err: fmt.Errorf(format, args...)}
+}
+
+// answer makes a handler of a function that returns what to say.
+func (a *API) answer(handle func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		result, err := handle(r)
+		status := http.StatusOK
+		if err != nil {
+			status = statusOf(err)
+			result = map[string]string{"error": err.Error()}
+			a.errors.WarnContext(r.Context(), "admin request failed", "request", r.Method+" "+r.URL.Path, "error", err)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(result); err != nil {
+			a.errors.DebugContext(r.Context(), "client went away", "error", err)
+		}
+	}
+}
+
+func statusOf(err error) int {
+	var caused *problem
+	if errors.As(err, &caused) {
+		return caused.status
+	}
+	var failure *wire.Error
+	if errors.As(err, &failure) {
+		return failure.Status
+	}
+	return http.StatusInternalServerError
+}
+
+type done struct {
+	OK bool `json:"ok"`
+}
+
+func (a *API) health(*http.Request) (any, error) { return done{true}, nil }
+
+func (a *API) calls(r *http.Request) (any, error) {
+	since := int64(0)
+	if text := r.FormValue("since"); text != "" {
+		var err error
+		if since, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return nil, badRequest(fmt.Errorf("since: %w", err))
+		}
+	}
+	return a.log.Since(r.FormValue("account"), since), nil
+}
+
+func (a *API) forgetCalls(r *http.Request) (any, error) {
+	a.log.Forget(r.FormValue("account"))
+	return done{true}, nil
+}
+
+func (a *API) addFault(r *http.Request) (any, error) {
+	var rule fault.Rule
+	if err := decode(r, &rule); err != nil {
+		return nil, err
+	}
+	id, err := a.faults.Add(rule)
+	if err != nil {
+		return nil, badRequest(err)
+	}
+	return map[string]string{"id": id}, nil
+}
+
+func (a *API) listFaults(r *http.Request) (any, error) {
+	return a.faults.List(r.FormValue("account")), nil
+}
+
+func (a *API) getFault(r *http.Request) (any, error) {
+	state, ok := a.faults.Get(r.PathValue("id"))
+	if !ok {
+		return nil, notFound("no fault %s", r.PathValue("id"))
+	}
+	return state, nil
+}
+
+func (a *API) removeFault(r *http.Request) (any, error) {
+	if !a.faults.Remove(r.PathValue("id")) {
+		return nil, notFound("no fault %s", r.PathValue("id"))
+	}
+	return done{true}, nil
+}
+
+func (a *API) releaseFault(r *http.Request) (any, error) {
+	if !a.faults.Release(r.PathValue("id")) {
+		return nil, notFound("no fault %s", r.PathValue("id"))
+	}
+	return done{true}, nil
+}
+
+func (a *API) clearFaults(r *http.Request) (any, error) {
+	a.faults.Clear(r.FormValue("account"))
+	return done{true}, nil
+}
+
+func (a *API) set(r *http.Request) (any, error) {
+	var patch setting.Patch
+	if err := decode(r, &patch); err != nil {
+		return nil, err
+	}
+	return a.settings.Set(r.URL.Query().Get("account"), patch), nil
+}
+
+func (a *API) settingsOf(r *http.Request) (any, error) {
+	return a.settings.Of(r.FormValue("account")), nil
+}
+
+// decode reads a JSON body; an empty one leaves everything as it is. Unknown
+// fields are errors, so that a typo is not a silent nothing.
+func decode(r *http.Request, into any) error {
+	decoder := json.NewDecoder(r.Body)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {
+		return badRequest(fmt.Errorf("read request: %w", err))
+	}
+	return nil
+}

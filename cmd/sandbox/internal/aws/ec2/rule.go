@@ -1,0 +1,165 @@
+package ec2
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/beevik/etree"
+
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
+)
+
+// rule is what makes a security group rule the same as another: everything but
+// its ID and description.
+type rule struct {
+	protocol string // "tcp", "udp", "icmp", "-1" or a number
+	from, to int    // -1 for all
+	peer     string // CIDR in its shortest form, group ID or prefix list ID
+}
+
+func (r rule) String() string {
+	return fmt.Sprintf("peer: %s, %s, from port: %d, to port: %d, ALLOW", r.peer, strings.ToUpper(r.protocol), r.from, r.to)
+}
+
+// asked is one rule of a request and where in the form its CIDR stands.
+type asked struct {
+	rule
+	cidr string // parameter name, "" if the peer is no CIDR
+}
+
+// protocols are the names of protocol numbers.
+var protocols = map[string]string{"6": "tcp", "17": "udp", "1": "icmp", "all": "-1"}
+
+func protocol(text string) string {
+	text = strings.ToLower(text)
+	if name, ok := protocols[text]; ok {
+		return name
+	}
+	return text
+}
+
+// readRules reads the rules of an authorize or revoke request; the short form,
+// with one rule in top-level parameters, too.
+func readRules(form wire.Form) ([]asked, error) {
+	var all []asked
+	permissions := form.Structs("IpPermissions")
+	if len(permissions) == 0 && form.Has("IpProtocol") {
+		permissions = []wire.Form{form}
+	}
+	for _, permission := range permissions {
+		found, err := readPermission(permission)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+func readPermission(p wire.Form) ([]asked, error) {
+	base := rule{protocol: protocol(p.Get("IpProtocol")), from: -1, to: -1}
+	if base.protocol == "" {
+		return nil, wire.Errorf(http.StatusBadRequest, "InvalidParameterValue", "Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly.")
+	}
+	if base.protocol != "-1" {
+		var err error
+		if base.from, base.to, err = ports(p, base.protocol); err != nil {
+			return nil, err
+		}
+	}
+	var all []asked
+	for _, list := range []struct{ name, field string }{{"IpRanges", "CidrIp"}, {"Ipv6Ranges", "CidrIpv6"}, {"", "CidrIp"}} {
+		members := []wire.Form{p}
+		if list.name != "" {
+			members = p.Structs(list.name)
+		}
+		for _, member := range members {
+			if !member.Has(list.field) {
+				continue
+			}
+			cidr, err := shortest(member.Get(list.field))
+			if err != nil {
+				return nil, err
+			}
+			r := asked{rule: base, cidr: member.Name(list.field)}
+			r.peer = cidr
+			all = append(all, r)
+		}
+	}
+	for _, list := range []struct{ name, field string }{{"Groups", "GroupId"}, {"PrefixListIds", "PrefixListId"}} {
+		for _, member := range p.Structs(list.name) {
+			r := asked{rule: base}
+			r.peer = member.Get(list.field)
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
+func ports(p wire.Form, protocol string) (from, to int, err error) {
+	from, errFrom := strconv.Atoi(p.Get("FromPort"))
+	to, errTo := strconv.Atoi(p.Get("ToPort"))
+	outside := protocol != "icmp" && (from < 0 || to > 65535 || from > to)
+	if errFrom != nil || errTo != nil || outside {
+		return 0, 0, wire.Errorf(http.StatusBadRequest, "InvalidParameterValue", "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.")
+	}
+	return from, to, nil
+}
+
+// shortest is a CIDR without host bits, as EC2 keeps it.
+func shortest(cidr string) (string, error) {
+	prefix, err := netip.ParsePrefix(cidr)
+	if err != nil {
+		return "", wire.Errorf(http.StatusBadRequest, "InvalidParameterValue", "CIDR block %s is malformed", cidr)
+	}
+	return prefix.Masked().String(), nil
+}
+
+// standing is a rule a group has.
+type standing struct {
+	rule
+	id      string
+	egress  bool
+	element *etree.Element
+}
+
+// rulesOf is every rule of a group.
+func (r *region) rulesOf(ctx context.Context, group string) ([]standing, error) {
+	if _, err := r.as().Call(ctx, "ec2", "DescribeSecurityGroups", "GroupId.1", group); err != nil {
+		return nil, err
+	}
+	found, err := r.as().Call(ctx, "ec2", "DescribeSecurityGroupRules", "Filter.1.Name", "group-id", "Filter.1.Value.1", group)
+	if err != nil {
+		return nil, err
+	}
+	var all []standing
+	for _, item := range found.FindElements("./securityGroupRuleSet/item") {
+		all = append(all, readStanding(item))
+	}
+	return all, nil
+}
+
+func readStanding(item *etree.Element) standing {
+	s := standing{id: moto.Text(item, "securityGroupRuleId"), egress: moto.Text(item, "isEgress") == "true", element: item}
+	s.protocol, s.from, s.to = protocol(moto.Text(item, "ipProtocol")), -1, -1
+	if from, err := strconv.Atoi(moto.Text(item, "fromPort")); err == nil {
+		s.from = from
+	}
+	if to, err := strconv.Atoi(moto.Text(item, "toPort")); err == nil {
+		s.to = to
+	}
+	for _, path := range []string{"cidrIpv4", "cidrIpv6", "referencedGroupInfo/groupId", "prefixListId"} {
+		if text := moto.Text(item, path); text != "" {
+			s.peer = text
+		}
+	}
+	if short, err := shortest(s.peer); err == nil {
+		s.peer = short
+	}
+	return s
+}

@@ -1,0 +1,160 @@
+// Package ec2 stands before moto's EC2 and mends what security groups need:
+// changes of rules are all or nothing, equal rules are recognised however they are
+// written, what is in use is not deleted, listings have pages and lag.
+package ec2
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
+)
+
+// InUse tells whether a database uses a security group.
+type InUse func(account, region, group string) bool
+
+// Service answers for EC2.
+type Service struct {
+	moto     *moto.Server
+	settings *setting.Store
+	inUse    InUse
+	now      func() time.Time
+	mu       sync.Mutex
+	regions  map[place]*region
+}
+
+type place struct{ account, region string }
+
+// New makes the service; now is the clock.
+func New(server *moto.Server, settings *setting.Store, inUse InUse, now func() time.Time) *Service {
+	return &Service{moto: server, settings: settings, inUse: inUse, now: now, regions: map[place]*region{}}
+}
+
+// region is EC2 in one account and region. Operations that write hold mu.
+type region struct {
+	*Service
+	place
+	mu      sync.Mutex
+	seen    sync.Mutex // guards what follows
+	created map[string]time.Time
+	recall  recall
+}
+
+func (s *Service) region(account, name string) *region {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := place{account, name}
+	if known, ok := s.regions[at]; ok {
+		return known
+	}
+	r := &region{Service: s, place: at, created: map[string]time.Time{}}
+	s.regions[at] = r
+	return r
+}
+
+// Forget drops what is remembered of an account; moto forgets the rest.
+func (s *Service) Forget(account string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at := range s.regions {
+		if at.account == account {
+			delete(s.regions, at)
+		}
+	}
+}
+
+var operations = map[string]func(*region, context.Context, identity.Call) (*wire.Answer, error){
+	"AuthorizeSecurityGroupEgress":  (*region).authorize,
+	"AuthorizeSecurityGroupIngress": (*region).authorize,
+	"CreateSecurityGroup":           (*region).createGroup,
+	"DeleteSecurityGroup":           (*region).deleteGroup,
+	"DescribeSecurityGroupRules":    (*region).describeRules,
+	"DescribeSecurityGroups":        (*region).describeGroups,
+	"RevokeSecurityGroupEgress":     (*region).revoke,
+	"RevokeSecurityGroupIngress":    (*region).revoke,
+}
+
+// Serve answers one call.
+func (s *Service) Serve(ctx context.Context, call identity.Call) (any, error) {
+	r := s.region(call.Caller.Account, call.Region)
+	if call.ReadOnly() {
+		return r.read(ctx, call)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	answer, err := r.handle(ctx, call)
+	if err == nil && answer.Status < http.StatusBadRequest {
+		r.seen.Lock()
+		r.recall.written()
+		r.seen.Unlock()
+	}
+	return answer, err
+}
+
+func (r *region) handle(ctx context.Context, call identity.Call) (*wire.Answer, error) {
+	own, ok := operations[call.Operation]
+	if !ok || call.Form.Bool("DryRun", false) {
+		return r.moto.Forward(ctx, call.Request, r.account)
+	}
+	return own(r, ctx, call)
+}
+
+// read answers and remembers the answer, or gives a remembered one when a stale
+// one is asked for.
+func (r *region) read(ctx context.Context, call identity.Call) (*wire.Answer, error) {
+	key := call.Form.Encode()
+	if call.Stale {
+		r.seen.Lock()
+		before, ok := r.recall.before(key)
+		r.seen.Unlock()
+		if ok {
+			return before, nil
+		}
+	}
+	answer, err := r.handle(ctx, call)
+	if err == nil && !call.Stale {
+		r.seen.Lock()
+		defer r.seen.Unlock()
+		r.recall.note(key, answer)
+	}
+	return answer, err
+}
+
+func (r *region) as() moto.Account { return r.moto.As(r.account, r.place.region) }
+
+// remembered is how many answers are kept for stale reads.
+const remembered = 100
+
+// recall is the answers to reads since the last write, and those before it.
+type recall struct {
+	now, old map[string]*wire.Answer
+}
+
+func (c *recall) note(key string, answer *wire.Answer) {
+	if c.now == nil || len(c.now) >= remembered {
+		c.now = map[string]*wire.Answer{}
+	}
+	c.now[key] = answer
+}
+
+// written makes what was current the past. What was not asked for since the write
+// before is as true as it was then.
+func (c *recall) written() {
+	if c.old == nil || len(c.old) >= remembered {
+		c.old = map[string]*wire.Answer{}
+	}
+	for key, answer := range c.now {
+		c.old[key] = answer
+	}
+	c.now = nil
+}
+
+func (c *recall) before(key string) (*wire.Answer, bool) {
+	answer, ok := c.old[key]
+	return answer, ok
+}

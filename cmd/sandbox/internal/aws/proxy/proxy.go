@@ -1,0 +1,164 @@
+// Package proxy is the AWS endpoint: it finds out who calls what, logs it, lets
+// faults strike, checks permission and has the call answered by the sandbox's own
+// model of a service or by moto.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/calllog"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/fault"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
+)
+
+// statusCut is logged for a call whose client got no answer.
+const statusCut = 499
+
+// Service answers the calls of one AWS service. A result that is a *wire.Answer
+// is sent as it is, any other is encoded in the protocol of the request; an error
+// that is no *wire.Error becomes an InternalFailure.
+type Service interface {
+	Serve(ctx context.Context, call identity.Call) (any, error)
+}
+
+// Guard decides what a caller may do.
+type Guard interface {
+	// Check refuses what the caller's policies do not allow, with the error of the
+	// service called.
+	Check(ctx context.Context, call identity.Call) error
+	// Resource names what a call is about, an ARN where there is one.
+	Resource(call identity.Call) string
+}
+
+// Config is what a proxy is made of. Every field is needed.
+type Config struct {
+	Sessions *identity.Sessions
+	Log      *calllog.Log
+	Faults   *fault.Injector
+	Guard    Guard
+	Services map[string]Service // by signing name
+	Moto     Service            // answers for all other services
+	Now      func() time.Time
+	Errors   *slog.Logger
+}
+
+// Proxy is an http.Handler.
+type Proxy struct {
+	Config
+}
+
+// New makes the endpoint.
+func New(config Config) *Proxy { return &Proxy{Config: config} }
+
+// ServeHTTP answers one call.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	req, err := wire.Parse(r)
+	if req == nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	call := identity.Call{Request: req}
+	if err == nil {
+		call.Caller, err = p.identify(req)
+	}
+	seq := p.begin(call)
+	var answer *wire.Answer
+	if err != nil {
+		answer = req.Fail(err)
+	} else {
+		answer, err = p.through(r.Context(), call)
+	}
+	if errors.Is(err, fault.ErrCut) {
+		p.Log.End(seq, statusCut, "")
+		p.cut(r.Context(), w)
+		return
+	}
+	if answer == nil {
+		p.Errors.ErrorContext(r.Context(), "call failed inside the sandbox", "service", req.Service, "operation", req.Operation, "error", err)
+		answer = req.Fail(err)
+	}
+	p.Log.End(seq, answer.Status, code(req, answer))
+	if err := answer.Write(w); err != nil {
+		p.Errors.DebugContext(r.Context(), "client went away", "operation", req.Operation, "error", err)
+	}
+}
+
+// unsigned are the operations that need no credentials.
+var unsigned = map[string]string{"AssumeRoleWithWebIdentity": "sts", "AssumeRoleWithSAML": "sts"}
+
+func (p *Proxy) identify(req *wire.Request) (identity.Principal, error) {
+	if service, ok := unsigned[req.Operation]; ok && req.AccessKey == "" {
+		req.Service = service
+		return identity.Principal{}, nil
+	}
+	return p.Sessions.Resolve(req)
+}
+
+func (p *Proxy) begin(call identity.Call) int64 {
+	return p.Log.Begin(calllog.Call{
+		Time:        p.Now().UTC(),
+		Service:     call.Service,
+		Operation:   call.Operation,
+		Region:      call.Region,
+		Account:     call.Caller.Account,
+		Principal:   call.Caller.ARN,
+		SessionName: call.Caller.SessionName,
+		SessionTags: call.Caller.SessionTags,
+		ReadOnly:    call.ReadOnly(),
+		Resource:    p.Guard.Resource(call),
+	})
+}
+
+func (p *Proxy) through(ctx context.Context, call identity.Call) (*wire.Answer, error) {
+	return p.Faults.Through(ctx, fault.Call{
+		Subject: fault.Subject{
+			Service: call.Service, Operation: call.Operation,
+			Account: call.Caller.Account, SessionName: call.Caller.SessionName,
+		},
+		Request: call.Request,
+		Execute: func(ctx context.Context) (*wire.Answer, error) { return p.execute(ctx, call) },
+		Stale:   func() { call.Stale = true },
+	})
+}
+
+func (p *Proxy) execute(ctx context.Context, call identity.Call) (*wire.Answer, error) {
+	if err := p.Guard.Check(ctx, call); err != nil {
+		return failed(call, err)
+	}
+	service, own := p.Services[call.Service]
+	if !own {
+		service = p.Moto
+	}
+	result, err := service.Serve(ctx, call)
+	if err != nil {
+		return failed(call, err)
+	}
+	if answer, ready := result.(*wire.Answer); ready {
+		return answer, nil
+	}
+	return call.Result(result)
+}
+
+// failed answers with an AWS error; anything else is the sandbox's own failure.
+func failed(call identity.Call, err error) (*wire.Answer, error) {
+	var failure *wire.Error
+	if errors.As(err, &failure) {
+		return call.Fail(failure), nil
+	}
+	return nil, err
+}
+
+// cut closes the connection under the client's feet.
+func (p *Proxy) cut(ctx context.Context, w http.ResponseWriter) {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		p.Errors.ErrorContext(ctx, "cannot cut a connection", "error", err)
+		return
+	}
+	_ = connection.Close() // that it is gone is the point
+}

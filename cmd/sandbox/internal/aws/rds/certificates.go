@@ -1,0 +1,78 @@
+package rds
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
+
+// authority is a certificate authority RDS signs server certificates with.
+type authority struct {
+	name        string
+	from, until time.Time
+}
+
+// usualAuthority signs unless another is asked for.
+const usualAuthority = "rds-ca-rsa2048-g1"
+
+var authorities = []authority{
+	{usualAuthority, day(2021, 5, 25), day(2061, 5, 25)},
+	{"rds-ca-rsa4096-g1", day(2021, 5, 25), day(2121, 5, 25)},
+	{"rds-ca-ecc384-g1", day(2021, 5, 25), day(2121, 5, 25)},
+}
+
+func day(year, month, d int) time.Time {
+	return time.Date(year, time.Month(month), d, 0, 0, 0, 0, time.UTC)
+}
+
+func authorityNames() []string {
+	list := make([]string, 0, len(authorities))
+	for _, a := range authorities {
+		list = append(list, a.name)
+	}
+	return list
+}
+
+func knownAuthority(name string) bool {
+	for _, a := range authorities {
+		if a.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+type certificate struct {
+	CertificateIdentifier string
+	CertificateType       string
+	Thumbprint            string
+	ValidFrom             string
+	ValidTill             string
+	CertificateArn        string
+	CustomerOverride      bool
+}
+
+func (r *region) describeCertificates(_ context.Context, q query) (any, error) {
+	asked := q.Get("CertificateIdentifier")
+	var list []certificate
+	for _, a := range authorities {
+		if asked != "" && asked != a.name {
+			continue
+		}
+		print := sha256.Sum256([]byte(a.name))
+		list = append(list, certificate{
+			CertificateIdentifier: a.name, CertificateType: "CA", Thumbprint: hex.EncodeToString(print[:20]),
+			ValidFrom: a.from.Format(stampLayout), ValidTill: a.until.Format(stampLayout), CertificateArn: r.arn("cert", a.name),
+		})
+	}
+	if asked != "" && list == nil {
+		return nil, notFound("CertificateNotFound", "Certificate %s not found", asked)
+	}
+	page, marker, err := paginate(q, list, 100)
+	return struct {
+		DefaultCertificateForNewLaunches string
+		Certificates                     []certificate `xml:"Certificates>Certificate"`
+		Marker                           string        `xml:",omitempty"`
+	}{usualAuthority, page, marker}, err
+}

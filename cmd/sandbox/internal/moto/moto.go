@@ -1,0 +1,211 @@
+// Package moto runs the moto server, which answers for the AWS services the
+// sandbox does not model itself, and speaks to it on the sandbox's own behalf.
+package moto
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
+)
+
+//go:embed server.py
+var program string
+
+const (
+	// startTime is how long moto may take to answer its first request: it imports
+	// some hundred Python modules.
+	startTime = 60 * time.Second
+	// stopTime is how long it may take to end before it is killed.
+	stopTime = 5 * time.Second
+	// connections bounds the threads moto runs at once.
+	connections = 16
+
+	accountHeader = "X-Moto-Account-Id"
+)
+
+// Server is a running moto.
+type Server struct {
+	url     string
+	client  *http.Client
+	command *exec.Cmd
+	stdin   io.Closer
+	ended   chan struct{}
+}
+
+// Start runs moto by the interpreter of the given moto_server script and waits
+// until it answers. What it prints goes to the log file.
+func Start(ctx context.Context, script, logFile string, log *slog.Logger) (*Server, error) {
+	python, err := interpreter(script)
+	if err != nil {
+		return nil, fmt.Errorf("find moto: %w", err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for moto: %w", err)
+	}
+	defer listener.Close()
+	server := &Server{
+		url:    "http://" + listener.Addr().String(),
+		client: &http.Client{Transport: &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections}},
+		ended:  make(chan struct{}),
+	}
+	if err := server.launch(python, logFile, listener); err != nil {
+		return nil, fmt.Errorf("start moto: %w", err)
+	}
+	if err := server.await(ctx); err != nil {
+		server.Stop()
+		return nil, fmt.Errorf("await moto, see %s: %w", logFile, err)
+	}
+	log.InfoContext(ctx, "moto answers", "pid", server.command.Process.Pid)
+	return server, nil
+}
+
+// interpreter is the Python named in the first line of the script: that of the
+// environment moto is installed in.
+func interpreter(script string) (string, error) {
+	file, err := os.Open(script)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	line, err := bufio.NewReader(io.LimitReader(file, 4096)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	python, ok := strings.CutPrefix(strings.TrimSpace(line), "#!")
+	if !ok || python == "" {
+		return "", fmt.Errorf("%s does not name its interpreter", script)
+	}
+	return python, nil
+}
+
+func (s *Server) launch(python, logFile string, listener net.Listener) error {
+	socket, err := listener.(*net.TCPListener).File()
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
+	output, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer output.Close()
+	s.command = exec.Command(python, "-c", program, "3")
+	s.command.ExtraFiles = []*os.File{socket}
+	s.command.Stdout, s.command.Stderr = output, output
+	s.command.Env = append(os.Environ(),
+		"MOTO_EC2_LOAD_DEFAULT_AMIS=true", "MOTO_IAM_LOAD_MANAGED_POLICIES=false", "MOTO_ALLOW_NONEXISTENT_REGION=true")
+	if s.stdin, err = s.command.StdinPipe(); err != nil {
+		return err
+	}
+	if err := s.command.Start(); err != nil {
+		return err
+	}
+	go func() {
+		defer close(s.ended)
+		_ = s.command.Wait() // how it ended is in its log
+	}()
+	return nil
+}
+
+// await asks until moto answers. The socket exists already, so the first request
+// simply takes as long as moto needs to start.
+func (s *Server) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/sandbox/reset/none", http.NoBody)
+	if err != nil {
+		return err
+	}
+	return s.expectOK(request)
+}
+
+// Stop ends moto and returns when it is gone.
+func (s *Server) Stop() {
+	_ = s.stdin.Close() // its end is the signal
+	select {
+	case <-s.ended:
+	case <-time.After(stopTime):
+		_ = s.command.Process.Kill()
+		<-s.ended
+	}
+}
+
+// Ended is closed when moto is gone, asked or not.
+func (s *Server) Ended() <-chan struct{} { return s.ended }
+
+// Reset forgets everything moto holds for an account.
+func (s *Server) Reset(ctx context.Context, account string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/sandbox/reset/"+account, http.NoBody)
+	if err != nil {
+		return fmt.Errorf("reset account: %w", err)
+	}
+	if err := s.expectOK(request); err != nil {
+		return fmt.Errorf("reset account: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) expectOK(request *http.Request) error {
+	response, err := s.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: status %d", request.URL.Path, response.StatusCode)
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}
+
+// Forward lets moto answer a request as the given account.
+func (s *Server) Forward(ctx context.Context, req *wire.Request, account string) (*wire.Answer, error) {
+	target := s.url + req.HTTP.URL.RequestURI()
+	request, err := http.NewRequestWithContext(ctx, req.HTTP.Method, target, bytes.NewReader(req.Body))
+	if err != nil {
+		return nil, fmt.Errorf("forward to moto: %w", err)
+	}
+	request.Header = req.HTTP.Header.Clone()
+	request.Header.Del("Accept-Encoding")
+	request.Header.Set(accountHeader, account)
+	request.Host = req.HTTP.Host
+	return s.do(request)
+}
+
+func (s *Server) do(request *http.Request) (*wire.Answer, error) {
+	response, err := s.client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("ask moto: %w", err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read moto's answer: %w", err)
+	}
+	header := response.Header.Clone()
+	for _, name := range []string{"Connection", "Server", "Date", "Content-Length", "Transfer-Encoding"} {
+		header.Del(name)
+	}
+	return &wire.Answer{Status: response.StatusCode, Header: header, Body: body}, nil
+}

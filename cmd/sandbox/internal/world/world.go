@@ -1,0 +1,62 @@
+// Package world makes, shows, breaks and forgets whole accounts, on behalf of the
+// admin API.
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/admin"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/ec2"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/iam"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/kms"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/rds"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
+)
+
+// Services is what accounts are kept in.
+type Services struct {
+	Moto      *moto.Server
+	Roles     *iam.Roles
+	Sessions  *identity.Sessions
+	Databases *rds.Service
+	Keys      *kms.Service
+	Networks  *ec2.Service
+}
+
+// World is every account. It is safe for concurrent use.
+type World struct {
+	Services
+
+	mu     sync.Mutex // one seed at a time: a second waits and finds it done
+	seeded map[place]admin.Seeded
+}
+
+type place struct{ account, region string }
+
+// New makes a world without accounts.
+func New(services Services) *World {
+	return &World{Services: services, seeded: map[place]admin.Seeded{}}
+}
+
+// Reset forgets everything an account holds, its open sessions included.
+func (w *World) Reset(ctx context.Context, account string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := errors.Join(w.Databases.Forget(ctx, account), w.Moto.Reset(ctx, account)); err != nil {
+		return fmt.Errorf("reset account %s: %w", account, err)
+	}
+	w.Keys.Forget(account)
+	w.Networks.Forget(account)
+	w.Roles.Forget(account)
+	w.Sessions.Forget(account)
+	for at := range w.seeded {
+		if at.account == account {
+			delete(w.seeded, at)
+		}
+	}
+	return nil
+}

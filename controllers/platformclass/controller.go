@@ -1,0 +1,172 @@
+// Package platformclass reconciles PlatformClasses: it runs the catalogue's steps for what the
+// platforms of a class share, reports what they saw, and keeps a class as long as it is used.
+package platformclass
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/report"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/naming"
+	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/telemetry"
+)
+
+const (
+	// passTimeout bounds one pass: a stalled call must not hold a worker.
+	passTimeout = 3 * time.Minute
+	// workers is how many classes are reconciled at a time; there are few.
+	workers = 2
+	// kind is the metric label of this controller.
+	kind = "PlatformClass"
+)
+
+// Reconciler reconciles PlatformClasses.
+type Reconciler struct {
+	Client client.Client
+	// Live reads past the cache; SetupWithManager sets it to the manager's reader when it is nil.
+	Live client.Reader
+	// Steps in their order.
+	Steps []converge.Step[*scope.Class]
+	// Installation is the ID that names everything.
+	Installation string
+	Events       events.EventRecorder
+	// Metrics hear of every step; nil is nobody.
+	Metrics *telemetry.Metrics
+	Clock   clock.PassiveClock
+	// Resync is how often a quiet class is looked at.
+	Resync time.Duration
+
+	// asked holds, by class, the value of the annotation that asks for a fresh look which was last
+	// acted upon. After a restart every class that carries one gets one more fresh look.
+	asked sync.Map
+}
+
+// Reconcile brings what one class shares closer to its spec and reports what was seen. A class that
+// is deleted while platforms use it is looked after like any other: they depend on it.
+func (r *Reconciler) Reconcile(ctx context.Context, class *v1alpha1.PlatformClass) (ctrl.Result, error) {
+	used, err := r.usage(ctx, class)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if !class.DeletionTimestamp.IsZero() && used.platforms == 0 {
+		return r.teardown(ctx, class)
+	}
+	if err := r.claim(ctx, class); err != nil {
+		return ctrl.Result{}, err
+	}
+	before := class.DeepCopy()
+	run, mode := r.scope(class), r.mode(class)
+
+	var outcomes []converge.Outcome
+	for _, step := range r.Steps {
+		outcomes = append(outcomes, r.run(ctx, step, run, mode))
+	}
+	r.report(class, run, used, outcomes)
+	r.announce(before, class, outcomes)
+	if err := r.patchStatus(ctx, before, class); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.asked.Store(class.Name, class.Annotations[v1alpha1.AnnotationReconcile])
+	return report.Result(outcomes, r.Resync, rand.Float64)
+}
+
+// claim stores the finalizer before the first call to AWS. The pass goes on: a finalizer does not
+// change the generation, so waiting for the update's own event could wait for ever.
+func (r *Reconciler) claim(ctx context.Context, class *v1alpha1.PlatformClass) error {
+	before := class.DeepCopy()
+	if !class.DeletionTimestamp.IsZero() || !controllerutil.AddFinalizer(class, v1alpha1.FinalizerClass) {
+		return nil
+	}
+	return r.Client.Patch(ctx, class, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}
+
+func (r *Reconciler) scope(class *v1alpha1.PlatformClass) *scope.Class {
+	return &scope.Class{Owner: naming.Class{Installation: r.Installation, Name: class.Name}, Class: class}
+}
+
+// mode says how far this pass may go.
+func (r *Reconciler) mode(class *v1alpha1.PlatformClass) converge.Mode {
+	wanted := class.Annotations[v1alpha1.AnnotationReconcile]
+	handled, _ := r.asked.Load(class.Name)
+	return converge.Mode{
+		Write:      !paused(class),
+		Generation: class.Generation,
+		Fresh:      wanted != "" && wanted != handled,
+	}
+}
+
+func paused(class *v1alpha1.PlatformClass) bool {
+	return class.Annotations[v1alpha1.AnnotationPaused] == "true"
+}
+
+// run runs one step, measured and logged.
+func (r *Reconciler) run(
+	ctx context.Context, step converge.Step[*scope.Class], run *scope.Class, mode converge.Mode,
+) converge.Outcome {
+	log := logf.FromContext(ctx).WithValues("step", step.Name())
+	started := r.Clock.Now()
+	out := step.Run(logf.IntoContext(ctx, log), run, mode)
+	class, effects := "converged", make([]string, 0, len(out.Changes))
+	for _, c := range out.Changes {
+		effects = append(effects, c.Effect.String())
+		log.V(1).Info("Step found a difference", "change", c.Path, "held", c.Held)
+	}
+	if out.Err != nil {
+		class = fault.ClassOf(out.Err).String()
+		log.Info("Step is not converged", "class", class, "reason", out.Err.Error(), "changes", len(out.Changes))
+	}
+	if r.Metrics != nil {
+		r.Metrics.Step(kind, step.Name(), class, effects, r.Clock.Since(started))
+	}
+	return out
+}
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	if r.Live == nil {
+		r.Live = mgr.GetAPIReader()
+	}
+	changed := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
+	// A platform's class never changes, so only its coming and going matters here.
+	comesOrGoes := predicate.Funcs{
+		UpdateFunc:  func(event.UpdateEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("platformclass").
+		For(&v1alpha1.PlatformClass{}, builder.WithPredicates(changed)).
+		Watches(&v1alpha1.CoachPlatform{}, handler.EnqueueRequestsFromMapFunc(classOf), builder.WithPredicates(comesOrGoes)).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: workers, RateLimiter: report.Backoff(), ReconciliationTimeout: passTimeout,
+		}).
+		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// classOf returns the class that a platform names.
+func classOf(_ context.Context, o client.Object) []reconcile.Request {
+	platform, ok := o.(*v1alpha1.CoachPlatform)
+	if !ok {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: platform.Spec.ClassName}}}
+}

@@ -1,0 +1,105 @@
+package platformclass
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/report"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/step/account"
+)
+
+// leastLeft is how much of a quota should be left, as a divisor: a tenth.
+const leastLeft = 10
+
+// report writes the whole status from what one pass saw. It is the only writer of status.
+func (r *Reconciler) report(class *v1alpha1.PlatformClass, run *scope.Class, used usage, outcomes []converge.Outcome) {
+	status := &class.Status
+	status.ObservedGeneration = class.Generation
+	status.Platforms = used.platforms
+	status.Plan = report.Plan(outcomes)
+	observed(status, run)
+	ready, reconciling, stalled := report.Summary(outcomes)
+	if !class.DeletionTimestamp.IsZero() {
+		kept := used.keep()
+		for _, c := range []*metav1.Condition{&ready, &reconciling, &stalled} {
+			c.Status, c.Reason, c.Message = metav1.ConditionFalse, kept.Reason, kept.Message
+		}
+		stalled.Status = metav1.ConditionTrue
+	}
+	steps := report.Steps(outcomes)
+	warn(steps, status.Quotas)
+	report.Set(&status.Conditions, class.Generation, r.Clock.Now(), append(steps, ready, reconciling, stalled)...)
+}
+
+// observed copies what steps saw. What could not be looked at keeps its last value.
+func observed(status *v1alpha1.PlatformClassStatus, run *scope.Class) {
+	if run.Network.VPCID != "" {
+		status.VPCID, status.SubnetIDs = run.Network.VPCID, run.Network.SubnetIDs
+	}
+	if run.Quotas != nil {
+		status.Quotas = run.Quotas
+	}
+}
+
+// warn makes the condition of a healthy account say which quotas are nearly used up. It stays true:
+// nothing is broken yet.
+func warn(steps []metav1.Condition, quotas []v1alpha1.Quota) {
+	c := meta.FindStatusCondition(steps, report.Type(account.Name))
+	if c == nil || c.Status != metav1.ConditionTrue {
+		return
+	}
+	var low []string
+	for _, q := range quotas {
+		if q.Limit > 0 && (q.Limit-q.Used)*leastLeft < q.Limit {
+			low = append(low, fmt.Sprintf("%s %d of %d", q.Name, q.Used, q.Limit))
+		}
+	}
+	if len(low) > 0 {
+		c.Reason = v1alpha1.ReasonQuotaLow
+		c.Message = "less than a tenth of a quota is left: " + strings.Join(low, ", ") + "; ask AWS for more in time"
+	}
+}
+
+// announce tells once what changed in this pass. A class that is being deleted is never ready, so that
+// its steps are is no news.
+func (r *Reconciler) announce(before, class *v1alpha1.PlatformClass, outcomes []converge.Outcome) {
+	for _, e := range report.Events(before.Status.Conditions, outcomes) {
+		if class.DeletionTimestamp.IsZero() || e.Type == corev1.EventTypeWarning || e.Action == report.ActionApply {
+			r.Events.Eventf(class, nil, e.Type, e.Reason, e.Action, "%s", e.Note)
+		}
+	}
+	r.tell(before, class, report.Type(account.Name), v1alpha1.ReasonQuotaLow)
+	r.tell(before, class, v1alpha1.ConditionReady, v1alpha1.ReasonInUse)
+}
+
+// tell warns when a condition came to have a reason.
+func (r *Reconciler) tell(before, class *v1alpha1.PlatformClass, kind, reason string) {
+	then, now := meta.FindStatusCondition(before.Status.Conditions, kind), meta.FindStatusCondition(class.Status.Conditions, kind)
+	if now != nil && now.Reason == reason && (then == nil || then.Reason != reason) {
+		r.Events.Eventf(class, nil, corev1.EventTypeWarning, reason, report.ActionReconcile, "%s", report.Note(now.Message))
+	}
+}
+
+// patchStatus writes the status, once, and only if it changed: idle means idle. The patch carries no
+// optimistic lock, since nobody else writes status and a lost status is harmless.
+func (r *Reconciler) patchStatus(ctx context.Context, before, class *v1alpha1.PlatformClass) error {
+	if reflect.DeepEqual(before.Status, class.Status) {
+		return nil
+	}
+	base := class.DeepCopy()
+	base.Status = before.Status
+	if err := r.Client.Status().Patch(ctx, class, client.MergeFrom(base)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("writing the status: %w", err)
+	}
+	return nil
+}

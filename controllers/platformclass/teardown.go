@@ -1,0 +1,80 @@
+package platformclass
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/report"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// releasePoll is when a release is looked at again.
+const releasePoll = 2 * time.Second
+
+// teardown lets go of what the platforms shared, last step first, and removes the finalizer when a
+// look found nothing left to let go of. Nobody uses the class any more.
+func (r *Reconciler) teardown(ctx context.Context, class *v1alpha1.PlatformClass) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(class, v1alpha1.FinalizerClass) {
+		return ctrl.Result{}, nil
+	}
+	before := class.DeepCopy()
+	outcomes, done := r.release(ctx, class)
+	if done {
+		r.asked.Delete(class.Name)
+		controllerutil.RemoveFinalizer(class, v1alpha1.FinalizerClass)
+		return ctrl.Result{}, client.IgnoreNotFound(r.Client.Patch(ctx, class, client.MergeFrom(before)))
+	}
+	class.Status.ObservedGeneration, class.Status.Platforms, class.Status.Plan = class.Generation, 0, nil
+	ready, reconciling, stalled := report.Summary(outcomes)
+	report.Set(&class.Status.Conditions, class.Generation, r.Clock.Now(),
+		append(report.Steps(outcomes), ready, reconciling, stalled)...)
+	r.announce(before, class, outcomes)
+	if err := r.patchStatus(ctx, before, class); err != nil {
+		return ctrl.Result{}, err
+	}
+	return report.Result(outcomes, r.Resync, rand.Float64)
+}
+
+// release lets go of every step's thing and returns what there is to say about each, and whether all
+// are gone. One that fails does not keep the others.
+func (r *Reconciler) release(ctx context.Context, class *v1alpha1.PlatformClass) ([]converge.Outcome, bool) {
+	run, all := r.scope(class), true
+	var outcomes []converge.Outcome
+	for _, step := range slices.Backward(r.Steps) {
+		done, err := r.letGo(ctx, step, run)
+		all = all && done
+		outcomes = append(outcomes, converge.Outcome{Step: step.Name(), Err: err})
+	}
+	slices.Reverse(outcomes)
+	return outcomes, all
+}
+
+// letGo lets go of one step's thing. What is not done, and what waits for the others, is a wait.
+func (r *Reconciler) letGo(ctx context.Context, step converge.Step[*scope.Class], run *scope.Class) (bool, error) {
+	if paused(run.Class) {
+		return false, fault.Wait(v1alpha1.ReasonPaused, r.Resync,
+			"nothing is let go while the class is paused; remove the annotation %s", v1alpha1.AnnotationPaused)
+	}
+	log := logf.FromContext(ctx).WithValues("step", step.Name())
+	log.Info("Letting go")
+	done, err := step.Release(ctx, run)
+	switch {
+	case err != nil:
+		log.Info("Step is not let go", "reason", err.Error())
+		return false, err
+	case !done:
+		return false, fault.Wait(v1alpha1.ReasonReleasing, releasePoll, "being let go")
+	default:
+		return true, fault.Wait(v1alpha1.ReasonReleasing, releasePoll, "let go")
+	}
+}

@@ -1,0 +1,102 @@
+package database
+
+import (
+	"context"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/naming"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// create makes the instance once everything it needs is there. The password is stored before the call,
+// so that no crash leaves a database that nobody can log in to.
+func (w writer) create(ctx context.Context) error {
+	for _, path := range []string{pathClass, pathVersion, pathStorage, pathRetention} {
+		if text, ok := w.want.refused[path]; ok {
+			return fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec, "%s", text)
+		}
+	}
+	if w.want.KeyARN == "" {
+		return fault.Wait(v1alpha1.ReasonWaitingForKey, 0, "the database waits for the tenant's key")
+	}
+	if len(w.want.Groups) == 0 {
+		return fault.Wait(v1alpha1.ReasonWaitingForFirewall, 0, "the database waits for the tenant's security group")
+	}
+	if err := w.neverMade(ctx); err != nil {
+		return err
+	}
+	password, err := w.in.MasterPassword(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = w.api.CreateDBInstance(ctx, w.createInput(password))
+	switch {
+	case aws.IsDuplicate(err):
+		return fault.Wait(v1alpha1.ReasonSettling, 0, "an instance of this name is there already; the next look tells whose it is").
+			Because(err)
+	case aws.IsNotFound(err):
+		return fault.Wait(v1alpha1.ReasonClassNotReady, 0,
+			"the class's subnet group or parameter groups are not there yet; see the conditions of class %s", w.in.Class.Name).
+			Because(err)
+	default:
+		return aws.Classify(err)
+	}
+}
+
+func (w writer) createInput(password string) *rds.CreateDBInstanceInput {
+	want := w.want
+	input := &rds.CreateDBInstanceInput{
+		DBInstanceIdentifier: &want.Identifier, DBName: awssdk.String(databaseName),
+		Engine: awssdk.String("postgres"), EngineVersion: &want.Version,
+		DBInstanceClass: &want.InstanceClass, MultiAZ: &want.MultiAZ, Port: &want.Port,
+		AllocatedStorage: &want.Storage, StorageType: awssdk.String("gp3"),
+		AutoMinorVersionUpgrade: &want.AutoMinor,
+
+		StorageEncrypted: &want.Encrypted, KmsKeyId: &want.KeyARN, PubliclyAccessible: &want.Public,
+		DBSubnetGroupName: &want.SubnetGroup, VpcSecurityGroupIds: want.Groups,
+		DeletionProtection: &want.DeletionProtection, EnableIAMDatabaseAuthentication: &want.IAMAuthentication,
+		DBParameterGroupName: &want.ParameterGroup,
+
+		BackupRetentionPeriod: &want.RetentionDays, PreferredBackupWindow: &want.BackupWindow,
+		PreferredMaintenanceWindow: &want.MaintenanceWindow, CopyTagsToSnapshot: &want.CopyTags,
+		EnableCloudwatchLogsExports: want.Logs,
+
+		MasterUsername: &want.MasterUser, MasterUserPassword: &password,
+		Tags: rdsTags(naming.With(w.in.Tenant, map[string]string{naming.TagCredential: scope.Fingerprint(password)})),
+	}
+	if want.MaxStorage > 0 {
+		input.MaxAllocatedStorage = &want.MaxStorage
+	}
+	return input
+}
+
+// neverMade reads the record on the key once more: what was seen of the key may be old, and a database
+// that was ever recorded is never made again.
+func (w writer) neverMade(ctx context.Context) error {
+	out, err := w.account.KMS.ListResourceTags(ctx, &kms.ListResourceTagsInput{KeyId: &w.in.Key.ID})
+	if err != nil {
+		return aws.Classify(err)
+	}
+	for _, t := range out.Tags {
+		if awssdk.ToString(t.TagKey) == naming.TagDatabase {
+			w.account.KeyWritten(w.in.Key.ID)
+			return lost(scope.ParseRecord(awssdk.ToString(t.TagValue)))
+		}
+	}
+	return nil
+}
+
+func rdsTags(tags map[string]string) []rdstypes.Tag {
+	all := make([]rdstypes.Tag, 0, len(tags))
+	for k, v := range tags {
+		all = append(all, rdstypes.Tag{Key: awssdk.String(k), Value: awssdk.String(v)})
+	}
+	return all
+}

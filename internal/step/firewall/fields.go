@@ -1,0 +1,92 @@
+package firewall
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+	"github.com/coachplatform/coach-operator/internal/converge"
+)
+
+const (
+	// nobody is the text of no rules at all.
+	nobody = "nobody"
+	// maxShown is how many rules a finding quotes.
+	maxShown = 3
+)
+
+// Fields are what the step owns.
+var Fields = []converge.Field[State]{
+	{Path: "ingress", About: "who may connect to the database", Get: func(s State) string { return list(s.Ingress) }},
+	{Path: "egress", About: "where the database may connect to", Get: func(s State) string { return list(s.Egress) }},
+	{Path: "released", About: "the mark of a group that was let go", Get: func(s State) string { return s.Released }},
+}
+
+// Controls are what the step can prove.
+var Controls = []converge.Control[State]{
+	{ID: "CP-NET-01", Check: checkAllowed},
+	{ID: "CP-NET-02", Check: checkWorld},
+	{ID: "CP-NET-03", Check: checkEgress},
+}
+
+// checkAllowed holds when every live rule is one that was asked for (FSBP EC2.18).
+func checkAllowed(_, got State) (converge.Verdict, string) {
+	if len(got.Surplus) > 0 {
+		return converge.Violated, "open and not asked for: " + some(got.Surplus)
+	}
+	return converge.Verified, fmt.Sprintf("%d rules, each of them asked for", len(got.Inbound))
+}
+
+// checkWorld holds when no rule admits everybody, on any port (FSBP EC2.19). What is in a prefix list
+// is not looked at, so a rule with one proves nothing.
+func checkWorld(_, got State) (converge.Verdict, string) {
+	var world, lists []aws.Rule
+	for _, r := range got.Inbound {
+		if isWorld(r.Peer) {
+			world = append(world, r)
+		}
+		if isPrefixList(r.Peer) {
+			lists = append(lists, r)
+		}
+	}
+	switch {
+	case len(world) > 0:
+		return converge.Violated, "open to the internet: " + some(world)
+	case len(lists) > 0:
+		return converge.Unknown, "it is not known what these hold: " + some(lists)
+	}
+	return converge.Verified, fmt.Sprintf("%d rules, none for 0.0.0.0/0 or ::/0", len(got.Inbound))
+}
+
+// checkEgress holds when the database can open no connection by itself.
+func checkEgress(_, got State) (converge.Verdict, string) {
+	if len(got.Outbound) > 0 {
+		return converge.Violated, "open to the outside: " + some(got.Outbound)
+	}
+	return converge.Verified, "no egress rule"
+}
+
+func list(texts []string) string {
+	if len(texts) == 0 {
+		return nobody
+	}
+	return strings.Join(texts, "; ")
+}
+
+// some quotes the first of the rules.
+func some(rules []aws.Rule) string {
+	texts := describeAll(rules)
+	if len(texts) > maxShown {
+		return fmt.Sprintf("%s; and %d more", list(texts[:maxShown]), len(texts)-maxShown)
+	}
+	return list(texts)
+}
+
+// describeAll returns the rules as what they are, sorted.
+func describeAll(rules []aws.Rule) []string {
+	var texts []string
+	for _, r := range rules {
+		texts = append(texts, describe(r))
+	}
+	return set(texts)
+}

@@ -1,0 +1,48 @@
+package parameters
+
+import (
+	"context"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/naming"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// Observe implements converge.Resource. A quiet look costs one call for the values; whose the group
+// is, is asked in the freshness bound and before every write.
+func (r resource) Observe(ctx context.Context, in *scope.Class, want State, fresh bool) (
+	converge.Observation[State], error,
+) {
+	none := converge.Observation[State]{}
+	account := r.sessions.Account(in.Class)
+	values, at, err := account.Parameters(ctx, want.Name, fresh)
+	if err != nil || values == nil {
+		return none, err
+	}
+	group, _, err := account.ParameterGroup(ctx, want.Name, fresh)
+	if err != nil || group == nil {
+		return none, err
+	}
+	if !naming.Owns(in.Owner, group.Tags) {
+		return none, fault.New(fault.Conflict, v1alpha1.ReasonConflict,
+			"the DB parameter group %s does not carry this class's tags; it is not touched: delete it, or restore its "+
+				"coach: tags if it is this class's", want.Name)
+	}
+	if group.Family != want.Family {
+		return none, fault.New(fault.Conflict, v1alpha1.ReasonConflict,
+			"the DB parameter group %s is for %s and must be for %s, which cannot be changed; delete it and it is made anew",
+			want.Name, group.Family, want.Family)
+	}
+	state := State{
+		Name: want.Name, Family: group.Family, ARN: group.ARN,
+		Released: group.Tags[naming.TagReleased], Values: map[string]string{},
+	}
+	for _, o := range owned {
+		if value, ok := values[o.name]; ok {
+			state.Values[o.name] = canonical(value)
+		}
+	}
+	return converge.Observation[State]{Exists: true, Settled: true, ID: group.ARN, At: at, State: state}, nil
+}

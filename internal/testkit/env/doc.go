@@ -1,0 +1,10 @@
+// Package env gives tests their surroundings: the sandbox that acts as AWS, fresh accounts in it, and
+// a real API server. What a test file asks for is there or the test fails with the way out: nothing
+// is skipped.
+//
+// A package whose tests share one sandbox and one API server says so once:
+//
+//	func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
+//
+// Without it every test has its own, which ends with the test.
+package env

@@ -1,0 +1,179 @@
+package env
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Where the sandbox finds what it runs. Unset, the installers beside its sources are asked.
+const (
+	// MotoVariable names the moto_server of a Python environment.
+	MotoVariable = "SANDBOX_MOTO"
+	// PostgresVariable names a directory of PostgreSQL binaries, by major version.
+	PostgresVariable = "SANDBOX_POSTGRES"
+)
+
+const (
+	// Pace is how long one state of a database lasts in the sandbox.
+	Pace = 20 * time.Millisecond
+	// Lag is how far listings of the sandbox are behind writes.
+	Lag = 20 * time.Millisecond
+	// readyTime is how long the sandbox may take to start: its Python part imports much.
+	readyTime = 90 * time.Second
+)
+
+// Sandbox is a running sandbox: AWS, as far as the operator can tell, and an API to look behind it.
+type Sandbox struct {
+	// AWS is the URL that answers for every AWS service.
+	AWS string
+	// Admin is the URL of the admin API.
+	Admin string
+	// DNS is the address that resolves the names of databases; "" without a data plane.
+	DNS string
+	// CA is the file with the certificate of the authority that signed all of the sandbox.
+	CA string
+
+	dir    string
+	run    *process
+	client *http.Client
+}
+
+// options are what a sandbox can be started with.
+type options struct{ dataPlane bool }
+
+// Option changes how a sandbox is started.
+type Option func(*options)
+
+// WithDataPlane makes every database instance a real PostgreSQL server.
+func WithDataPlane() Option { return func(o *options) { o.dataPlane = true } }
+
+// StartSandbox returns a sandbox that is ready; the tests of a package share it under Main.
+func StartSandbox(t testing.TB, opts ...Option) *Sandbox {
+	t.Helper()
+	var o options
+	for _, set := range opts {
+		set(&o)
+	}
+	name := "sandbox"
+	if o.dataPlane {
+		name = "sandbox with data plane"
+	}
+	return obtain(t, name, func() (*Sandbox, error) { return start(context.WithoutCancel(t.Context()), o) })
+}
+
+func start(ctx context.Context, o options) (s *Sandbox, err error) {
+	repository, err := root()
+	if err != nil {
+		return nil, err
+	}
+	sources := filepath.Join(repository, "cmd", "sandbox")
+	dir, err := os.MkdirTemp("", "sandbox-")
+	if err != nil {
+		return nil, fmt.Errorf("making a state directory: %w", err)
+	}
+	s = &Sandbox{dir: dir}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	// PostgreSQL servers run as another user and must get through.
+	if err = os.Chmod(dir, 0o755); err != nil { //nolint:gosec // other users pass through, they cannot write
+		return nil, fmt.Errorf("opening the state directory: %w", err)
+	}
+	args, err := arguments(ctx, sources, dir, o)
+	if err != nil {
+		return nil, err
+	}
+	program := filepath.Join(dir, "sandbox")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
+	build.Dir = sources
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building the sandbox: %w: %s", err, out)
+	}
+	s.run, err = launch(exec.CommandContext(ctx, program, args...), filepath.Join(dir, "sandbox.log"))
+	if err != nil {
+		return nil, err
+	}
+	return s, s.awaitReady()
+}
+
+// arguments are the flags of the sandbox.
+func arguments(ctx context.Context, sources, dir string, o options) ([]string, error) {
+	moto, err := installed(ctx, MotoVariable, filepath.Join(sources, "moto", "install"))
+	if err != nil {
+		return nil, err
+	}
+	args := []string{
+		"serve", "--state", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--moto", moto,
+		"--pace", Pace.String(), "--lag", Lag.String(),
+	}
+	if !o.dataPlane {
+		return append(args, "--dns", "", "--data-plane=false"), nil
+	}
+	postgres, err := installed(ctx, PostgresVariable, filepath.Join(sources, "postgres", "install"))
+	if err != nil {
+		return nil, err
+	}
+	return append(args, "--dns", "127.0.0.1:0", "--postgres", postgres), nil
+}
+
+// installed returns the value of the environment variable, or what the installer prints last.
+func installed(ctx context.Context, variable, installer string) (string, error) {
+	if path := os.Getenv(variable); path != "" {
+		return path, nil
+	}
+	path, err := lastLine(exec.CommandContext(ctx, installer))
+	if err != nil {
+		return "", fmt.Errorf("%w (or set %s)", err, variable)
+	}
+	return path, nil
+}
+
+// awaitReady reads where the sandbox listens, once it does.
+func (s *Sandbox) awaitReady() error {
+	var text []byte
+	err := s.run.await(readyTime, func() bool {
+		var err error
+		text, err = os.ReadFile(filepath.Join(s.dir, "ready.json"))
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	ready := struct{ AWS, Admin, DNS, CA string }{}
+	if err := json.Unmarshal(text, &ready); err != nil {
+		return fmt.Errorf("reading ready.json: %w", err)
+	}
+	s.AWS, s.Admin, s.DNS, s.CA = ready.AWS, ready.Admin, ready.DNS, ready.CA
+	pem, err := os.ReadFile(s.CA)
+	if err != nil {
+		return fmt.Errorf("reading the sandbox's CA: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("reading the sandbox's CA: %s holds no certificate", s.CA)
+	}
+	s.client = &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+	}}
+	return nil
+}
+
+func (s *Sandbox) close() error {
+	var err error
+	if s.run != nil {
+		err = s.run.stop()
+	}
+	return errors.Join(err, os.RemoveAll(s.dir))
+}

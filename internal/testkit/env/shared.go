@@ -1,0 +1,63 @@
+package env
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+)
+
+// closer is something that ends with the tests that use it.
+type closer interface{ close() error }
+
+// shared is what the tests of one package share when its TestMain calls Main.
+var shared struct {
+	mu    sync.Mutex
+	on    bool
+	items map[string]closer
+}
+
+// Main runs the tests of a package, which share one sandbox and one API server, ends both and returns
+// the exit code.
+func Main(m *testing.M) int {
+	shared.mu.Lock()
+	shared.on, shared.items = true, map[string]closer{}
+	shared.mu.Unlock()
+	code := m.Run()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	var problems error
+	for _, item := range shared.items {
+		problems = errors.Join(problems, item.close())
+	}
+	if problems != nil {
+		fmt.Fprintln(os.Stderr, "ending what the tests shared:", problems)
+		return max(code, 1)
+	}
+	return code
+}
+
+// obtain returns the thing that the tests of the package share, or one of the test's own.
+func obtain[T closer](t testing.TB, name string, start func() (T, error)) T {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if have, ok := shared.items[name].(T); ok {
+		return have
+	}
+	item, err := start()
+	if err != nil {
+		t.Fatalf("starting the %s: %v", name, err)
+	}
+	if shared.on {
+		shared.items[name] = item
+		return item
+	}
+	t.Cleanup(func() {
+		if err := item.close(); err != nil {
+			t.Errorf("ending the %s: %v", name, err)
+		}
+	})
+	return item
+}

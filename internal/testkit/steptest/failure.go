@@ -1,0 +1,100 @@
+package steptest
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/testkit/env"
+)
+
+// family is one kind of failure, with the code that each service has for it.
+type family struct {
+	name string
+	// class is what the operator must take it for.
+	class fault.Class
+	kind  env.FaultKind
+	// status and codes are those of an error; a service without a code does not fail like this.
+	status int
+	codes  map[string]string
+	// writes says that only writes fail like this.
+	writes bool
+}
+
+// families of failures. Sources: the Errors section of each service's API reference.
+var families = []family{
+	{name: "throttling", class: fault.Transient, kind: env.Throttle},
+	{name: "no connection", class: fault.Transient, kind: env.Drop},
+	{name: "an internal error", class: fault.Transient, kind: env.Failure, status: 500, codes: map[string]string{
+		"kms": "KMSInternalException", "rds": "InternalFailure", "ec2": "InternalError", "tagging": "InternalServiceException",
+		"sts": "InternalFailure", "iam": "ServiceFailure",
+	}},
+	{name: "an error nobody heard of", class: fault.Transient, kind: env.Failure, status: 400, codes: map[string]string{
+		"kms": "NovelException", "rds": "Novel", "ec2": "Novel", "tagging": "NovelException", "sts": "Novel", "iam": "Novel",
+	}},
+	{name: "a missing permission", class: fault.Denied, kind: env.Failure, status: 403, codes: map[string]string{
+		"kms": "AccessDeniedException", "rds": "AccessDenied", "ec2": "UnauthorizedOperation", "tagging": "AccessDeniedException",
+		"sts": "AccessDenied", "iam": "AccessDenied",
+	}},
+	{name: "an invalid parameter", class: fault.Invalid, kind: env.Failure, status: 400, codes: map[string]string{
+		"kms": "ValidationException", "rds": "InvalidParameterValue", "ec2": "InvalidParameterValue",
+		"tagging": "InvalidParameterException", "iam": "ValidationError",
+	}},
+	{name: "a used-up quota", class: fault.Denied, kind: env.Failure, status: 400, writes: true, codes: map[string]string{
+		"kms": "LimitExceededException", "rds": "InstanceQuotaExceeded", "ec2": "SecurityGroupLimitExceeded", "iam": "LimitExceeded",
+	}},
+	{name: "a busy state", class: fault.Waiting, kind: env.Failure, status: 400, writes: true, codes: map[string]string{
+		"kms": "KMSInvalidStateException", "rds": "InvalidDBInstanceState", "ec2": "DependencyViolation",
+		"iam": "ConcurrentModification",
+	}},
+}
+
+// failures lets every operation on the way to being fail in every way.
+func (b *bench[In]) failures(t *testing.T) {
+	var tried []string
+	for _, c := range b.making {
+		if slices.Contains(tried, c.Action()) {
+			continue
+		}
+		tried = append(tried, c.Action())
+		for _, f := range families {
+			if f.kind == env.Failure && f.codes[c.Service] == "" || f.writes && c.ReadOnly {
+				continue
+			}
+			t.Run(c.Action()+" "+f.name, func(t *testing.T) {
+				t.Parallel()
+				b.fail(t, c, f)
+			})
+		}
+	}
+}
+
+// fail lets one operation fail until its class was seen twice, and then no more.
+func (b *bench[In]) fail(t *testing.T, c env.Call, f family) {
+	t.Helper()
+	p := b.start(t)
+	p.account.Fault(t, env.Fault{
+		Service: c.Service, Operation: c.Operation, Kind: f.kind, Code: f.codes[c.Service], Status: f.status,
+	})
+	failed := func(out converge.Outcome) bool {
+		if out.Err == nil {
+			return false
+		}
+		if class := fault.ClassOf(out.Err); class != f.class && class != fault.Waiting {
+			t.Fatalf("%s of %s must be %s: %s", f.name, c.Action(), f.class, show(out))
+		}
+		return caused(out.Err)
+	}
+	first := fault.As(p.until("the failure", p.pass, failed).Err)
+	p.wait(sweep)
+	second := fault.As(p.until("the failure again", p.pass, failed).Err)
+	if first.Reason != second.Reason || first.Message != second.Message {
+		t.Errorf("the same failure reads differently, which would rewrite status for ever:\n%s: %s\n%s: %s",
+			first.Reason, first.Message, second.Reason, second.Message)
+	}
+	p.account.ClearFaults(t)
+	p.until("convergence", p.pass, converged)
+	p.mustBe(b.made)
+	b.count(func(c *Coverage) { c.Failures++ })
+}
