@@ -3,6 +3,7 @@
 # they build are kept. Sourced, never run.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034 # for the scripts that source this
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/coach-operator
 script=${0##*/}
 

@@ -190,7 +190,7 @@ func (r *Reconciler) finish(
 	if err := r.patchStatus(ctx, before, platform); err != nil {
 		return ctrl.Result{}, err
 	}
-	return report.Result(outcomes, r.Resync, rand.Float64)
+	return report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
 }
 
 func (r *Reconciler) names() []string {

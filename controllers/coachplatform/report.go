@@ -35,7 +35,7 @@ const (
 func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome) {
 	now, status := r.Clock.Now(), &platform.Status
 	ready, reconciling, stalled := report.Summary(outcomes)
-	drift := driftOf(status.Converged, outcomes)
+	drift := driftOf(status, outcomes)
 	if ready.Status == metav1.ConditionTrue {
 		status.Converged = desired(outcomes)
 	}
@@ -89,21 +89,31 @@ func observed(status *v1alpha1.CoachPlatformStatus, run *scope.Platform, outcome
 }
 
 // driftOf names the fields that differ although nobody changed what is wanted since a pass last found
-// everything in place.
-func driftOf(converged string, outcomes []converge.Outcome) string {
-	if converged == "" || converged != desired(outcomes) {
+// everything in place. What waits for an approval since somebody changed the spec is no drift.
+func driftOf(before *v1alpha1.CoachPlatformStatus, outcomes []converge.Outcome) string {
+	if before.Converged == "" || before.Converged != desired(outcomes) {
 		return none
 	}
 	var paths []string
 	for _, o := range outcomes {
 		for _, c := range o.Changes {
-			paths = append(paths, c.Step+"."+c.Path)
+			if !heldEdit(before, c) {
+				paths = append(paths, c.Step+"."+c.Path)
+			}
 		}
 	}
 	if len(paths) == 0 {
 		return none
 	}
 	return strings.Join(paths, separator)
+}
+
+// heldEdit says that a change was held before and was no drift then.
+func heldEdit(before *v1alpha1.CoachPlatformStatus, c converge.Change) bool {
+	known := slices.ContainsFunc(before.Plan, func(p v1alpha1.PlannedChange) bool {
+		return p.Held && p.Step == c.Step && p.Path == c.Path && p.From == c.From
+	})
+	return known && !slices.Contains(strings.Split(before.Drift, separator), c.Step+"."+c.Path)
 }
 
 // desired fingerprints what all steps want; "" when one of them could not say.

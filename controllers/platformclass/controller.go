@@ -87,7 +87,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, class *v1alpha1.PlatformClas
 		return ctrl.Result{}, err
 	}
 	r.asked.Store(class.Name, class.Annotations[v1alpha1.AnnotationReconcile])
-	return report.Result(outcomes, r.Resync, rand.Float64)
+	return report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
 }
 
 // claim stores the finalizer before the first call to AWS. The pass goes on: a finalizer does not

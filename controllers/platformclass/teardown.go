@@ -42,7 +42,7 @@ func (r *Reconciler) teardown(ctx context.Context, class *v1alpha1.PlatformClass
 	if err := r.patchStatus(ctx, before, class); err != nil {
 		return ctrl.Result{}, err
 	}
-	return report.Result(outcomes, r.Resync, rand.Float64)
+	return report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
 }
 
 // release lets go of every step's thing and returns what there is to say about each, and whether all

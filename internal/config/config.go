@@ -45,7 +45,7 @@ func Bind(fs *flag.FlagSet, namespace string) *Config {
 	fs.StringVar(&c.ProbeAddress, "health-probe-bind-address", ":8081", "listen address of the health probes")
 	fs.BoolVar(&c.LeaderElection, "leader-elect", true, "let one of several replicas work")
 	fs.IntVar(&c.Workers, "workers", 20, "how many platforms are reconciled at a time")
-	fs.DurationVar(&c.Resync, "resync", time.Minute, "how often a quiet platform is looked at")
+	fs.DurationVar(&c.Resync, "resync", 50*time.Second, "how often a quiet platform is looked at")
 	fs.DurationVar(&c.Freshness, "freshness", 15*time.Minute, "how old a look without a batch form may be")
 	fs.DurationVar(&c.Lag, "aws-lag", 15*time.Second, "how long AWS listings may lag behind writes")
 	fs.BoolVar(&c.Debug, "debug", false, "log more")
@@ -70,6 +70,7 @@ func (c *Config) Validate() error {
 	return errors.Join(problems...)
 }
 
-// Sweep is how old a shared look may be for a quiet platform: a little less than the resync, so that
-// every resync sees a new one.
-func (c *Config) Sweep() time.Duration { return c.Resync * 5 / 6 }
+// Sweep is how old a shared look may be. All platforms look in the same short part of a resync, so one
+// look serves them all; and resync, window and this together keep what changed in AWS unseen for less
+// than a minute.
+func (c *Config) Sweep() time.Duration { return c.Resync / 10 }

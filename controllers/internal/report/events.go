@@ -40,8 +40,7 @@ func Events(before []metav1.Condition, outcomes []converge.Outcome) []Event {
 	var events []Event
 	for _, o := range outcomes {
 		if o.Applied {
-			events = append(events, event(corev1.EventTypeNormal, v1alpha1.ReasonApplied, ActionApply,
-				o.Step+": changed "+strings.Join(made(o), ", ")))
+			events = append(events, event(corev1.EventTypeNormal, v1alpha1.ReasonApplied, ActionApply, o.Step+": "+done(o)))
 		}
 	}
 	for _, v := range gather(outcomes) {
@@ -59,6 +58,14 @@ func Events(before []metav1.Condition, outcomes []converge.Outcome) []Event {
 		events = append(events, event(corev1.EventTypeNormal, ready.Reason, ActionReconcile, "ready: "+ready.Message))
 	}
 	return events
+}
+
+// done says what was written.
+func done(o converge.Outcome) string {
+	if !o.Exists {
+		return "created"
+	}
+	return "changed " + strings.Join(made(o), ", ")
 }
 
 // made returns the paths of the changes that were written.

@@ -40,7 +40,7 @@ func of(step string, err error, changes ...converge.Change) converge.Outcome {
 
 func sent(step string, changes ...converge.Change) converge.Outcome {
 	o := of(step, applied, changes...)
-	o.Applied = true
+	o.Applied, o.Exists = true, true
 	return o
 }
 
@@ -280,26 +280,27 @@ func TestPlan(t *testing.T) {
 
 func TestResult(t *testing.T) {
 	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 40, 0, time.UTC)
 	for name, c := range map[string]struct {
 		outcomes []converge.Outcome
 		jitter   float64
 		after    time.Duration
 		retries  bool
 	}{
-		"nothing ran":                          {nil, 0.5, time.Minute, false},
-		"quiet, at the earliest":               {[]converge.Outcome{of("key", nil)}, 0, 54 * time.Second, false},
-		"quiet, at the latest":                 {[]converge.Outcome{of("key", nil)}, 1, 66 * time.Second, false},
+		"nothing ran":                          {nil, 0, 20 * time.Second, false},
+		"quiet, at the next beat":              {[]converge.Outcome{of("key", nil)}, 0, 20 * time.Second, false},
+		"quiet, at the end of its window":      {[]converge.Outcome{of("key", nil)}, 1, 23 * time.Second, false},
 		"a wait names its own delay":           {[]converge.Outcome{of("key", nil), of("database", settling)}, 0.5, 7 * time.Second, false},
 		"the soonest wins":                     {[]converge.Outcome{of("database", settling), sent("key", flowing)}, 0.5, 2 * time.Second, false},
 		"a wait without a delay looks in 10 s": {[]converge.Outcome{of("database", awaiting)}, 0.5, 10 * time.Second, false},
 		"what a person must mend is slow":      {[]converge.Outcome{of("database", denied)}, 0.5, 2 * time.Minute, false},
-		"and does not slow down the others":    {[]converge.Outcome{of("key", nil), of("database", denied)}, 0.5, time.Minute, false},
-		"an approval is waited for quietly":    {[]converge.Outcome{of("database", approval, disruptive)}, 0.5, time.Minute, false},
-		"a failed call goes back to the queue": {[]converge.Outcome{of("key", broken), of("database", denied)}, 0.5, time.Minute, true},
+		"and does not slow down the others":    {[]converge.Outcome{of("key", nil), of("database", denied)}, 0, 20 * time.Second, false},
+		"an approval is waited for quietly":    {[]converge.Outcome{of("database", approval, disruptive)}, 0, 20 * time.Second, false},
+		"a failed call goes back to the queue": {[]converge.Outcome{of("key", broken), of("database", denied)}, 0, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := report.Result(c.outcomes, time.Minute, func() float64 { return c.jitter })
+			got, err := report.Result(c.outcomes, time.Minute, now, func() float64 { return c.jitter })
 			if got.RequeueAfter != c.after {
 				t.Errorf("next look in %v, want %v", got.RequeueAfter, c.after)
 			}
@@ -345,6 +346,10 @@ func TestEvents(t *testing.T) {
 		"a write names what it changed, not what it held": {
 			[]converge.Outcome{of("database", nil)}, []converge.Outcome{sent("database", flowing, disruptive)},
 			[]report.Event{{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "database: changed tags"}},
+		},
+		"a thing that was not there is told in one word": {
+			[]converge.Outcome{of("database", nil)}, []converge.Outcome{{Step: "database", Applied: true, Err: applied}},
+			[]report.Event{{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "database: created"}},
 		},
 		"an approved write names what was approved, never a replacement": {
 			[]converge.Outcome{of("database", approval, disruptive)}, []converge.Outcome{spent},

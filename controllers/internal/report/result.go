@@ -13,20 +13,22 @@ import (
 )
 
 const (
-	// jitterShare is how far a quiet resync may be off its base, up or down, so that objects spread out.
-	jitterShare = 0.1
+	// window is the share of a resync in which all quiet objects look: wide enough not to queue up,
+	// short enough that one shared look at AWS serves them all.
+	window = 0.05
 	// firstRetry and lastRetry bound the growing delay of what is tried again. The longest is no
 	// longer than a resync: one failing step must not keep the others from being looked at.
 	firstRetry = time.Second
 	lastRetry  = time.Minute
 )
 
-// Result says when to look again: the soonest that any outcome asks for, and base, give or take a
-// tenth, for what is quiet. Jitter returns a number in [0,1). The errors of what is tried again are
+// Result says when to look again: the soonest that any outcome asks for, and the next beat for what is
+// quiet. Beats are multiples of base on the clock, the same for all objects; jitter, a number in
+// [0,1), places an object in the short window after one. The errors of what is tried again are
 // returned, since the queue gives those growing delays.
-func Result(outcomes []converge.Outcome, base time.Duration, jitter func() float64) (ctrl.Result, error) {
+func Result(outcomes []converge.Outcome, base time.Duration, now time.Time, jitter func() float64) (ctrl.Result, error) {
 	var failures []error
-	quiet := spread(base, jitter())
+	quiet := beat(base, now, jitter())
 	next := time.Duration(0)
 	for _, o := range outcomes {
 		if o.Err != nil && fault.Handle(fault.ClassOf(o.Err)).Backoff {
@@ -60,8 +62,10 @@ func delay(o converge.Outcome, quiet time.Duration) time.Duration {
 	return quiet
 }
 
-func spread(base time.Duration, at float64) time.Duration {
-	return base + time.Duration(float64(base)*jitterShare*(2*at-1))
+// beat is how long it is to the next beat, and a little more.
+func beat(base time.Duration, now time.Time, at float64) time.Duration {
+	next := now.Truncate(base).Add(base).Sub(now)
+	return next + time.Duration(float64(base)*window*at)
 }
 
 // Backoff returns the pace at which a controller tries again what failed: from one second, doubling

@@ -81,6 +81,10 @@ pki=$CLUSTER_DIR/pki
 logs=$CLUSTER_DIR/log
 admin=$CLUSTER_DIR/admin.kubeconfig
 
+# A proxy of the caller helps build, and must not stand between the parts of the node.
+export NO_PROXY=127.0.0.1,$node_ip,$pod_cidr,$service_cidr${NO_PROXY:+,$NO_PROXY}
+export no_proxy=$NO_PROXY
+
 kubectl() { KUBECACHEDIR=$CLUSTER_DIR/kubectl "$bin/kubectl" --kubeconfig "$admin" "$@"; }
 
 # ctr leaves out containerd's warning, on each call, that cgroup version 1 will go one day.

@@ -55,10 +55,13 @@ range_free() {
     "Remove that device or that address (podman and docker networks often live there)."
 }
 
-# prepare_host lets pods run here and reach the host at the node's address.
+# prepare_host lets pods run here and reach the host at the node's address. The kernel asks
+# for a route before kube-proxy's rules replace the address of a Service, and a host that
+# is offline has none.
 prepare_host() {
   ip link set lo up
   ip addr replace "$node_ip/32" dev lo
+  ip route replace "$service_cidr" dev lo src "$node_ip"
   modprobe -a br_netfilter overlay 2>/dev/null || true
   [[ -e $socket_dir/settings ]] || remember_settings >"$socket_dir/settings"
   echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -193,13 +196,14 @@ unmount_all() {
   done
 }
 
-# remove_network removes the bridge, what is plugged into it and the node's address.
+# remove_network removes the bridge, what is plugged into it and the node's addresses.
 remove_network() {
   local device
   for device in $(ip -o link show master "$bridge" 2>/dev/null | awk -F'[ @:]+' '{print $2}'); do
     ip link delete "$device" 2>/dev/null || true
   done
   ip link delete "$bridge" 2>/dev/null || true
+  ip route del "$service_cidr" dev lo 2>/dev/null || true
   ip addr del "$node_ip/32" dev lo 2>/dev/null || true
   iptables -w -D INPUT "${from_pods[@]}" 2>/dev/null || true
 }

@@ -72,7 +72,7 @@ await() {
   local name=$1 patience=$2
   shift 2
   if [[ ! ${fresh[$name]:-} ]]; then
-    poll "$name" 10 "$@" && return
+    poll "$name" 15 "$@" && return
     say "$name: runs but does not answer, restarting"
     stop "$name"
     "run_$name"
@@ -111,7 +111,7 @@ stop() {
     while process=$(process_of "$name") && [[ $process ]]; do
       ((SECONDS < deadline)) || signal=KILL
       # A program that somebody stopped must run on to notice that it is to end.
-      kill -s $signal "$process" 2>/dev/null && kill -s CONT "$process" 2>/dev/null
+      kill -s $signal "$process" 2>/dev/null && kill -s CONT "$process" 2>/dev/null || true
       sleep 0.1
     done
     unset "fresh[$name]"
@@ -126,7 +126,7 @@ answers() (
 )
 
 # ready SERVER PATH: does the Kubernetes program at that URL call itself healthy?
-ready() { kubectl --server "$1" --request-timeout 2s get --raw "$2" >/dev/null 2>&1; }
+ready() { kubectl --server "$1" --request-timeout 5s get --raw "$2" >/dev/null 2>&1; }
 
 # serves: does containerd answer?
 serves() { [[ -S $socket_dir/containerd.sock ]] && ctr version >/dev/null 2>&1; }

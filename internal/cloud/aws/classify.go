@@ -33,7 +33,7 @@ var (
 	}
 	invalidCodes = []string{
 		"InvalidParameterValue", "InvalidParameterCombination", "ValidationError", "ValidationException",
-		"InvalidParameter", "MissingParameter", "InvalidVPCNetworkStateFault", "InvalidSubnet",
+		"InvalidParameter", "InvalidParameterException", "MissingParameter", "InvalidVPCNetworkStateFault", "InvalidSubnet",
 		"DBSubnetGroupDoesNotCoverEnoughAZs", "MalformedPolicyDocumentException", "InvalidGroupId.Malformed",
 		"StorageTypeNotSupported", "StorageTypeNotSupportedFault", "UnsupportedOperation",
 	}

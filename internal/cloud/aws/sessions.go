@@ -22,7 +22,7 @@ import (
 
 // Options are the settings of Sessions. The zero value of a field means its default.
 type Options struct {
-	// Sweep is how old a shared look may be for a quiet platform; default 50 s.
+	// Sweep is how old a shared look may be; default 5 s.
 	Sweep time.Duration
 	// Freshness is how old a look without a batch form may be (key rotation, IAM); default 15 min.
 	Freshness time.Duration
@@ -94,7 +94,7 @@ func NewSessions(ctx context.Context, o Options) (*Sessions, error) {
 
 func (o Options) withDefaults() Options {
 	if o.Sweep == 0 {
-		o.Sweep = 50 * time.Second
+		o.Sweep = 5 * time.Second
 	}
 	if o.Freshness == 0 {
 		o.Freshness = 15 * time.Minute

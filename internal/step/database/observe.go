@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -203,10 +204,19 @@ func coverGrowth(s *State, want State) {
 }
 
 // interrupts says whether AWS would restart the instance or fail it over to apply what is pending.
+// What is not known to be calm interrupts.
 func interrupts(p *rdstypes.PendingModifiedValues) bool {
-	return p != nil && (p.DBInstanceClass != nil || p.EngineVersion != nil || p.Port != nil || p.StorageType != nil ||
-		p.DBInstanceIdentifier != nil || p.DBSubnetGroupName != nil || p.Engine != nil || p.CACertificateIdentifier != nil ||
-		len(p.ProcessorFeatures) > 0 || p.DedicatedLogVolume != nil)
+	if p == nil {
+		return false
+	}
+	rest := *p
+	rest.AllocatedStorage, rest.Iops, rest.StorageThroughput, rest.MultiAZ = nil, nil, nil, nil
+	rest.BackupRetentionPeriod, rest.IAMDatabaseAuthenticationEnabled = nil, nil
+	rest.MasterUserPassword, rest.PendingCloudwatchLogsExports = nil, nil
+	if len(rest.ProcessorFeatures) == 0 {
+		rest.ProcessorFeatures = nil
+	}
+	return !reflect.DeepEqual(rest, rdstypes.PendingModifiedValues{})
 }
 
 // overlay applies what AWS has queued: it is on its way and is not asked for again.

@@ -70,26 +70,30 @@ func check(t *testing.T, what string, err error) {
 	}
 }
 
+// makeGroup makes a security group and returns its ID.
 func makeGroup(t *testing.T, a *env.Account, name string, tags map[string]string) string {
 	t.Helper()
-	made, err := administer(t, a).CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
-		GroupName: &name, Description: awssdk.String("of a test"), VpcId: &a.VPC,
-	})
-	check(t, "making a security group", err)
+	in := &ec2.CreateSecurityGroupInput{GroupName: &name, Description: awssdk.String("of a test"), VpcId: &a.VPC}
 	if len(tags) > 0 {
-		tag(t, a, *made.GroupId, tags)
+		in.TagSpecifications = []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: pairs(tags)}}
 	}
+	made, err := administer(t, a).CreateSecurityGroup(t.Context(), in)
+	check(t, "making a security group", err)
 	return *made.GroupId
 }
 
 func tag(t *testing.T, a *env.Account, id string, tags map[string]string) {
 	t.Helper()
+	_, err := administer(t, a).CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{id}, Tags: pairs(tags)})
+	check(t, "tagging "+id, err)
+}
+
+func pairs(tags map[string]string) []ec2types.Tag {
 	var list []ec2types.Tag
 	for k, v := range tags {
 		list = append(list, ec2types.Tag{Key: awssdk.String(k), Value: awssdk.String(v)})
 	}
-	_, err := administer(t, a).CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{id}, Tags: list})
-	check(t, "tagging "+id, err)
+	return list
 }
 
 // allow opens the platform's own group as an administrator would.

@@ -183,7 +183,7 @@ func TestPeersAreAdmittedOnlyAsListedOrTagged(t *testing.T) {
 		"a tagged instance of another VPC":            {allow: instances("i-0000000e"), class: fault.Invalid, reason: "NotAccepted"},
 		"an instance without an address":              {allow: instances("i-0000000f"), class: fault.Waiting, reason: "InstanceNotFound"},
 		"an instance that does not exist":             {allow: instances("i-00000bad"), class: fault.Waiting, reason: "InstanceNotFound"},
-		"the gravest of several problems is reported": {allow: instances("i-0000000f", "i-0000000d"), class: fault.Invalid, reason: "NotAccepted"},
+		"the gravest of several problems is reported": {allow: instances("i-0000000a", "i-0000000d"), class: fault.Invalid, reason: "NotAccepted"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -431,6 +431,9 @@ func TestRepairsEndAllDifferences(t *testing.T) {
 		if work := len(got.Surplus)+len(got.Missing) > 0; work != differs {
 			t.Fatalf("work to do: %t, difference: %t\nwanted %s\nseen %s", work, differs, Fields[0].Get(admit(want, got)), Fields[0].Get(got))
 		}
+		if len(got.Missing) != len(slices.Compact(slices.SortedFunc(slices.Values(got.Missing), byPeer))) {
+			t.Fatalf("a rule would be opened twice, which EC2 refuses: %v", got.Missing)
+		}
 		live.Ingress = slices.DeleteFunc(live.Ingress, func(r aws.Rule) bool { return slices.Contains(got.Surplus, r) })
 		live.Ingress = append(live.Ingress, got.Missing...)
 		again := v.judge(want, &live)
@@ -447,6 +450,8 @@ func TestRepairsEndAllDifferences(t *testing.T) {
 		}
 	})
 }
+
+func byPeer(x, y aws.Rule) int { return strings.Compare(x.Peer, y.Peer) }
 
 func apiError(code string) error { return &smithy.GenericAPIError{Code: code} }
 

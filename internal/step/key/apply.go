@@ -62,7 +62,7 @@ func (r *resource) create(ctx context.Context, in *scope.Platform, w writer) err
 	out, err := w.api.CreateKey(ctx, &kms.CreateKeyInput{
 		Description: awssdk.String("Encrypts all data of " + in.Tenant.Resource()),
 		Policy:      &w.want.Policy, Tags: tags,
-	})
+	}, once)
 	w.account.KeysWritten(in.Tenant)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,6 +74,10 @@ func (r *resource) create(ctx context.Context, in *scope.Platform, w writer) err
 	b.made = append(b.made, awssdk.ToString(out.KeyMetadata.KeyId))
 	return nil
 }
+
+// once sends a call a single time: after a lost answer the SDK would send it again, and a second
+// CreateKey makes a second key.
+func once(o *kms.Options) { o.RetryMaxAttempts = 1 }
 
 // uncertain returns how long a key must still be missing from listings before one may be made.
 func (r *resource) uncertain(t naming.Tenant, account *aws.Account) time.Duration {

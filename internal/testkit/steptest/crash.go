@@ -3,7 +3,6 @@ package steptest
 import (
 	"testing"
 
-	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
@@ -64,7 +63,11 @@ func boundaries(calls []env.Call) []boundary {
 func (b *bench[In]) crashMaking(t *testing.T) {
 	b.interrupt(t, b.making, func(t *testing.T, way interruption, at boundary) bool {
 		p := b.start(t)
-		hit := p.struck(way.faults(at.nth), func() bool { return converged(p.pass()) })
+		hit := p.struck(way.faults(at.nth), func() bool {
+			out := p.pass()
+			p.pause(out)
+			return converged(out)
+		})
 		if way.dies {
 			p.restart()
 		}
@@ -88,6 +91,7 @@ func (b *bench[In]) crashReleasing(t *testing.T) {
 			if err != nil {
 				t.Fatalf("letting go: %v", err)
 			}
+			p.wait(verify)
 			return done
 		})
 		if way.dies {
@@ -130,7 +134,6 @@ func (p *process[In]) struck(faults []env.Fault, pass func() (done bool)) bool {
 		if done {
 			return false
 		}
-		p.wait(fault.Handle(fault.Waiting).After)
 	}
 	return false
 }

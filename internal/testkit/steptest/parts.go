@@ -101,7 +101,7 @@ func (b *bench[In]) drifts(t *testing.T) {
 			for _, c := range out.Changes {
 				paths = append(paths, c.Path)
 			}
-			if diff := cmp.Diff([]string{d.Path}, paths); diff != "" {
+			if diff := cmp.Diff(append([]string{d.Path}, d.Also...), paths); diff != "" {
 				t.Errorf("paths that differ (-want +got):\n%s\n%s", diff, show(out))
 			}
 			b.mend(p, out)

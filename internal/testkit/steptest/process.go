@@ -3,6 +3,7 @@ package steptest
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +28,8 @@ const (
 	// sweep and freshness are the operator's own defaults, and a little.
 	sweep     = 55 * time.Second
 	freshness = 16 * time.Minute
+	// verify is the time between two calls of Release.
+	verify = 2 * time.Second
 	// generation of the spec in every pass.
 	generation = 1
 )
@@ -165,7 +168,7 @@ func (p *process[In]) release() {
 		if done {
 			return
 		}
-		p.wait(2 * time.Second)
+		p.wait(verify)
 	}
 	p.t.Fatalf("letting go did not end in %d passes", passes)
 }
@@ -185,7 +188,7 @@ func (p *process[In]) letGo() (bool, error) {
 func (p *process[In]) mustBe(want string) {
 	p.t.Helper()
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(p.world(), "\n")); diff != "" {
-		p.t.Errorf("the account does not hold what it should (-want +got):\n%s", diff)
+		p.t.Errorf("the account does not hold what it should (-want +got):\n%s\nits calls: %s", diff, story(p.calls()))
 	}
 }
 
@@ -200,6 +203,22 @@ func (p *process[In]) checkSecrets() {
 			p.t.Errorf("secret %d was told in an outcome or an error", i)
 		}
 	}
+}
+
+// story writes calls for a failed test: writes in brackets, and what came of those that failed.
+func story(calls []env.Call) string {
+	var text strings.Builder
+	for _, c := range calls {
+		action := c.Action()
+		if !c.ReadOnly {
+			action = "[" + action + "]"
+		}
+		if c.Status != http.StatusOK {
+			action += fmt.Sprintf(" (%d %s)", c.Status, c.Error)
+		}
+		text.WriteString("\n  " + action)
+	}
+	return text.String()
 }
 
 // show writes an outcome for a failed test.

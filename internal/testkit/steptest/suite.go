@@ -52,6 +52,8 @@ type Drift[In any] struct {
 	// Name says what is done, in a few words.
 	Name string
 	Do   Mutation[In]
+	// Also are further fields that AWS itself changes along with this one.
+	Also []string
 }
 
 // Break violates one control.

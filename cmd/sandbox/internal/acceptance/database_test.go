@@ -1,7 +1,6 @@
 package acceptance
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -75,36 +74,40 @@ func (a *account) await(name, status string) rdstypes.DBInstance {
 	return a.database(name)
 }
 
-// statuses is every status an instance shows until it shows the last one again
-// after having left it, or is gone.
-func (a *account) statuses(name, last string) []string {
+// gone waits until there is no such instance.
+func (a *account) gone(name string) {
+	a.t.Helper()
+	eventually(a.t, name+" is gone", func() bool {
+		_, err := a.rds.DescribeDBInstances(a.t.Context(), &rds.DescribeDBInstancesInput{DBInstanceIdentifier: aws.String(name)})
+		return code(err) == "DBInstanceNotFound"
+	})
+}
+
+// statuses is every status an instance has shown.
+func (a *account) statuses(name string) []string {
 	a.t.Helper()
 	var seen []string
-	eventually(a.t, name+" ends as "+last, func() bool {
-		out, err := a.rds.DescribeDBInstances(a.t.Context(), &rds.DescribeDBInstancesInput{DBInstanceIdentifier: aws.String(name)})
-		status := code(err)
-		if err == nil {
-			status = aws.ToString(out.DBInstances[0].DBInstanceStatus)
-		}
-		if len(seen) == 0 || seen[len(seen)-1] != status {
-			seen = append(seen, status)
-		}
-		return status == last && len(seen) > 1
-	})
+	a.get("/statuses?account="+a.id+"&region="+region+"&resource="+name, &seen)
 	return seen
+}
+
+// wantStatuses fails the test unless the instance has shown just these.
+func (a *account) wantStatuses(name string, want ...string) {
+	a.t.Helper()
+	if diff := cmp.Diff(want, a.statuses(name)); diff != "" {
+		a.t.Errorf("statuses of %s (-want +got):\n%s", name, diff)
+	}
 }
 
 func TestADatabaseComesUpInTheStatesOfRDS(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, map[string]any{"pace": "150ms"}).seed()
+	a := newAccount(t, nil).seed()
 	made := a.create(a.newDatabase("Orders"))
 	if aws.ToString(made.DBInstanceStatus) != "creating" || made.Endpoint != nil || made.InstanceCreateTime != nil {
 		t.Errorf("a new instance shows %s, endpoint %v", aws.ToString(made.DBInstanceStatus), made.Endpoint)
 	}
-	if diff := cmp.Diff([]string{"creating", "backing-up", "available"}, a.statuses("orders", "available")); diff != "" {
-		t.Error("statuses (-want +got):\n" + diff)
-	}
-	got := a.database("orders")
+	got := a.await("orders", "available")
+	a.wantStatuses("orders", "creating", "backing-up", "available")
 	if name := aws.ToString(got.Endpoint.Address); !strings.HasPrefix(name, "orders.") || !strings.HasSuffix(name, "."+region+".rds.amazonaws.com") {
 		t.Errorf("endpoint %q", name)
 	}
@@ -198,9 +201,8 @@ func TestDeletionIsGuardedAsInRDS(t *testing.T) {
 	wantCode(t, err, "")
 	_, err = a.rds.DeleteDBInstance(t.Context(), deletion)
 	wantCode(t, err, "InvalidDBInstanceState")
-	if got := a.statuses("kept", "DBInstanceNotFound"); !slices.Equal(got, []string{"deleting", "DBInstanceNotFound"}) {
-		t.Errorf("statuses %v", got)
-	}
+	a.gone("kept")
+	a.wantStatuses("kept", "creating", "backing-up", "available", "deleting")
 	out, err := a.rds.DescribeDBSnapshots(t.Context(), &rds.DescribeDBSnapshotsInput{DBSnapshotIdentifier: aws.String("last-words")})
 	wantCode(t, err, "")
 	if got := out.DBSnapshots[0]; aws.ToString(got.Status) != "available" || !aws.ToBool(got.Encrypted) || got.SnapshotCreateTime == nil {
@@ -219,7 +221,7 @@ func TestANewDatabaseCanBeDeletedButNotSnapshotted(t *testing.T) {
 	a.post("/settings?account="+a.id, instant, nil)
 	_, err = a.rds.DeleteDBInstance(t.Context(), &rds.DeleteDBInstanceInput{DBInstanceIdentifier: aws.String("young"), SkipFinalSnapshot: aws.Bool(true)})
 	wantCode(t, err, "")
-	a.statuses("young", "DBInstanceNotFound")
+	a.gone("young")
 }
 
 func TestListingsHavePagesAndFilters(t *testing.T) {
@@ -264,7 +266,7 @@ func TestListingsHavePagesAndFilters(t *testing.T) {
 
 func TestStopStartAndReboot(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, map[string]any{"pace": "100ms"}).seed()
+	a := newAccount(t, nil).seed()
 	a.available("cycled", func(in *rds.CreateDBInstanceInput) { in.MultiAZ = aws.Bool(true) })
 	before := a.database("cycled")
 	if aws.ToString(before.SecondaryAvailabilityZone) == "" {
@@ -275,22 +277,16 @@ func TestStopStartAndReboot(t *testing.T) {
 	wantCode(t, err, "InvalidDBInstanceState")
 	_, err = a.rds.StopDBInstance(t.Context(), &rds.StopDBInstanceInput{DBInstanceIdentifier: name})
 	wantCode(t, err, "")
-	if got := a.statuses("cycled", "stopped"); !slices.Equal(got, []string{"stopping", "stopped"}) {
-		t.Errorf("stopping showed %v", got)
-	}
+	a.await("cycled", "stopped")
 	_, err = a.rds.ModifyDBInstance(t.Context(), &rds.ModifyDBInstanceInput{DBInstanceIdentifier: name, CopyTagsToSnapshot: aws.Bool(true)})
 	wantCode(t, err, "InvalidDBInstanceState")
 	_, err = a.rds.StartDBInstance(t.Context(), &rds.StartDBInstanceInput{DBInstanceIdentifier: name})
 	wantCode(t, err, "")
-	if got := a.statuses("cycled", "available"); !slices.Equal(got, []string{"starting", "available"}) {
-		t.Errorf("starting showed %v", got)
-	}
+	a.await("cycled", "available")
 	_, err = a.rds.RebootDBInstance(t.Context(), &rds.RebootDBInstanceInput{DBInstanceIdentifier: name, ForceFailover: aws.Bool(true)})
 	wantCode(t, err, "")
-	if got := a.statuses("cycled", "available"); !slices.Equal(got, []string{"rebooting", "available"}) {
-		t.Errorf("rebooting showed %v", got)
-	}
-	after := a.database("cycled")
+	after := a.await("cycled", "available")
+	a.wantStatuses("cycled", "creating", "backing-up", "available", "stopping", "stopped", "starting", "available", "rebooting", "available")
 	if aws.ToString(after.AvailabilityZone) != aws.ToString(before.SecondaryAvailabilityZone) {
 		t.Errorf("after the failover it is in %s, was in %s with standby in %s", aws.ToString(after.AvailabilityZone),
 			aws.ToString(before.AvailabilityZone), aws.ToString(before.SecondaryAvailabilityZone))

@@ -79,6 +79,7 @@ func run(m *testing.M) (code int, err error) {
 	go func() {
 		ended <- server.Run(ctx, server.Config{
 			State: running.dir, Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", DNS: "127.0.0.1:0", DataPlane: false,
+			Latency:   10 * time.Millisecond,
 			Addresses: netip.MustParsePrefix("127.67.0.0/16"), Moto: running.moto, Postgres: binaries,
 			Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		})
@@ -298,3 +299,6 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 	}
 }
+
+// rawJSON is a body that is JSON already.
+func rawJSON(text string) json.RawMessage { return json.RawMessage(text) }

@@ -84,6 +84,10 @@ func (a *API) inventory(r *http.Request) (any, error) {
 	return a.world.Inventory(r.Context(), account, orDefault(r.FormValue("region")))
 }
 
+func (a *API) statuses(r *http.Request) (any, error) {
+	return a.world.Statuses(r.FormValue("account"), orDefault(r.FormValue("region")), r.FormValue("resource")), nil
+}
+
 func (a *API) sabotage(r *http.Request) (any, error) {
 	var order Sabotage
 	if err := decode(r, &order); err != nil {

@@ -28,6 +28,7 @@ type World interface {
 	Reset(ctx context.Context, account string) error
 	Inventory(ctx context.Context, account, region string) (any, error)
 	Sabotage(ctx context.Context, name string, order Sabotage) (hit []string, err error)
+	Statuses(account, region, instance string) []string
 	Maintain(ctx context.Context, account, region, instance string) (begun bool, err error)
 }
 
@@ -64,6 +65,7 @@ func (a *API) routes() map[string]func(*http.Request) (any, error) {
 		"POST /settings":                  a.set,
 		"GET /settings":                   a.settingsOf,
 		"GET /inventory":                  a.inventory,
+		"GET /statuses":                   a.statuses,
 		"POST /sabotage/{name}":           a.sabotage,
 		"POST /accounts/{id}/seed":        a.seed,
 		"POST /accounts/{id}/policy":      a.policy,

@@ -23,6 +23,7 @@ func commands() []command {
 		{"env", "[flags]", "print the variables that point AWS clients at it", env},
 		{"seed", "[flags]", "give an account a network and the operator's role", seed},
 		{"sabotage", "[flags] NAME", "break a database, past all protection", sabotage},
+		{"resolve", "[flags] NAME", "print the address of a database's endpoint", resolve},
 		{"admin", "[flags] METHOD PATH [JSON]", "call the admin API", callAdmin},
 	}
 }

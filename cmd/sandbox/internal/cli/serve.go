@@ -29,6 +29,7 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	flags.TextVar(&config.Addresses, "addresses", config.Addresses, "addresses for databases")
 	flags.DurationVar(&config.Pace, "pace", 5*time.Second, "time of one state transition, such as creating to backing-up")
 	flags.DurationVar(&config.Lag, "lag", 2*time.Second, "how far listings are behind writes")
+	flags.DurationVar(&config.Latency, "latency", 10*time.Millisecond, "least time from a call to its answer")
 	flags.StringVar(&config.Moto, "moto", "", "moto_server of a Python environment (required)")
 	flags.StringVar(&config.Postgres, "postgres", "", "directory of PostgreSQL binaries, by major (required with -data-plane)")
 	if err := flags.Parse(args); err != nil {
@@ -41,8 +42,8 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return errors.New("serve needs -state and -moto")
 	case config.DataPlane && config.Postgres == "":
 		return errors.New("serve needs -postgres, or -data-plane=false")
-	case config.Pace < 0 || config.Lag < 0:
-		return errors.New("serve: -pace and -lag must not be negative")
+	case config.Pace < 0 || config.Lag < 0 || config.Latency < 0:
+		return errors.New("serve: -pace, -lag and -latency must not be negative")
 	}
 	return server.Run(ctx, config)
 }

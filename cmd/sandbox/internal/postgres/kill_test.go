@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,10 +23,8 @@ import (
 const (
 	helperDir      = "SANDBOX_TEST_HELPER"
 	helperBinaries = "SANDBOX_TEST_HELPER_BINARIES"
-	helperPool     = "203.0.113.0/29" // set aside for documentation
+	helperPool     = "203.0.113.0/24" // set aside for documentation
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 func helper(dir string) int {
 	if err := helperRun(dir); err != nil {

@@ -269,16 +269,7 @@ func TestAServerThatEndedByItselfIsStoppedAndCanBeStarted(t *testing.T) {
 	spec := newSpec("16")
 	create(t, spec)
 	login{spec: spec}.session(t)
-	record := filepath.Join(world.dir, "state", "servers", "instances", spec.ID, "data", "postmaster.pid")
-	content, err := os.ReadFile(record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.SplitN(string(content), "\n", 2)[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
+	if err := syscall.Kill(postmaster(t, spec), syscall.SIGQUIT); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the server has ended", func() bool {
@@ -289,4 +280,19 @@ func TestAServerThatEndedByItselfIsStoppedAndCanBeStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	login{spec: spec}.session(t)
+}
+
+// postmaster is the process ID of an instance's server.
+func postmaster(t *testing.T, spec postgres.Spec) int {
+	t.Helper()
+	record := filepath.Join(world.dir, "state", "servers", "instances", spec.ID, "data", "postmaster.pid")
+	content, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.SplitN(string(content), "\n", 2)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
 }

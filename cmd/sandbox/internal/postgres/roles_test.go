@@ -32,12 +32,15 @@ func TestTheMasterIsWhatItIsOnRDS(t *testing.T) {
 					t.Errorf("not so: %s", fact)
 				}
 			}
+			execute(t, session, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+			if value[bool](t, session, "SELECT has_schema_privilege('public', 'public', 'CREATE')") {
+				t.Error("it cannot close schema public to others")
+			}
 			execute(t, session,
 				"CREATE ROLE tenant NOLOGIN",
 				"CREATE ROLE tenant_a LOGIN PASSWORD 'Tenant-a-1' IN ROLE tenant",
 				"CREATE DATABASE tenant_db",
 				"REVOKE ALL ON DATABASE tenant_db FROM PUBLIC",
-				"REVOKE CREATE ON SCHEMA public FROM PUBLIC",
 				"CREATE TABLE public.mine (n int)",
 				"GRANT rds_iam TO tenant",
 				"REVOKE rds_iam FROM tenant",

@@ -40,7 +40,8 @@ func assemble(ctx context.Context, config Config, motoServer *moto.Server, plane
 	calls := calllog.New(callsKept)
 	faults := fault.New(time.Now)
 	settings := setting.New(setting.Values{
-		Pace: setting.Duration(config.Pace), Lag: setting.Duration(config.Lag), DataPlane: config.DataPlane,
+		Pace: setting.Duration(config.Pace), Lag: setting.Duration(config.Lag),
+		Latency: setting.Duration(config.Latency), DataPlane: config.DataPlane,
 	})
 	keys := kms.New(settings, time.Now)
 	databases := rds.New(ctx, rds.Config{
@@ -51,7 +52,7 @@ func assemble(ctx context.Context, config Config, motoServer *moto.Server, plane
 		func(account string) versions.View { return versions.View{Lag: time.Duration(settings.Of(account).Lag)} }, motoServer)
 	guard := &access.Guard{Roles: roles, Keys: keys, Now: time.Now, Tags: resourceTags(motoServer, roles, keys, databases)}
 	aws := proxy.New(proxy.Config{
-		Sessions: sessions, Log: calls, Faults: faults, Guard: guard, Moto: motoServer, Now: time.Now, Errors: config.Log,
+		Settings: settings, Sessions: sessions, Log: calls, Faults: faults, Guard: guard, Moto: motoServer, Now: time.Now, Errors: config.Log,
 		Services: map[string]proxy.Service{
 			"ec2": networks, "iam": roles, "kms": keys, "rds": databases, "sts": sts.New(sessions, roles), "tagging": tags,
 		},

@@ -32,6 +32,7 @@ type Config struct {
 	Addresses netip.Prefix
 	Pace      time.Duration
 	Lag       time.Duration
+	Latency   time.Duration
 	Moto      string
 	Postgres  string
 	Log       *slog.Logger

@@ -106,3 +106,8 @@ func (w *World) openFirewall(ctx context.Context, target rds.Target) ([]string, 
 func (w *World) Maintain(ctx context.Context, account, region, instance string) (bool, error) {
 	return w.Databases.ApplyPending(ctx, account, region, instance)
 }
+
+// Statuses is what an instance's status was, oldest first.
+func (w *World) Statuses(account, region, instance string) []string {
+	return w.Databases.Statuses(account, region, instance)
+}

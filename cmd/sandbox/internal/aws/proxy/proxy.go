@@ -13,6 +13,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/calllog"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/fault"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
 )
 
@@ -37,6 +38,7 @@ type Guard interface {
 
 // Config is what a proxy is made of. Every field is needed.
 type Config struct {
+	Settings *setting.Store
 	Sessions *identity.Sessions
 	Log      *calllog.Log
 	Faults   *fault.Injector
@@ -57,6 +59,7 @@ func New(config Config) *Proxy { return &Proxy{Config: config} }
 
 // ServeHTTP answers one call.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	arrived := p.Now()
 	req, err := wire.Parse(r)
 	if req == nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -82,6 +85,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.Errors.ErrorContext(r.Context(), "call failed inside the sandbox", "service", req.Service, "operation", req.Operation, "error", err)
 		answer = req.Fail(err)
 	}
+	p.await(r.Context(), arrived, call.Caller.Account)
 	p.Log.End(seq, answer.Status, code(req, answer))
 	if err := answer.Write(w); err != nil {
 		p.Errors.DebugContext(r.Context(), "client went away", "operation", req.Operation, "error", err)
@@ -151,6 +155,17 @@ func failed(call identity.Call, err error) (*wire.Answer, error) {
 		return call.Fail(failure), nil
 	}
 	return nil, err
+}
+
+// await lets the latency of AWS pass. Besides being honest, it keeps clients out of
+// a race: Go's closes a connection on which the answer came before it noticed that
+// it had sent the whole request.
+func (p *Proxy) await(ctx context.Context, arrived time.Time, account string) {
+	left := time.Duration(p.Settings.Of(account).Latency) - p.Now().Sub(arrived)
+	select {
+	case <-time.After(left):
+	case <-ctx.Done():
+	}
 }
 
 // cut closes the connection under the client's feet.

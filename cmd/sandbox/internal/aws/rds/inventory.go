@@ -3,6 +3,7 @@ package rds
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
 )
@@ -114,6 +115,17 @@ func (s *Service) Inventory(account, name string) Inventory {
 		})
 	}
 	return inventory
+}
+
+// Statuses is what an instance's status was, oldest first, in the last minutes.
+func (s *Service) Statuses(account, name, instance string) []string {
+	statuses := []string{}
+	for _, inst := range s.region(account, name).instances.History(strings.ToLower(instance)) {
+		if len(statuses) == 0 || statuses[len(statuses)-1] != inst.DBInstanceStatus {
+			statuses = append(statuses, inst.DBInstanceStatus)
+		}
+	}
+	return statuses
 }
 
 func (i Instance) entry() InstanceEntry {

@@ -14,6 +14,7 @@ import (
 type Values struct {
 	Pace      Duration `json:"pace"`      // time of one state transition
 	Lag       Duration `json:"lag"`       // how far listings are behind writes
+	Latency   Duration `json:"latency"`   // least time from a call to its answer
 	DataPlane bool     `json:"dataPlane"` // a real PostgreSQL per instance
 }
 
@@ -21,6 +22,7 @@ type Values struct {
 type Patch struct {
 	Pace      *Duration `json:"pace"`
 	Lag       *Duration `json:"lag"`
+	Latency   *Duration `json:"latency"`
 	DataPlane *bool     `json:"dataPlane"`
 }
 
@@ -91,6 +93,9 @@ func (p Patch) over(base Values) Values {
 	if p.Lag != nil {
 		base.Lag = *p.Lag
 	}
+	if p.Latency != nil {
+		base.Latency = *p.Latency
+	}
 	if p.DataPlane != nil {
 		base.DataPlane = *p.DataPlane
 	}
@@ -103,6 +108,9 @@ func (p Patch) merge(newer Patch) Patch {
 	}
 	if newer.Lag != nil {
 		p.Lag = newer.Lag
+	}
+	if newer.Latency != nil {
+		p.Latency = newer.Latency
 	}
 	if newer.DataPlane != nil {
 		p.DataPlane = newer.DataPlane

@@ -108,6 +108,19 @@ func (s *Store[V]) All(view View) []V {
 	return all
 }
 
+// History is what a resource was, oldest first, as far as it is remembered.
+func (s *Store[V]) History(name string) []V {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var values []V
+	for _, v := range s.history[name] {
+		if v.exists {
+			values = append(values, v.value)
+		}
+	}
+	return values
+}
+
 // Len is how many resources there are.
 func (s *Store[V]) Len() int { return len(s.All(View{})) }
 

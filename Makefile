@@ -1,0 +1,59 @@
+# Coach operator. `make` lists what there is; the work itself is in small scripts under hack/.
+SHELL := bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Try it (Linux, as root: it starts a Kubernetes node on this machine)
+
+.PHONY: demo demo-sabotage demo-down
+demo: ## a node, a sandbox AWS, the operator and one platform, until it is Ready
+	@hack/demo
+demo-sabotage: ## open the platform's firewall behind the operator's back and watch it being closed
+	@hack/demo sabotage
+demo-down: ## stop everything that demo started and leave nothing
+	@hack/demo down
+
+.PHONY: cluster cluster-down
+cluster: ## a real Kubernetes node on this machine; prints its kubeconfig
+	@hack/cluster/up
+cluster-down: ## stop the node and leave nothing
+	@hack/cluster/down --purge
+
+##@ Work on it
+
+.PHONY: build
+build: ## compile every program of the repository into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+	cd cmd/sandbox && CGO_ENABLED=0 go build -trimpath -o ../../bin/sandbox .
+
+.PHONY: generate
+generate: ## CRDs, deep copies and the reference documentation, from the code
+	@hack/generate
+
+.PHONY: golden
+golden: ## rewrite the golden files of the tests, for review
+	@hack/golden
+
+.PHONY: lint
+lint: ## golangci-lint on every module of ours
+	@hack/lint/run
+
+.PHONY: verify
+verify: ## everything a reviewer should not have to look for: generated files, tidy, lint, docs
+	@hack/verify
+
+.PHONY: test
+test: ## all tests: units, steps against the sandbox, API server, real node
+	@hack/test
+
+.PHONY: e2e
+e2e: ## the tests on a real node only
+	@hack/e2e
+
+.PHONY: bench
+bench: ## what the operator costs and how fast it is, with many platforms
+	@hack/bench

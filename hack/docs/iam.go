@@ -1,0 +1,293 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/naming"
+)
+
+// The resources that the operator writes. Everything that has a name begins with coach-.
+const (
+	anything      = "*"
+	keys          = "arn:*:kms:*:*:key/*"
+	aliases       = "arn:*:kms:*:*:alias/coach-*"
+	groups        = "arn:*:ec2:*:*:security-group/*"
+	networks      = "arn:*:ec2:*:*:vpc/*"
+	databases     = "arn:*:rds:*:*:db:coach-*"
+	subnetGroups  = "arn:*:rds:*:*:subgrp:coach-*"
+	parameters    = "arn:*:rds:*:*:pg:coach-*"
+	optionGroups  = "arn:*:rds:*:*:og:default:*"
+	callerTag     = "${aws:PrincipalTag/%s}"
+	maxPolicySize = 6144 // of a customer managed policy, without white space
+)
+
+// grant is one statement about writes: which actions, on what, and how they are bound to the owner that
+// the session's tags name.
+type grant struct {
+	sid       string
+	resources []string
+	bind      func(owner []string) condition
+	actions   []string
+}
+
+type condition map[string]map[string]any
+
+// made binds to what the request tags as the owner's.
+func made(owner []string) condition {
+	return condition{"StringEquals": equal("aws:RequestTag/", owner)}
+}
+
+// tagged binds the tagging that is a part of making: the new thing has no tags yet, and one that has
+// must have the owner's.
+func tagged(owner []string) condition {
+	c := made(owner)
+	c["StringEqualsIfExists"] = equal("aws:ResourceTag/", owner)
+	return c
+}
+
+// taggedGroup is tagged for EC2, which says what the tagging is a part of.
+func taggedGroup(owner []string) condition {
+	c := made(owner)
+	c["StringEquals"]["ec2:CreateAction"] = "CreateSecurityGroup"
+	return c
+}
+
+// owned binds to what carries the owner's tags.
+func owned(owner []string) condition {
+	return condition{"StringEquals": equal("aws:ResourceTag/", owner)}
+}
+
+// ownedThroughRDS is owned, for calls that RDS makes in the operator's name.
+func ownedThroughRDS(owner []string) condition {
+	c := owned(owner)
+	c["StringLike"] = map[string]any{"kms:ViaService": "rds.*.amazonaws.com"}
+	return c
+}
+
+// named binds to nothing but the resource's name: it has no tags, or it is shared by the class.
+func named([]string) condition { return nil }
+
+func equal(prefix string, tags []string) map[string]any {
+	pairs := map[string]any{}
+	for _, tag := range tags {
+		pairs[prefix+tag] = fmt.Sprintf(callerTag, tag)
+	}
+	return pairs
+}
+
+// The tags that make an owner unique.
+var (
+	tenantTags = []string{naming.TagInstallation, naming.TagNamespaceUID, naming.TagName}
+	classTags  = []string{naming.TagInstallation, naming.TagClass}
+)
+
+// tenantGrants is how each write of a platform's steps is bound. Which keys each action knows:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+var tenantGrants = []grant{
+	{"TenantMakesKey", []string{anything}, made, []string{"kms:CreateKey"}},
+	{"TenantMakes", []string{groups, databases}, made, []string{"ec2:CreateSecurityGroup", "rds:CreateDBInstance"}},
+	{"TenantTagsNew", []string{keys, databases}, tagged, []string{"kms:TagResource", "rds:AddTagsToResource"}},
+	{"TenantTagsNewGroup", []string{groups}, taggedGroup, []string{"ec2:CreateTags"}},
+	{
+		"TenantChangesOwn",
+		[]string{keys, groups, databases},
+		owned,
+		[]string{
+			"ec2:AuthorizeSecurityGroupIngress", "ec2:CreateTags", "ec2:DeleteTags", "ec2:RevokeSecurityGroupEgress",
+			"ec2:RevokeSecurityGroupIngress", "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:EnableKey",
+			"kms:EnableKeyRotation", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource",
+			"kms:UpdateAlias", "rds:AddTagsToResource", "rds:ModifyDBInstance", "rds:RebootDBInstance",
+			"rds:RemoveTagsFromResource",
+		},
+	},
+	{
+		"TenantUsesKeyThroughRDS",
+		[]string{keys},
+		ownedThroughRDS,
+		[]string{
+			"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*",
+		},
+	},
+	{
+		"TenantNames",
+		[]string{aliases, networks, subnetGroups, parameters, optionGroups},
+		named,
+		[]string{
+			"ec2:CreateSecurityGroup", "kms:CreateAlias", "kms:UpdateAlias", "rds:CreateDBInstance", "rds:ModifyDBInstance",
+		},
+	},
+}
+
+// classGrants is the same for a class's steps.
+var classGrants = []grant{
+	{"ClassMakes", []string{subnetGroups, parameters}, made, []string{"rds:CreateDBParameterGroup", "rds:CreateDBSubnetGroup"}},
+	{"ClassTagsNew", []string{subnetGroups, parameters}, tagged, []string{"rds:AddTagsToResource"}},
+	{
+		"ClassChangesOwn",
+		[]string{subnetGroups, parameters},
+		owned,
+		[]string{
+			"rds:AddTagsToResource", "rds:DeleteDBParameterGroup", "rds:DeleteDBSubnetGroup", "rds:ModifyDBParameterGroup",
+			"rds:ModifyDBSubnetGroup", "rds:RemoveTagsFromResource",
+		},
+	},
+}
+
+// statement of an IAM policy; its fields are in the order of the text.
+type statement struct {
+	Sid       string
+	Effect    string
+	Principal map[string]string `json:",omitempty"`
+	Action    []string
+	Resource  []string  `json:",omitempty"`
+	Condition condition `json:",omitempty"`
+}
+
+// iamPolicy is the least policy of a class's role: the union of what the steps declare. An action that
+// no grant covers is a failure: somebody has to say how it is bound.
+func iamPolicy() (string, error) {
+	reads := map[string]bool{}
+	for _, d := range append(platformSteps(), classSteps()...) {
+		for _, action := range d.Reads {
+			reads[action] = true
+		}
+	}
+	all := []statement{{
+		Sid: "Reads", Effect: "Allow", Action: slices.Sorted(maps.Keys(reads)), Resource: []string{anything},
+	}}
+	for _, part := range []struct {
+		grants []grant
+		owner  []string
+		steps  []converge.Description
+	}{{tenantGrants, tenantTags, platformSteps()}, {classGrants, classTags, classSteps()}} {
+		writes, err := bound(part.grants, part.owner, part.steps)
+		if err != nil {
+			return "", err
+		}
+		all = append(all, writes...)
+	}
+	if size := compact(all); size > maxPolicySize {
+		return "", fmt.Errorf("the policy has %d characters and IAM takes %d: split it", size, maxPolicySize)
+	}
+	return document(all)
+}
+
+// bound returns the statements of those grants whose actions the steps declare.
+func bound(grants []grant, owner []string, steps []converge.Description) ([]statement, error) {
+	missing := map[string]bool{}
+	for _, d := range steps {
+		for _, action := range d.Writes {
+			missing[action] = true
+		}
+	}
+	declared := maps.Clone(missing)
+	var all []statement
+	for _, g := range grants {
+		var actions []string
+		for _, action := range g.actions {
+			if declared[action] {
+				actions = append(actions, action)
+				delete(missing, action)
+			}
+		}
+		if len(actions) > 0 {
+			all = append(all, statement{
+				Sid: g.sid, Effect: "Allow", Action: actions, Resource: g.resources, Condition: g.bind(owner),
+			})
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("no grant binds %s: say in hack/docs/iam.go how it is bound to its owner",
+			strings.Join(slices.Sorted(maps.Keys(missing)), ", "))
+	}
+	return all, nil
+}
+
+// iamTrust is the trust policy of a class's role.
+func iamTrust() (string, error) {
+	operator := map[string]string{"AWS": "OPERATOR_ROLE_ARN"}
+	tags := slices.Sorted(maps.Keys(naming.Tenant{}.Tags()))
+	for tag := range (naming.Class{}).Tags() {
+		if !slices.Contains(tags, tag) {
+			tags = append(tags, tag)
+		}
+	}
+	slices.Sort(tags)
+	return document([]statement{
+		{
+			Sid: "Assume", Effect: "Allow", Principal: operator, Action: []string{"sts:AssumeRole"},
+			Condition: condition{"StringEquals": {"sts:ExternalId": "EXTERNAL_ID"}},
+		},
+		{
+			Sid: "Tag", Effect: "Allow", Principal: operator, Action: []string{"sts:TagSession"},
+			Condition: condition{
+				"StringEquals":              {"aws:RequestTag/" + naming.TagManagedBy: naming.ManagedBy},
+				"ForAllValues:StringEquals": {"aws:TagKeys": tags},
+			},
+		},
+	})
+}
+
+// iamOperator is the policy of the operator's own role.
+func iamOperator() (string, error) {
+	return document([]statement{{
+		Sid: "BecomeTheClasses", Effect: "Allow", Action: []string{"sts:AssumeRole", "sts:TagSession"},
+		Resource: []string{"CLASS_ROLE_ARN"},
+	}})
+}
+
+func document(all []statement) (string, error) {
+	text, err := json.MarshalIndent(map[string]any{"Version": "2012-10-17", "Statement": all}, "", "  ")
+	return string(text) + "\n", err
+}
+
+// compact is the size of the policy as IAM counts it.
+func compact(all []statement) int {
+	text, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": all})
+	if err != nil {
+		return maxPolicySize + 1
+	}
+	return len(text)
+}
+
+// iamPage explains the policies.
+func iamPage() (string, error) {
+	operator, err := iamOperator()
+	if err != nil {
+		return "", err
+	}
+	p := newPage("IAM", "what the steps declare and hack/docs/iam.go", `Three documents let the operator work in an AWS account. Each is
+the least that the steps of this version need; make generate writes them anew when a step changes.
+
+1. **The class's role**, in the account of the class (`+"`spec.identity.roleARN`"+`), has the permissions of
+   [iam-policy.json](iam-policy.json). Nothing in it is to be filled in.
+2. **Its trust policy**, [iam-trust-policy.json](iam-trust-policy.json), lets only the operator in, and only with the external
+   ID of the class. Fill in OPERATOR_ROLE_ARN and EXTERNAL_ID (`+"`spec.identity.externalID`"+`).
+3. **The operator's own role** (IRSA or EKS Pod Identity on its service account) may become the roles of the classes. Fill in
+   CLASS_ROLE_ARN, one for each class:`)
+	p.line("\n```json\n%s```", operator)
+	p.heading(2, "How writes are bound to their tenant")
+	p.line("%s", `The operator writes for one tenant at a time, in a session that carries the tenant's tags
+(`+code(tenantTags...)+`; `+code(classTags...)+` for what the platforms of a class share). The policy compares them:
+
+- What is made must be tagged as the session's tenant (aws:RequestTag).
+- What is changed must carry the tags of the session's tenant (aws:ResourceTag), so a session of one tenant cannot change
+  what belongs to another, whatever the operator's code does.
+- The tenant's key is used through RDS only (kms:ViaService).
+- What cannot be bound by tags is bound by name: aliases, and the subnet and parameter groups that the platforms of a class
+  share, all begin with `+"`coach-`"+`. A VPC is only named when a security group is made in it.
+
+Looking needs no tags. Sweeps run in a session of their own whose session policy admits reads only.
+
+A session can put its tenant's tags on a key, or on a database named coach-…, that has no coach: tags at all: AWS has no key
+that would tell this from tagging what is being made.`)
+	p.heading(2, "Before the first database of an account")
+	p.line("%s", "RDS needs its service-linked role. In an account that never used RDS, make it once: "+
+		"`aws iam create-service-linked-role --aws-service-name rds.amazonaws.com`. The operator has no permission to do so.")
+	return p.String(), nil
+}

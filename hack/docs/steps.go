@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/evidence"
+	"github.com/coachplatform/coach-operator/internal/step"
+)
+
+// controls documents the evidence catalogue.
+func controls() (string, error) {
+	prover := map[string]string{}
+	for _, d := range platformSteps() {
+		for _, id := range d.Controls {
+			prover[id] = d.Step
+		}
+	}
+	p := newPage("Security controls", "the evidence catalogue", "What the operator claims of every platform and proves from live "+
+		"state on every pass. A control that could not be observed within its bound is Unknown, never Verified. "+
+		"`status.security` of a CoachPlatform counts them and lists those that are not verified.\n\n"+
+		"FSBP is AWS Foundational Security Best Practices, CIS the CIS AWS Foundations Benchmark 5.0.")
+	p.line("")
+	p.table("control", "claim", "asked for by", "step", "an observation counts for")
+	for _, c := range evidence.Catalogue {
+		if prover[c.ID] == "" {
+			return "", fmt.Errorf("no step proves the control %s", c.ID)
+		}
+		p.row(c.ID, c.Claim, strings.Join(c.Sources, ", "), prover[c.ID], minutes(c.Bound.Minutes()))
+		delete(prover, c.ID)
+	}
+	for id, by := range prover {
+		return "", fmt.Errorf("the control %s of step %s is not in the catalogue", id, by)
+	}
+	return p.String(), nil
+}
+
+func minutes(n float64) string { return fmt.Sprintf("%g minutes", n) }
+
+func platformSteps() []converge.Description {
+	var all []converge.Description
+	for _, s := range step.Platform(nil) {
+		all = append(all, s.Describe())
+	}
+	return all
+}
+
+// classSteps returns the descriptions of the class's steps. Steps that share a name are told apart by
+// what they are about.
+func classSteps() []converge.Description {
+	var all []converge.Description
+	for _, s := range step.Class(nil) {
+		all = append(all, s.Describe())
+	}
+	return all
+}
+
+// steps documents what each step owns.
+func steps() (string, error) {
+	p := newPage("Steps", "the steps' own statements", "A step owns one external thing. This is all that the operator compares "+
+		"and writes: what has no row here is not the operator's, and is left as it is.\n\n"+
+		"An *in-place* change is made at once. A *disruptive* one (reboot, failover) waits for an approval. A *replace* would lose "+
+		"data and is never made. Some changes cost more in some situations; the plan in the status always shows the cost of now.")
+	p.heading(2, "Steps of a CoachPlatform, in their order")
+	for _, d := range platformSteps() {
+		describe(p, d)
+	}
+	p.heading(2, "Steps of a PlatformClass, in their order")
+	for _, d := range merge(classSteps()) {
+		describe(p, d)
+	}
+	return p.String(), nil
+}
+
+func describe(p *page, d converge.Description) {
+	p.heading(3, d.Step)
+	p.line("%s\n", d.About)
+	if len(d.Fields) > 0 {
+		p.table("field", "what it is", "a change is")
+		for _, f := range d.Fields {
+			p.row(code(f.Path), f.About, f.Effect.String())
+		}
+		p.line("")
+	}
+	if len(d.Controls) > 0 {
+		p.line("Proves %s ([controls](controls.md)).\n", strings.Join(d.Controls, ", "))
+	}
+	p.line("Reads with %s.", code(d.Reads...))
+	if len(d.Writes) > 0 {
+		p.line("Writes with %s.", code(d.Writes...))
+	}
+}
+
+// merge joins the descriptions of steps that share a name: a class has one step for each parameter
+// group, and each owns the same kind of fields under a prefix of its own.
+func merge(all []converge.Description) []converge.Description {
+	var merged []converge.Description
+	variants := map[string]int{}
+	for _, d := range all {
+		variants[d.Step]++
+		if variants[d.Step] == 1 {
+			merged = append(merged, d)
+		}
+	}
+	for i, d := range merged {
+		if n := variants[d.Step]; n > 1 {
+			merged[i].About = fmt.Sprintf("One of %d that differ only in the prefix of their fields: %s", n, d.About)
+		}
+	}
+	return merged
+}

@@ -1,0 +1,10 @@
+// Package step is the catalogue, which knows every step.
+package step
+
+import (
+	"github.com/coachplatform/coach-operator/internal/step/alpha"
+	"github.com/coachplatform/coach-operator/internal/step/beta"
+)
+
+// Names of the steps.
+var Names = []string{alpha.Name, beta.Name}

@@ -1,0 +1,82 @@
+package database
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/fault"
+)
+
+// documented is every state on the page that the table of states names, and what it means.
+var documented = map[string]life{
+	"available": usable, "backing-up": usable, "storage-initialization": usable, "storage-optimization": usable,
+
+	"backtracking": moving, "configuring-enhanced-monitoring": moving, "configuring-iam-database-auth": moving,
+	"configuring-log-exports": moving, "converting-to-vpc": moving, "creating": moving, "delete-precheck": moving,
+	"maintenance": moving, "modifying": moving, "moving-to-vpc": moving, "rebooting": moving, "renaming": moving,
+	"resetting-master-credentials": moving, "starting": moving, "stopping": moving, "storage-config-upgrade": moving,
+	"upgrading": moving,
+
+	"deleting": stuck, "failed": stuck, "inaccessible-encryption-credentials": stuck,
+	"inaccessible-encryption-credentials-recoverable": stuck, "incompatible-create": stuck, "incompatible-network": stuck,
+	"incompatible-option-group": stuck, "incompatible-parameters": stuck, "incompatible-restore": stuck,
+	"insufficient-capacity": stuck, "restore-error": stuck, "stopped": stuck, "storage-full": stuck,
+}
+
+// modifiable are the states in which RDS takes a Modify.
+var modifiable = []string{
+	"available", "incompatible-option-group", "incompatible-parameters", "storage-full", "storage-optimization",
+}
+
+func TestEveryDocumentedStateHasAMeaning(t *testing.T) {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(documented)), slices.Sorted(maps.Keys(states))); diff != "" {
+		t.Errorf("documented and known states differ (-documented +known):\n%s", diff)
+	}
+	told := map[string]string{}
+	for state, want := range documented {
+		t.Run(state, func(t *testing.T) {
+			m := meaningOf(state)
+			if m.life != want || m.writable != slices.Contains(modifiable, state) {
+				t.Errorf("life %d, writable %t; want %d, %t", m.life, m.writable, want, slices.Contains(modifiable, state))
+			}
+			if twin := told[m.message]; len(m.message) < 20 || twin != "" {
+				t.Errorf("the message %q tells too little, or is that of %q", m.message, twin)
+			}
+			told[m.message] = state
+			checkComplaint(t, state, m)
+		})
+	}
+}
+
+// checkComplaint: only what needs a person is complained of, and it says what to do.
+func checkComplaint(t *testing.T, state string, m meaning) {
+	t.Helper()
+	err := complain(State{}, State{Status: state})
+	if m.life != stuck {
+		if err != nil {
+			t.Errorf("nobody has to act, and the complaint is: %v", err)
+		}
+		return
+	}
+	f := fault.As(err)
+	if f.Class != fault.Invalid || f.Reason != v1alpha1.ReasonDatabaseState || f.Message != m.message {
+		t.Errorf("the complaint is %v, want %q", err, m.message)
+	}
+	if !strings.Contains(m.message, ": ") {
+		t.Errorf("the message does not say what to do: %q", m.message)
+	}
+}
+
+func TestAnUnknownStateIsAReasonToWait(t *testing.T) {
+	for _, state := range []string{"", "Available", "thinking"} {
+		m := meaningOf(state)
+		if m.life != moving || m.writable || !strings.Contains(m.message, `"`+state+`"`) {
+			t.Errorf("state %q: %+v, want one that waits, takes no change and names it", state, m)
+		}
+	}
+}
