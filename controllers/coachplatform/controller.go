@@ -11,7 +11,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -34,9 +33,6 @@ import (
 
 // passTimeout bounds one pass: a stalled call must not hold a worker.
 const passTimeout = 3 * time.Minute
-
-// ClassField indexes platforms by the class they name.
-const ClassField = "spec.className"
 
 // kind is the metric label of this controller.
 const kind = "CoachPlatform"
@@ -203,17 +199,6 @@ func (r *Reconciler) names() []string {
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.CoachPlatform{}, ClassField, //nolint:forbidigo,contextcheck // start-up: the indexer keeps no context
-		func(o client.Object) []string {
-			platform, ok := o.(*v1alpha1.CoachPlatform)
-			if !ok {
-				return nil
-			}
-			return []string{platform.Spec.ClassName}
-		})
-	if err != nil {
-		return err
-	}
 	changed := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("coachplatform").
@@ -226,17 +211,19 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
-// platformsOf returns the platforms of a class.
+// platformsOf returns the platforms of a class. Classes change seldom, so they are looked for among
+// all platforms of the cache.
 func (r *Reconciler) platformsOf(ctx context.Context, class client.Object) []reconcile.Request {
 	var platforms v1alpha1.CoachPlatformList
-	if err := r.Client.List(ctx, &platforms, client.MatchingFields{ClassField: class.GetName()}); err != nil {
+	if err := r.Client.List(ctx, &platforms); err != nil {
 		logf.FromContext(ctx).Error(err, "Listing the platforms of a class; their resync will find the change")
 		return nil
 	}
-	requests := make([]reconcile.Request, 0, len(platforms.Items))
+	var requests []reconcile.Request
 	for i := range platforms.Items {
-		p := &platforms.Items[i]
-		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: p.Namespace, Name: p.Name}})
+		if p := &platforms.Items[i]; p.Spec.ClassName == class.GetName() {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(p)})
+		}
 	}
 	return requests
 }

@@ -399,10 +399,10 @@ func TestTheNextLookIsWhenTheSoonestStepWantsIt(t *testing.T) {
 		set      func(*bench, *trio)
 		from, to time.Duration
 	}{
-		"quiet":            {func(*bench, *trio) {}, 54 * time.Second, 66 * time.Second},
+		"quiet":            {func(*bench, *trio) {}, time.Minute, 63 * time.Second},
 		"busy":             {func(_ *bench, w *trio) { w.database.busy = "busy" }, 10 * time.Second, 10 * time.Second},
 		"written":          {func(_ *bench, w *trio) { w.key.live.Colour = "red" }, 2 * time.Second, 2 * time.Second},
-		"held":             {func(b *bench, _ *trio) { b.edit(bigger) }, 54 * time.Second, 66 * time.Second},
+		"held":             {func(b *bench, _ *trio) { b.edit(bigger) }, time.Minute, 63 * time.Second},
 		"without a class":  {func(b *bench, _ *trio) { b.deleteClass() }, 10 * time.Second, 10 * time.Second},
 		"a named wait":     {func(_ *bench, w *trio) { w.key.looking = fault.Wait("Later", 7*time.Second, "later") }, 7 * time.Second, 7 * time.Second},
 		"a person's to do": {func(b *bench, _ *trio) { b.admitOnly("others") }, 2 * time.Minute, 2 * time.Minute},

@@ -145,7 +145,7 @@ func (m *memory) step(prefix string) converge.Step[*scope.Platform] {
 			{Path: "size", Get: func(s thing) string { return s.Size }, Effect: converge.Disruptive},
 			{Path: "kind", Get: func(s thing) string { return s.Kind }, Effect: converge.Replace},
 		},
-		Publish: func(in *scope.Platform, s thing) {
+		Publish: func(in *scope.Platform, _ thing) {
 			if m.record != (scope.Record{}) {
 				in.Database = scope.Database{Identifier: m.name, State: "available", Record: m.record}
 			}

@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/coachplatform/coach-operator/internal/naming"
@@ -36,7 +35,7 @@ func ID(ctx context.Context, c client.Client, namespace, override string) (strin
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: configMap, Labels: map[string]string{naming.LabelManagedBy: naming.ManagedBy},
 		},
-		Immutable: ptr.To(true), // another ID would lose everything that was made under this one
+		Immutable: new(true), // another ID would lose everything that was made under this one
 		Data:      map[string]string{idKey: made},
 	})
 	if err == nil {

@@ -5,12 +5,11 @@ import (
 	"testing"
 	"time"
 
-	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -28,7 +27,7 @@ const deadline = 20 * time.Second
 func TestTheLastPlatformLetsADeletedClassGo(t *testing.T) {
 	b := newBench(t)
 	start(t, b)
-	eventually := NewWithT(t).Eventually
+	eventually := gomega.NewWithT(t).Eventually
 	status := func() *v1alpha1.PlatformClassStatus {
 		class := &v1alpha1.PlatformClass{}
 		if err := b.client.Get(t.Context(), client.ObjectKey{Name: b.name}, class); err != nil {
@@ -43,19 +42,19 @@ func TestTheLastPlatformLetsADeletedClassGo(t *testing.T) {
 		}
 		return c.Reason
 	}
-	eventually(reason, deadline).Should(Equal(v1alpha1.ReasonConverged))
+	eventually(reason, deadline).Should(gomega.Equal(v1alpha1.ReasonConverged))
 	p := b.platform("a")
-	eventually(func() int32 { return status().Platforms }, deadline).Should(BeEquivalentTo(1))
+	eventually(func() int32 { return status().Platforms }, deadline).Should(gomega.BeEquivalentTo(1))
 	b.delete()
-	eventually(reason, deadline).Should(Equal(v1alpha1.ReasonInUse))
+	eventually(reason, deadline).Should(gomega.Equal(v1alpha1.ReasonInUse))
 	if err := b.client.Delete(t.Context(), p); err != nil {
 		t.Fatalf("deleting the platform: %v", err)
 	}
 	eventually(func() bool {
 		err := b.client.Get(t.Context(), client.ObjectKey{Name: b.name}, &v1alpha1.PlatformClass{})
 		return apierrors.IsNotFound(err)
-	}, deadline).Should(BeTrue())
-	eventually(func() []string { return reasons(t, b) }, deadline).Should(ConsistOf("Converged", "InUse"))
+	}, deadline).Should(gomega.BeTrue())
+	eventually(func() []string { return reasons(t, b) }, deadline).Should(gomega.ConsistOf("Converged", "InUse"))
 }
 
 // reasons are those of the events about the class.
@@ -83,7 +82,7 @@ func start(t *testing.T, b *bench) {
 	}
 	mgr, err := ctrl.NewManager(env.APIServer(t).Config, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
+		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	if err != nil {
 		t.Fatalf("making a manager: %v", err)

@@ -89,9 +89,10 @@ var (
 // tenantGrants is how each write of a platform's steps is bound. Which keys each action knows:
 // https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 var tenantGrants = []grant{
-	{"TenantMakesKey", []string{anything}, made, []string{"kms:CreateKey"}},
+	// A key that is being made has no ARN yet.
+	{"TenantMakesKey", []string{anything}, tagged, []string{"kms:CreateKey", "kms:TagResource"}},
 	{"TenantMakes", []string{groups, databases}, made, []string{"ec2:CreateSecurityGroup", "rds:CreateDBInstance"}},
-	{"TenantTagsNew", []string{keys, databases}, tagged, []string{"kms:TagResource", "rds:AddTagsToResource"}},
+	{"TenantTagsNewDatabase", []string{databases}, tagged, []string{"rds:AddTagsToResource"}},
 	{"TenantTagsNewGroup", []string{groups}, taggedGroup, []string{"ec2:CreateTags"}},
 	{
 		"TenantChangesOwn",

@@ -29,10 +29,10 @@ const (
 	TagClass = "coach:class"
 )
 
-// LabelManagedBy, with the value ManagedBy, is on everything the operator makes in the cluster.
+// LabelManagedBy is on everything the operator makes in the cluster, with the value ManagedBy.
 const LabelManagedBy = "app.kubernetes.io/managed-by"
 
-// AnnotationTenant, on what the operator keeps for a tenant in its own namespace, is namespace/name.
+// AnnotationTenant is namespace/name, on what the operator keeps for a tenant in its own namespace.
 const AnnotationTenant = "payouts.coachplatform.io/tenant"
 
 // Values of tags.

@@ -1,6 +1,9 @@
 package scope
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Record identifies one very database for ever: the account and region it was seen in and the
 // resource ID that AWS gave it and never gives again.
@@ -20,7 +23,7 @@ func (r Record) String() string {
 // resource ID: a damaged record must never read as "nothing was recorded".
 func ParseRecord(s string) Record {
 	parts := strings.Split(s, "/")
-	if len(parts) != 3 {
+	if len(parts) != 3 || slices.Contains(parts, "") {
 		return Record{ResourceID: s}
 	}
 	return Record{AccountID: parts[0], Region: parts[1], ResourceID: parts[2]}

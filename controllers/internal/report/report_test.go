@@ -23,15 +23,15 @@ var (
 	disruptive = converge.Change{Step: "database", Path: "class", From: "s", To: "m", Effect: converge.Disruptive, Held: true}
 	replacing  = converge.Change{Step: "database", Path: "kms", From: "k", To: "l", Effect: converge.Replace, Held: true}
 
-	settling = fault.Wait(converge.ReasonSettling, 7*time.Second, "modifying")
-	applied  = fault.Wait(converge.ReasonApplied, 2*time.Second, "sent")
-	awaiting = fault.Wait(v1alpha1.ReasonWaitingForKey, 0, "no key yet")
-	broken   = errors.New("dial tcp: request 4711 refused")
-	denied   = fault.New(fault.Denied, v1alpha1.ReasonAccessDenied, "grant it")
-	conflict = fault.New(fault.Conflict, v1alpha1.ReasonConflict, "somebody else's")
-	invalid  = fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec, "correct it")
-	approval = fault.New(fault.Held, converge.ReasonHeld, "approve it")
-	refused  = fault.New(fault.Invalid, converge.ReasonReplacement, "set it back")
+	settling  = fault.Wait(converge.ReasonSettling, 7*time.Second, "modifying")
+	applied   = fault.Wait(converge.ReasonApplied, 2*time.Second, "sent")
+	awaiting  = fault.Wait(v1alpha1.ReasonWaitingForKey, 0, "no key yet")
+	errBroken = errors.New("dial tcp: request 4711 refused")
+	denied    = fault.New(fault.Denied, v1alpha1.ReasonAccessDenied, "grant it")
+	conflict  = fault.New(fault.Conflict, v1alpha1.ReasonConflict, "somebody else's")
+	invalid   = fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec, "correct it")
+	approval  = fault.New(fault.Held, converge.ReasonHeld, "approve it")
+	refused   = fault.New(fault.Invalid, converge.ReasonReplacement, "set it back")
 )
 
 func of(step string, err error, changes ...converge.Change) converge.Outcome {
@@ -99,17 +99,17 @@ func TestConditions(t *testing.T) {
 			"Ready=False/ReplacementRefused", "Reconciling=False/ReplacementRefused", "Stalled=True/ReplacementRefused",
 		},
 		"a call that failed leaves the state unknown": {
-			[]converge.Outcome{of("key", nil), of("database", broken)},
+			[]converge.Outcome{of("key", nil), of("database", errBroken)},
 			[]string{"KeyReady=True/Converged", "DatabaseReady=Unknown/TransientError"},
 			"Ready=Unknown/TransientError", "Reconciling=True/TransientError", "Stalled=False/TransientError",
 		},
 		"what is known not to be ready outweighs what is unknown": {
-			[]converge.Outcome{of("key", broken), of("database", awaiting)},
-			[]string{"KeyReady=Unknown/TransientError", "DatabaseReady=False/WaitingForKey"},
+			[]converge.Outcome{of("database", awaiting), of("key", errBroken)},
+			[]string{"DatabaseReady=False/WaitingForKey", "KeyReady=Unknown/TransientError"},
 			"Ready=False/TransientError", "Reconciling=True/TransientError", "Stalled=False/TransientError",
 		},
 		"a denied permission needs a person, whatever else moves": {
-			[]converge.Outcome{of("database", settling), of("key", denied), of("firewall", broken)},
+			[]converge.Outcome{of("database", settling), of("key", denied), of("firewall", errBroken)},
 			[]string{"DatabaseReady=False/Settling", "KeyReady=False/AccessDenied", "FirewallReady=Unknown/TransientError"},
 			"Ready=False/AccessDenied", "Reconciling=False/AccessDenied", "Stalled=True/AccessDenied",
 		},
@@ -162,8 +162,8 @@ func TestSummaryMessage(t *testing.T) {
 			"key: 2 changes are not made in this mode; status.plan lists them",
 		},
 		"holds nothing of an unclassified error": {
-			[]converge.Outcome{of("key", broken)},
-			"key: " + fault.As(broken).Message,
+			[]converge.Outcome{of("key", errBroken)},
+			"key: " + fault.As(errBroken).Message,
 		},
 		"is short when all is well": {[]converge.Outcome{of("key", nil)}, "as wanted"},
 	} {
@@ -189,7 +189,7 @@ func TestSet(t *testing.T) {
 		message    string
 	}{
 		"the same status keeps its transition time": {status("True", "other words"), first, "other words"},
-		"another status moves it":                   {status("False", "broken"), later, "broken"},
+		"another status moves it":                   {status("False", "errBroken"), later, "errBroken"},
 		"a long message is cut": {
 			status("True", strings.Repeat("ü", 2000)), first, strings.Repeat("ü", 1023) + "…",
 		},
@@ -226,7 +226,8 @@ func TestPlan(t *testing.T) {
 			}
 		}},
 		"held changes come first and keep their values": {
-			[]converge.Outcome{of("database", approval, flowing, disruptive, replacing)}, "3 changes, 2 held",
+			[]converge.Outcome{of("database", approval, flowing, disruptive, replacing)},
+			"3 changes, 2 held",
 			func(t *testing.T, got []v1alpha1.PlannedChange) {
 				t.Helper()
 				want := []v1alpha1.PlannedChange{
@@ -240,7 +241,8 @@ func TestPlan(t *testing.T) {
 			},
 		},
 		"a long plan ends in how many are left out, and no held change is": {
-			[]converge.Outcome{of("database", nil, many...), of("database", approval, disruptive)}, "71 changes, 1 held",
+			[]converge.Outcome{of("database", nil, many...), of("database", approval, disruptive)},
+			"71 changes, 1 held",
 			func(t *testing.T, got []v1alpha1.PlannedChange) {
 				t.Helper()
 				if len(got) != 64 || !got[0].Held || got[63].Path != "and 8 more" {
@@ -249,7 +251,8 @@ func TestPlan(t *testing.T) {
 			},
 		},
 		"64 changes all fit": {
-			[]converge.Outcome{of("database", nil, many[:64]...)}, "64 changes",
+			[]converge.Outcome{of("database", nil, many[:64]...)},
+			"64 changes",
 			func(t *testing.T, got []v1alpha1.PlannedChange) {
 				t.Helper()
 				if len(got) != 64 || got[63].Path != "tags" {
@@ -258,7 +261,8 @@ func TestPlan(t *testing.T) {
 			},
 		},
 		"long values are cut to what the API holds": {
-			[]converge.Outcome{of("key", nil, long)}, "1 change",
+			[]converge.Outcome{of("key", nil, long)},
+			"1 change",
 			func(t *testing.T, got []v1alpha1.PlannedChange) {
 				t.Helper()
 				c := got[0]
@@ -296,7 +300,7 @@ func TestResult(t *testing.T) {
 		"what a person must mend is slow":      {[]converge.Outcome{of("database", denied)}, 0.5, 2 * time.Minute, false},
 		"and does not slow down the others":    {[]converge.Outcome{of("key", nil), of("database", denied)}, 0, 20 * time.Second, false},
 		"an approval is waited for quietly":    {[]converge.Outcome{of("database", approval, disruptive)}, 0, 20 * time.Second, false},
-		"a failed call goes back to the queue": {[]converge.Outcome{of("key", broken), of("database", denied)}, 0, 0, true},
+		"a failed call goes back to the queue": {[]converge.Outcome{of("key", errBroken), of("database", denied)}, 0, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -304,7 +308,7 @@ func TestResult(t *testing.T) {
 			if got.RequeueAfter != c.after {
 				t.Errorf("next look in %v, want %v", got.RequeueAfter, c.after)
 			}
-			if errors.Is(err, broken) != c.retries || (err != nil) != c.retries {
+			if errors.Is(err, errBroken) != c.retries || (err != nil) != c.retries {
 				t.Errorf("error %v, want one: %v", err, c.retries)
 			}
 		})
@@ -321,38 +325,46 @@ func TestEvents(t *testing.T) {
 	}{
 		"what stays is not told again": {
 			[]converge.Outcome{of("key", nil), of("database", denied)},
-			[]converge.Outcome{of("key", nil), of("database", denied)}, nil,
+			[]converge.Outcome{of("key", nil), of("database", denied)},
+			nil,
 		},
 		"a quiet pass tells nothing": {[]converge.Outcome{of("key", nil)}, []converge.Outcome{of("key", nil)}, nil},
 		"a new failure that needs a person is a warning": {
-			[]converge.Outcome{of("database", nil)}, []converge.Outcome{of("database", denied)},
+			[]converge.Outcome{of("database", nil)},
+			[]converge.Outcome{of("database", denied)},
 			[]report.Event{{Type: "Warning", Reason: "AccessDenied", Action: "Reconcile", Note: "database: grant it"}},
 		},
 		"another reason is told": {
-			[]converge.Outcome{of("database", denied)}, []converge.Outcome{of("database", conflict)},
+			[]converge.Outcome{of("database", denied)},
+			[]converge.Outcome{of("database", conflict)},
 			[]report.Event{{Type: "Warning", Reason: "Conflict", Action: "Reconcile", Note: "database: somebody else's"}},
 		},
 		"a call that is tried again is no event": {
-			[]converge.Outcome{of("database", nil)}, []converge.Outcome{of("database", broken)}, nil,
+			[]converge.Outcome{of("database", nil)}, []converge.Outcome{of("database", errBroken)}, nil,
 		},
 		"what begins to wait for an approval is told": {
-			[]converge.Outcome{of("database", nil)}, []converge.Outcome{of("database", approval, disruptive)},
+			[]converge.Outcome{of("database", nil)},
+			[]converge.Outcome{of("database", approval, disruptive)},
 			[]report.Event{{Type: "Normal", Reason: "ApprovalNeeded", Action: "Reconcile", Note: "database: approve it"}},
 		},
 		"readiness that comes back is told": {
-			[]converge.Outcome{sent("key", flowing)}, []converge.Outcome{of("key", nil)},
+			[]converge.Outcome{sent("key", flowing)},
+			[]converge.Outcome{of("key", nil)},
 			[]report.Event{{Type: "Normal", Reason: "Converged", Action: "Reconcile", Note: "ready: as wanted"}},
 		},
 		"a write names what it changed, not what it held": {
-			[]converge.Outcome{of("database", nil)}, []converge.Outcome{sent("database", flowing, disruptive)},
+			[]converge.Outcome{of("database", nil)},
+			[]converge.Outcome{sent("database", flowing, disruptive)},
 			[]report.Event{{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "database: changed tags"}},
 		},
 		"a thing that was not there is told in one word": {
-			[]converge.Outcome{of("database", nil)}, []converge.Outcome{{Step: "database", Applied: true, Err: applied}},
+			[]converge.Outcome{of("database", nil)},
+			[]converge.Outcome{{Step: "database", Applied: true, Err: applied}},
 			[]report.Event{{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "database: created"}},
 		},
 		"an approved write names what was approved, never a replacement": {
-			[]converge.Outcome{of("database", approval, disruptive)}, []converge.Outcome{spent},
+			[]converge.Outcome{of("database", approval, disruptive)},
+			[]converge.Outcome{spent},
 			[]report.Event{{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "database: changed class, tags"}},
 		},
 	} {

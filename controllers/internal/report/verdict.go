@@ -75,11 +75,8 @@ func failure(o converge.Outcome) verdict {
 	return v
 }
 
-// unmade counts the changes that this pass could have made and did not.
+// unmade counts the changes that nothing holds. A pass that made them is a wait, which outranks this.
 func unmade(o converge.Outcome) int {
-	if o.Applied {
-		return 0
-	}
 	n := 0
 	for _, c := range o.Changes {
 		if !c.Held {

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # variables for, and from, the scripts that source this
 # What every command of this folder shares: where things live, how it speaks, and
 # what it needs from the host. Sourced, never run.
 
@@ -17,7 +17,7 @@ fail() { # LINE...: say why and how to go on, then end
 # in every checkout, so checkouts share one build and none runs another's programs.
 parts_hash() {
   (
-    cd "$here"
+    cd "$here" || exit
     uname -m
     find build parts -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
   ) | sha256sum | cut -c1-16

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # the files sourced before this one set the variables
 # The seven programs of the node: settings of each, and run_NAME, which sees to it that it
 # runs with them. All listen on loopback or on the node's address, which is not routed.
 
@@ -29,7 +29,7 @@ run_kube-apiserver() {
   launch kube-apiserver "$pki"/{ca,kube-apiserver,kube-apiserver-client}.crt "$CLUSTER_DIR/audit.yaml" -- \
     --etcd-servers=$etcd_url --etcd-cafile="$pki/ca.crt" \
     --etcd-certfile="$pki/kube-apiserver-client.crt" --etcd-keyfile="$pki/kube-apiserver-client.key" \
-    --bind-address=$node_ip --advertise-address=$node_ip --secure-port=6443 \
+    --bind-address="$node_ip" --advertise-address="$node_ip" --secure-port=6443 \
     --tls-cert-file="$pki/kube-apiserver.crt" --tls-private-key-file="$pki/kube-apiserver.key" \
     --client-ca-file="$pki/ca.crt" --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \
     --kubelet-client-certificate="$pki/kube-apiserver-client.crt" \
@@ -38,7 +38,7 @@ run_kube-apiserver() {
     --service-account-issuer=https://kubernetes.default.svc \
     --service-account-key-file="$pki/serviceaccount.key" \
     --service-account-signing-key-file="$pki/serviceaccount.key" \
-    --service-cluster-ip-range=$service_cidr --allow-privileged=true --profiling=false \
+    --service-cluster-ip-range="$service_cidr" --allow-privileged=true --profiling=false \
     --audit-policy-file="$CLUSTER_DIR/audit.yaml" --audit-log-path="$logs/audit.log" \
     --audit-log-maxsize=100 --audit-log-maxbackup=2
 }
@@ -68,7 +68,7 @@ run_kubelet() {
   launch kubelet "$pki"/{ca,kubelet}.crt "$CLUSTER_DIR/kubelet.yaml" -- \
     --config="$CLUSTER_DIR/kubelet.yaml" --kubeconfig="$CLUSTER_DIR/kubelet.kubeconfig" \
     --root-dir="$CLUSTER_DIR/kubelet" --cert-dir="$CLUSTER_DIR/kubelet/pki" \
-    --hostname-override=$node_name --node-ip=$node_ip
+    --hostname-override="$node_name" --node-ip="$node_ip"
 }
 
 # Without bridge_filtered, the answer of a pod on the same bridge would bypass the packet
@@ -78,8 +78,8 @@ run_kube-proxy() {
   local masquerade=false
   bridge_filtered || masquerade=true
   launch kube-proxy "$pki"/{ca,kube-proxy}.crt -- --kubeconfig="$CLUSTER_DIR/kube-proxy.kubeconfig" \
-    --hostname-override=$node_name --proxy-mode=iptables --cluster-cidr=$pod_cidr \
-    --masquerade-all=$masquerade --nodeport-addresses=$node_ip/32 --iptables-localhost-nodeports=false \
+    --hostname-override="$node_name" --proxy-mode=iptables --cluster-cidr="$pod_cidr" \
+    --masquerade-all=$masquerade --nodeport-addresses="$node_ip/32" --iptables-localhost-nodeports=false \
     --healthz-bind-address=127.0.0.1:10256 --metrics-bind-address=127.0.0.1:10249 \
     --conntrack-max-per-core=0 --conntrack-tcp-timeout-established=0s --conntrack-tcp-timeout-close-wait=0s
 }

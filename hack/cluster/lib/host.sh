@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # common.sh and the script that sources this set the variables
 # What the node changes on its host, and how that is taken back: an address, settings of
 # the kernel, cgroups, mounts, a bridge and rules of the packet filter.
 
@@ -56,12 +56,13 @@ range_free() {
 }
 
 # prepare_host lets pods run here and reach the host at the node's address. The kernel asks
-# for a route before kube-proxy's rules replace the address of a Service, and a host that
-# is offline has none.
+# for a route before kube-proxy's rules replace the address of a Service: a host that is
+# offline has none, and one that leads elsewhere would let callers of no Service wait. This
+# one ends at the host, which refuses at once.
 prepare_host() {
   ip link set lo up
   ip addr replace "$node_ip/32" dev lo
-  ip route replace "$service_cidr" dev lo src "$node_ip"
+  ip route replace local "$service_cidr" dev lo src "$node_ip"
   modprobe -a br_netfilter overlay 2>/dev/null || true
   [[ -e $socket_dir/settings ]] || remember_settings >"$socket_dir/settings"
   echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -203,7 +204,7 @@ remove_network() {
     ip link delete "$device" 2>/dev/null || true
   done
   ip link delete "$bridge" 2>/dev/null || true
-  ip route del "$service_cidr" dev lo 2>/dev/null || true
+  ip route del local "$service_cidr" dev lo 2>/dev/null || true
   ip addr del "$node_ip/32" dev lo 2>/dev/null || true
   iptables -w -D INPUT "${from_pods[@]}" 2>/dev/null || true
 }

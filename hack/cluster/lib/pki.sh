@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # common.sh sets the variables
 # The node's own certificate authority and what it signs. Keys never leave pki/, which
 # only root can enter.
 

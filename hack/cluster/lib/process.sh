@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # common.sh and the script that sources this set the variables
 # The programs of the node as processes. The process table itself says what runs: a
 # program of the node is a process called .../bin/NAME whose arguments name CLUSTER_DIR.
 # There is no pid file, so none can be stale after a crash or a reboot.
@@ -111,19 +111,19 @@ stop() {
     while process=$(process_of "$name") && [[ $process ]]; do
       ((SECONDS < deadline)) || signal=KILL
       # A program that somebody stopped must run on to notice that it is to end.
-      kill -s $signal "$process" 2>/dev/null && kill -s CONT "$process" 2>/dev/null || true
+      ! kill -s $signal "$process" 2>/dev/null || kill -s CONT "$process" 2>/dev/null || true
       sleep 0.1
     done
     unset "fresh[$name]"
   done
 }
 
-# answers ADDRESS PORT PATH: does a plain HTTP request there succeed?
-answers() (
-  { exec 3<>"/dev/tcp/$1/$2"; } 2>/dev/null || return 1
-  printf 'GET %s HTTP/1.0\r\n\r\n' "$3" >&3 2>/dev/null || return 1
-  IFS= read -r -t 2 status <&3 && [[ $status == *" 200 "* ]]
-)
+# answers ADDRESS PORT PATH: does a plain HTTP request there succeed within 3 s?
+answers() {
+  # shellcheck disable=SC2016 # the other bash expands it
+  timeout 3 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\n\r\n" "$3" >&3 &&
+    IFS= read -r status <&3 && [[ $status == *" 200 "* ]]' answers "$@" 2>/dev/null
+}
 
 # ready SERVER PATH: does the Kubernetes program at that URL call itself healthy?
 ready() { kubectl --server "$1" --request-timeout 5s get --raw "$2" >/dev/null 2>&1; }

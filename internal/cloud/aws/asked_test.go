@@ -63,20 +63,31 @@ func TestAskedIsASharedLook(t *testing.T) {
 		// age is how old the answer is.
 		age time.Duration
 	}{
-		{"nothing asked for is no call", 0, nil, false, map[string]int{}, nil, 0},
-		{"what is new is looked up", 0, []string{"a"}, false, map[string]int{"a": 1}, [][]string{{"a"}}, 0},
-		{"what is known is not looked up again", 40 * time.Second, []string{"a"}, false, map[string]int{"a": 1}, nil, 40 * time.Second},
+		{name: "nothing asked for is no call", found: map[string]int{}},
+		{name: "what is new is looked up", ids: []string{"a"}, found: map[string]int{"a": 1}, loads: [][]string{{"a"}}},
 		{
-			"only what is new is looked up, and the answer is as old as its oldest part", 0, []string{"a", "b"}, false,
-			map[string]int{"a": 1, "b": 2},
-			[][]string{{"b"}}, 40 * time.Second,
+			name: "what is known is not looked up again", wait: 40 * time.Second, ids: []string{"a"},
+			found: map[string]int{"a": 1}, age: 40 * time.Second,
 		},
-		{"what does not exist is an answer too", 0, []string{"none"}, false, map[string]int{}, [][]string{{"none"}}, 0},
-		{"and is not looked up again", 0, []string{"none"}, false, map[string]int{}, nil, 0},
-		{"when one has aged all are looked up, so that they age together", 11 * time.Second, []string{"a"}, false, map[string]int{"a": 1}, [][]string{{"a", "b", "none"}}, 0},
-		{"so the others cost nothing", 0, []string{"b"}, false, map[string]int{"b": 2}, nil, 0},
-		{"a fresh look asks for its own things alone", time.Second, []string{"b"}, true, map[string]int{"b": 2}, [][]string{{"b"}}, 0},
-		{"what nobody asks for any more is forgotten", askedIdle + time.Second, []string{"a"}, false, map[string]int{"a": 1}, [][]string{{"a"}}, 0},
+		{
+			name: "only what is new is looked up, and the answer is as old as its oldest part", ids: []string{"a", "b"},
+			found: map[string]int{"a": 1, "b": 2}, loads: [][]string{{"b"}}, age: 40 * time.Second,
+		},
+		{name: "what does not exist is an answer too", ids: []string{"none"}, found: map[string]int{}, loads: [][]string{{"none"}}},
+		{name: "and is not looked up again", ids: []string{"none"}, found: map[string]int{}},
+		{
+			name: "when one has aged all are looked up, so that they age together", wait: 11 * time.Second, ids: []string{"a"},
+			found: map[string]int{"a": 1}, loads: [][]string{{"a", "b", "none"}},
+		},
+		{name: "so the others cost nothing", ids: []string{"b"}, found: map[string]int{"b": 2}},
+		{
+			name: "a fresh look asks for its own things alone", wait: time.Second, ids: []string{"b"}, fresh: true,
+			found: map[string]int{"b": 2}, loads: [][]string{{"b"}},
+		},
+		{
+			name: "what nobody asks for any more is forgotten", wait: askedIdle + time.Second, ids: []string{"a"},
+			found: map[string]int{"a": 1}, loads: [][]string{{"a"}},
+		},
 	} {
 		after(step.wait)
 		found, at, err := asked.Get(t.Context(), step.ids, step.fresh)

@@ -11,8 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func text(s string) *string { return &s }
-
 // TestBothCallsTellTheSameOfARule holds because what one look calls surplus must be found by the next.
 func TestBothCallsTellTheSameOfARule(t *testing.T) {
 	a := &Account{id: identity{account: "111111111111"}}
@@ -24,45 +22,45 @@ func TestBothCallsTellTheSameOfARule(t *testing.T) {
 	}{
 		"a range": {
 			ec2types.IpPermission{
-				IpProtocol: text("tcp"), FromPort: port, ToPort: port, IpRanges: []ec2types.IpRange{{CidrIp: text("10.0.0.7/24")}},
+				IpProtocol: new("tcp"), FromPort: port, ToPort: port, IpRanges: []ec2types.IpRange{{CidrIp: new("10.0.0.7/24")}},
 			},
-			ec2types.SecurityGroupRule{IpProtocol: text("tcp"), FromPort: port, ToPort: port, CidrIpv4: text("10.0.0.0/24")},
+			ec2types.SecurityGroupRule{IpProtocol: new("tcp"), FromPort: port, ToPort: port, CidrIpv4: new("10.0.0.0/24")},
 			Rule{Peer: "10.0.0.0/24", Protocol: "tcp", From: 5433, To: 5433},
 		},
 		"the IPv6 internet, written in two ways, for all traffic": {
-			ec2types.IpPermission{IpProtocol: text("-1"), Ipv6Ranges: []ec2types.Ipv6Range{{CidrIpv6: text("0:0::0/0")}}},
+			ec2types.IpPermission{IpProtocol: new("-1"), Ipv6Ranges: []ec2types.Ipv6Range{{CidrIpv6: new("0:0::0/0")}}},
 			ec2types.SecurityGroupRule{
-				IpProtocol: text("-1"), FromPort: awssdk.Int32(-1), ToPort: awssdk.Int32(-1), CidrIpv6: text("::/0"),
+				IpProtocol: new("-1"), FromPort: awssdk.Int32(-1), ToPort: awssdk.Int32(-1), CidrIpv6: new("::/0"),
 			},
 			Rule{Peer: "::/0", Protocol: "-1", From: -1, To: -1},
 		},
 		"a prefix list": {
 			ec2types.IpPermission{
-				IpProtocol: text("udp"), FromPort: port, ToPort: port,
-				PrefixListIds: []ec2types.PrefixListId{{PrefixListId: text("pl-1")}},
+				IpProtocol: new("udp"), FromPort: port, ToPort: port,
+				PrefixListIds: []ec2types.PrefixListId{{PrefixListId: new("pl-1")}},
 			},
-			ec2types.SecurityGroupRule{IpProtocol: text("udp"), FromPort: port, ToPort: port, PrefixListId: text("pl-1")},
+			ec2types.SecurityGroupRule{IpProtocol: new("udp"), FromPort: port, ToPort: port, PrefixListId: new("pl-1")},
 			Rule{Peer: "pl-1", Protocol: "udp", From: 5433, To: 5433},
 		},
 		"a group of the account": {
 			ec2types.IpPermission{
-				IpProtocol: text("tcp"), FromPort: port, ToPort: port,
-				UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: text("sg-1"), UserId: text("111111111111")}},
+				IpProtocol: new("tcp"), FromPort: port, ToPort: port,
+				UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: new("sg-1"), UserId: new("111111111111")}},
 			},
 			ec2types.SecurityGroupRule{
-				IpProtocol: text("tcp"), FromPort: port, ToPort: port,
-				ReferencedGroupInfo: &ec2types.ReferencedSecurityGroup{GroupId: text("sg-1")},
+				IpProtocol: new("tcp"), FromPort: port, ToPort: port,
+				ReferencedGroupInfo: &ec2types.ReferencedSecurityGroup{GroupId: new("sg-1")},
 			},
 			Rule{Peer: "sg-1", Protocol: "tcp", From: 5433, To: 5433},
 		},
 		"a group of another account": {
 			ec2types.IpPermission{
-				IpProtocol: text("tcp"), FromPort: port, ToPort: port,
-				UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: text("sg-1"), UserId: text("222222222222")}},
+				IpProtocol: new("tcp"), FromPort: port, ToPort: port,
+				UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: new("sg-1"), UserId: new("222222222222")}},
 			},
 			ec2types.SecurityGroupRule{
-				IpProtocol: text("tcp"), FromPort: port, ToPort: port,
-				ReferencedGroupInfo: &ec2types.ReferencedSecurityGroup{GroupId: text("sg-1"), UserId: text("222222222222")},
+				IpProtocol: new("tcp"), FromPort: port, ToPort: port,
+				ReferencedGroupInfo: &ec2types.ReferencedSecurityGroup{GroupId: new("sg-1"), UserId: new("222222222222")},
 			},
 			Rule{Peer: "222222222222/sg-1", Protocol: "tcp", From: 5433, To: 5433},
 		},
@@ -72,7 +70,7 @@ func TestBothCallsTellTheSameOfARule(t *testing.T) {
 			if diff := cmp.Diff([]Rule{test.want}, a.flatten([]ec2types.IpPermission{test.listed})); diff != "" {
 				t.Errorf("from the listing (-want +got):\n%s", diff)
 			}
-			test.single.SecurityGroupRuleId = text("sgr-1")
+			test.single.SecurityGroupRuleId = new("sgr-1")
 			test.want.ID = "sgr-1"
 			if diff := cmp.Diff(test.want, a.ruleOf(&test.single)); diff != "" {
 				t.Errorf("from the single look (-want +got):\n%s", diff)
@@ -83,11 +81,11 @@ func TestBothCallsTellTheSameOfARule(t *testing.T) {
 
 func TestAPermissionIsTakenApart(t *testing.T) {
 	got := (&Account{}).flatten([]ec2types.IpPermission{{
-		IpProtocol: text("tcp"), FromPort: awssdk.Int32(1), ToPort: awssdk.Int32(2),
-		IpRanges:         []ec2types.IpRange{{CidrIp: text("10.0.0.1/32")}, {CidrIp: text("10.0.0.2/32")}},
-		UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: text("sg-1")}},
+		IpProtocol: new("tcp"), FromPort: awssdk.Int32(1), ToPort: awssdk.Int32(2),
+		IpRanges:         []ec2types.IpRange{{CidrIp: new("10.0.0.1/32")}, {CidrIp: new("10.0.0.2/32")}},
+		UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: new("sg-1")}},
 	}, {
-		IpProtocol: text("-1"), IpRanges: []ec2types.IpRange{{CidrIp: text("10.0.0.3/32")}},
+		IpProtocol: new("-1"), IpRanges: []ec2types.IpRange{{CidrIp: new("10.0.0.3/32")}},
 	}})
 	want := []Rule{
 		{Peer: "10.0.0.1/32", Protocol: "tcp", From: 1, To: 2},
@@ -110,7 +108,7 @@ func TestAHostHasTheAddressesOfItsInterfaces(t *testing.T) {
 	}
 	in := func(state ec2types.InstanceStateName) *ec2types.Instance {
 		return &ec2types.Instance{
-			VpcId: text("vpc-1"), PrivateIpAddress: text("10.0.0.9"), State: &ec2types.InstanceState{Name: state},
+			VpcId: new("vpc-1"), PrivateIpAddress: new("10.0.0.9"), State: &ec2types.InstanceState{Name: state},
 			NetworkInterfaces: []ec2types.InstanceNetworkInterface{
 				face("vpc-1", "10.0.0.9", "10.0.0.10"), face("vpc-1", "10.0.0.3"), face("vpc-2", "10.0.0.4"),
 			},

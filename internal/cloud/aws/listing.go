@@ -41,7 +41,8 @@ func newListing[T any](o Options, load func(context.Context) (map[string]T, erro
 // made again when it is older than a sweep; sooner when the key is hot, and always when the key was
 // written after the list was made.
 func (l *Listing[T]) Get(ctx context.Context, key string) (item T, listed bool, at time.Time, err error) {
-	if !l.usable(key) {
+	// A load that was under way may have begun before the key was written; the next one has not.
+	for again := !l.usable(key); again; again = l.outdated(key) {
 		if _, err, _ = l.group.Do("", func() (any, error) { return nil, l.reload(ctx) }); err != nil {
 			return item, false, at, err
 		}
@@ -87,6 +88,13 @@ func (l *Listing[T]) usable(key string) bool {
 	return !l.at.IsZero() && l.clock.Since(l.at) < age && !l.at.Before(l.written[key])
 }
 
+// outdated says that the key was written after the list was made.
+func (l *Listing[T]) outdated(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.at.Before(l.written[key])
+}
+
 func (l *Listing[T]) reload(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
@@ -118,7 +126,10 @@ type Memo[T any] struct {
 
 type memo[T any] struct {
 	item T
-	at   time.Time
+	// at is when the load began; zero when nothing is known.
+	at time.Time
+	// round counts what made earlier looks worthless: writes, and demands for a fresh one.
+	round int
 }
 
 func newMemo[T any](o Options, keep time.Duration) *Memo[T] {
@@ -129,39 +140,51 @@ func newMemo[T any](o Options, keep time.Duration) *Memo[T] {
 func (m *Memo[T]) Get(ctx context.Context, key string, fresh bool, load func(context.Context) (T, error)) (
 	T, time.Time, error,
 ) {
-	if got, ok := m.peek(key); ok && !fresh && m.clock.Since(got.at) < m.keep {
-		return got.item, got.at, nil
+	if fresh {
+		m.Forget(key)
 	}
-	got, err, _ := m.group.Do(key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
-		defer cancel()
-		at := m.clock.Now()
-		item, err := load(ctx)
+	known := m.peek(key)
+	if !known.at.IsZero() && m.clock.Since(known.at) < m.keep {
+		return known.item, known.at, nil
+	}
+	for {
+		got, err, _ := m.group.Do(key, func() (any, error) { return m.look(ctx, key, load) })
 		if err != nil {
-			return memo[T]{}, err
+			return *new(T), time.Time{}, err
 		}
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.items[key] = memo[T]{item, at}
-		return m.items[key], nil
-	})
-	if err != nil {
-		return *new(T), time.Time{}, err
+		// A load that was under way may have begun before what this look must see; the next one has not.
+		if kept, ok := got.(memo[T]); ok && kept.round >= known.round {
+			return kept.item, kept.at, nil
+		}
 	}
-	kept, _ := got.(memo[T])
-	return kept.item, kept.at, nil
+}
+
+// look loads the item, and keeps it unless something made it worthless meanwhile.
+func (m *Memo[T]) look(ctx context.Context, key string, load func(context.Context) (T, error)) (memo[T], error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	got := memo[T]{at: m.clock.Now(), round: m.peek(key).round}
+	var err error
+	if got.item, err = load(ctx); err != nil {
+		return got, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.items[key].round == got.round {
+		m.items[key] = got
+	}
+	return got, nil
 }
 
 // Forget makes the next look a fresh one.
 func (m *Memo[T]) Forget(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.items, key)
+	m.items[key] = memo[T]{round: m.items[key].round + 1}
 }
 
-func (m *Memo[T]) peek(key string) (memo[T], bool) {
+func (m *Memo[T]) peek(key string) memo[T] {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	got, ok := m.items[key]
-	return got, ok
+	return m.items[key]
 }

@@ -189,7 +189,8 @@ func TestParameters(t *testing.T) {
 		}, false, map[string]string{"rds.force_ssl": "0", "log_connections": "1"}, set},
 		{
 			"a fresh look reads all", func() { w.change(func() { w.set["rds.force_ssl"] = "1" }) }, true,
-			map[string]string{"rds.force_ssl": "1", "log_connections": "1"}, all,
+			map[string]string{"rds.force_ssl": "1", "log_connections": "1"},
+			all,
 		},
 		{"after a write the next look reads all", func() {
 			w.change(func() { w.set["log_statement"] = "none" })

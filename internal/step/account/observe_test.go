@@ -25,6 +25,7 @@ func run(t *testing.T, a *env.Account, in *scope.Class) converge.Outcome {
 }
 
 func TestQuotasAreHandedOn(t *testing.T) {
+	t.Parallel()
 	a := env.StartSandbox(t).Account(t)
 	in := input(a)
 	if out := run(t, a, in); out.Err != nil || out.Applied || len(out.Changes) > 0 {
@@ -48,6 +49,7 @@ func TestQuotasAreHandedOn(t *testing.T) {
 }
 
 func TestWhatIsWrongWithAnAccount(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*testing.T, *env.Account, *scope.Class)
 		class  fault.Class

@@ -167,8 +167,9 @@ func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error
 	if db == nil {
 		return true, nil
 	}
-	if identify(in, db, recorded) != nil || tagsOf(db)[naming.TagReleased] != "" {
-		return true, nil // it is not ours to let go, or was let go already
+	ours := identify(in, db, recorded) == nil
+	if !ours || tagsOf(db)[naming.TagReleased] != "" {
+		return true, nil
 	}
 	_, err = rds.NewFromConfig(account.Write(in.Tenant)).AddTagsToResource(ctx, &rds.AddTagsToResourceInput{
 		ResourceName: db.DBInstanceArn,

@@ -18,7 +18,7 @@ import (
 // create makes the instance once everything it needs is there. The password is stored before the call,
 // so that no crash leaves a database that nobody can log in to.
 func (w writer) create(ctx context.Context) error {
-	for _, path := range []string{pathClass, pathVersion, pathStorage, pathRetention} {
+	for _, path := range []string{pathClass, pathVersion, pathParameters, pathStorage, pathRetention} {
 		if text, ok := w.want.refused[path]; ok {
 			return fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec, "%s", text)
 		}

@@ -84,6 +84,10 @@ const (
 	inSync        = "in-sync"
 	applying      = "applying"
 	pendingReboot = "pending-reboot"
+	tls13         = "TLSv1.3"
+	// firstTLS13 is the first major for which there is a parameter group with tls13 as the least version.
+	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html
+	firstTLS13 = 16
 	// unset stands for a stored password that does not exist yet.
 	unset = "(to be made)"
 )
@@ -151,6 +155,10 @@ func refusals(in *scope.Platform, major string) map[string]string {
 			class.MaxStorageGiB, in.Class.Name)
 		refused[pathStorage], refused[pathMaxStorage] = text, text
 	}
+	if spec.TLS.MinVersion == tls13 && atoi(major) < firstTLS13 {
+		refused[pathParameters] = fmt.Sprintf("database.tls.minVersion %s is not offered for PostgreSQL %s; leave it at TLSv1.2, or "+
+			"make a new platform of major %d or newer", tls13, major, firstTLS13)
+	}
 	if spec.Backup.RetentionDays < class.MinBackupRetentionDays {
 		refused[pathRetention] = fmt.Sprintf("database.backup.retentionDays is below the %d days that class %s asks for; raise it",
 			class.MinBackupRetentionDays, in.Class.Name)
@@ -169,6 +177,7 @@ func admit(want, got State) State {
 		pathVersion:    func() { want.Version = got.Version },
 		pathStorage:    func() { want.Storage = got.Storage },
 		pathMaxStorage: func() { want.MaxStorage = got.MaxStorage },
+		pathParameters: func() { want.ParameterGroup = got.ParameterGroup },
 		pathRetention:  func() { want.RetentionDays = max(got.RetentionDays, want.leastRetention) },
 	}
 	for path := range want.refused {

@@ -94,6 +94,11 @@ var refusedSpecs = map[string]struct {
 	"a limit of growth above what the class allows": {
 		func(d *v1alpha1.Database) { d.Storage.MaxSizeGiB = 1001 }, "database.storage is above the 1000 GiB", nil,
 	},
+	"a TLS version that the major does not have": {
+		func(d *v1alpha1.Database) { d.EngineVersion, d.TLS.MinVersion = "15", "TLSv1.3" },
+		"database.tls.minVersion TLSv1.3 is not offered for PostgreSQL 15; leave it at TLSv1.2, or make a new platform of major 16",
+		func(db *rdstypes.DBInstance) { *db.EngineVersion = "15.9" },
+	},
 	"backups kept shorter than the class asks for": {
 		func(d *v1alpha1.Database) { d.Backup.RetentionDays = 6 }, "database.backup.retentionDays is below the 7 days", nil,
 	},
@@ -109,7 +114,7 @@ func TestWhatAClassRefusesIsSaidAndLeftAsItIs(t *testing.T) {
 			live := instance()
 			if c.live != nil {
 				c.live(live)
-				*live.DBParameterGroups[0].DBParameterGroupName = desire(t, in).ParameterGroup
+				*live.DBParameterGroups[0].DBParameterGroupName = strings.Replace(desire(t, in).ParameterGroup, "tls13", "tls12", 1)
 			}
 			got := seen(t, in, live)
 			want := admit(desire(t, in), got)
@@ -126,8 +131,8 @@ func TestWhatAClassRefusesIsSaidAndLeftAsItIs(t *testing.T) {
 
 func TestWhatAClassAllowsIsNotRefused(t *testing.T) {
 	in := platform(spec(func(d *v1alpha1.Database) {
-		d.InstanceClass, d.EngineVersion, d.Storage = "db.t4g.large", "15.2", v1alpha1.Storage{SizeGiB: 1000, MaxSizeGiB: 1000}
-		d.Backup.RetentionDays = 7
+		d.InstanceClass, d.EngineVersion, d.Storage = "db.t4g.large", "16.2", v1alpha1.Storage{SizeGiB: 1000, MaxSizeGiB: 1000}
+		d.Backup.RetentionDays, d.TLS.MinVersion = 7, "TLSv1.3"
 	}))
 	if said := Check(in.Class, in.Spec); said != nil {
 		t.Errorf("refused: %q", said)

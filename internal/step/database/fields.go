@@ -103,12 +103,15 @@ var Fields = []converge.Field[State]{
 // An immediate Modify also fires all else that waits, so nothing else is ever sent in one. The other
 // paths change as soon as possible either way.
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html
-var queued = []string{pathRetention, pathIAM, pathMultiAZ, pathStorage, pathClass, pathVersion}
+var queued = []string{pathIAM, pathMultiAZ, pathStorage, pathClass, pathVersion}
 
 // immediate says whether changing a path takes an immediate Modify. How long backups are kept does
 // only while none are kept: switching them on waits, another number of days does not.
 func immediate(got State, path string) bool {
-	return slices.Contains(queued, path) && !(path == pathRetention && got.RetentionDays > 0)
+	if path == pathRetention {
+		return got.RetentionDays == 0
+	}
+	return slices.Contains(queued, path)
 }
 
 // floor makes a change as costly as what it would also set off: an immediate Modify fires what waits

@@ -8,7 +8,6 @@ import (
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
@@ -45,7 +44,7 @@ func platform(change ...func(*scope.Platform)) *scope.Platform {
 		},
 		Spec: &v1alpha1.CoachPlatformSpec{Database: v1alpha1.Database{
 			EngineVersion: "16", InstanceClass: "db.t4g.medium", Storage: v1alpha1.Storage{SizeGiB: 20},
-			MultiAZ: ptr.To(true), DeletionProtection: ptr.To(true), IAMAuthentication: ptr.To(true), Port: 5433,
+			MultiAZ: new(true), DeletionProtection: new(true), IAMAuthentication: new(true), Port: 5433,
 			TLS:    v1alpha1.DatabaseTLS{MinVersion: "TLSv1.2"},
 			Backup: v1alpha1.Backup{RetentionDays: 14, Window: "02:00-03:00"}, MaintenanceWindow: "sun:04:00-sun:05:00",
 		}},

@@ -284,6 +284,7 @@ func TestWhatStandsInTheWayOfMakingADatabase(t *testing.T) {
 		"a major that is refused": {spec(refusedSpecs["a major that is not offered"].spec), fault.Invalid, v1alpha1.ReasonInvalidSpec},
 		"too much storage":        {spec(refusedSpecs["more storage than the class allows"].spec), fault.Invalid, v1alpha1.ReasonInvalidSpec},
 		"too few days of backups": {spec(refusedSpecs["backups kept shorter than the class asks for"].spec), fault.Invalid, v1alpha1.ReasonInvalidSpec},
+		"a TLS version too new":   {spec(refusedSpecs["a TLS version that the major does not have"].spec), fault.Invalid, v1alpha1.ReasonInvalidSpec},
 		"a spec refused, no key":  {refusedWithoutKey, fault.Invalid, v1alpha1.ReasonInvalidSpec},
 		"too high a growth limit": {spec(refusedSpecs["a limit of growth above what the class allows"].spec), fault.Invalid, v1alpha1.ReasonInvalidSpec},
 	} {

@@ -258,7 +258,7 @@ func exports(now, wanted []string, p *rdstypes.PendingCloudwatchLogsExports) []s
 	return after
 }
 
-func set[T any](field *T, pending *T) {
+func set[T any](field, pending *T) {
 	if pending != nil {
 		*field = *pending
 	}

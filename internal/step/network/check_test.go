@@ -45,7 +45,8 @@ func TestCheck(t *testing.T) {
 			v1alpha1.ClassNetwork{Subnets: ids("subnet-0000000b", "subnet-0000000a")}, aws.Network{Subnets: two}, nil,
 		},
 		"no subnet at all is wrong": {
-			v1alpha1.ClassNetwork{Subnets: tagged("db")}, aws.Network{},
+			v1alpha1.ClassNetwork{Subnets: tagged("db")},
+			aws.Network{},
 			[]string{"network.subnets selects nothing", "selects 0 subnets in 0 zones"},
 		},
 		"one zone is not enough for a standby": {
@@ -59,19 +60,23 @@ func TestCheck(t *testing.T) {
 			[]string{"the subnets subnet-0000000f are public", "internet gateway", "take private ones"},
 		},
 		"a subnet of another VPC is named": {
-			v1alpha1.ClassNetwork{Subnets: tagged("db")}, aws.Network{Subnets: append([]aws.Subnet{abroad}, two...)},
+			v1alpha1.ClassNetwork{Subnets: tagged("db")},
+			aws.Network{Subnets: append([]aws.Subnet{abroad}, two...)},
 			[]string{"the subnets subnet-0000000c are outside " + vpc},
 		},
 		"a subnet that does not exist is named": {
-			v1alpha1.ClassNetwork{Subnets: ids("subnet-0000000a", "subnet-0000000b", "subnet-0000dead")}, aws.Network{Subnets: two},
+			v1alpha1.ClassNetwork{Subnets: ids("subnet-0000000a", "subnet-0000000b", "subnet-0000dead")},
+			aws.Network{Subnets: two},
 			[]string{"network.subnets names subnet-0000dead", "correct the ids"},
 		},
 		"a security group that does not exist is named": {
-			v1alpha1.ClassNetwork{Subnets: tagged("db"), WorkloadSecurityGroups: ids("sg-0000dead")}, aws.Network{Subnets: two},
+			v1alpha1.ClassNetwork{Subnets: tagged("db"), WorkloadSecurityGroups: ids("sg-0000dead")},
+			aws.Network{Subnets: two},
 			[]string{"network.workloadSecurityGroups names sg-0000dead"},
 		},
 		"tags that select no security group are named": {
-			v1alpha1.ClassNetwork{Subnets: tagged("db"), OperatorSecurityGroup: tagged("op")}, aws.Network{Subnets: two},
+			v1alpha1.ClassNetwork{Subnets: tagged("db"), OperatorSecurityGroup: tagged("op")},
+			aws.Network{Subnets: two},
 			[]string{"network.operatorSecurityGroup selects nothing"},
 		},
 		"everything that is wrong is said at once": {

@@ -48,16 +48,16 @@ func selected(s v1alpha1.Selector) string {
 // compared is the text of a group's subnets, beside those that the selector selects: the selector
 // itself when they are the same.
 func compared(selector string, wanted, live []string) string {
-	text := selector
+	parts := []string{selector}
 	for _, id := range wanted {
 		if !slices.Contains(live, id) {
-			text += ", without " + id
+			parts = append(parts, "without "+id)
 		}
 	}
 	for _, id := range live {
 		if !slices.Contains(wanted, id) {
-			text += ", with " + id
+			parts = append(parts, "with "+id)
 		}
 	}
-	return text
+	return strings.Join(parts, ", ")
 }

@@ -58,6 +58,7 @@ func (o *operator) settle(t *testing.T) {
 }
 
 func TestWhatWasSeenIsHandedOn(t *testing.T) {
+	t.Parallel()
 	a := env.StartSandbox(t).Account(t)
 	o := newOperator(t, a)
 	o.settle(t)
@@ -68,6 +69,7 @@ func TestWhatWasSeenIsHandedOn(t *testing.T) {
 }
 
 func TestANetworkThatCannotWorkIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*env.Account, *v1alpha1.ClassNetwork)
 		says   []string
@@ -104,6 +106,7 @@ func TestANetworkThatCannotWorkIsLeftAlone(t *testing.T) {
 }
 
 func TestASubnetThatADatabaseUsesIsNotTakenOut(t *testing.T) {
+	t.Parallel()
 	a := env.StartSandbox(t).Account(t)
 	o := newOperator(t, a)
 	o.settle(t)
@@ -116,6 +119,7 @@ func TestASubnetThatADatabaseUsesIsNotTakenOut(t *testing.T) {
 }
 
 func TestAGroupThatDatabasesUseStaysAndIsMarked(t *testing.T) {
+	t.Parallel()
 	a := env.StartSandbox(t).Account(t)
 	o := newOperator(t, a)
 	o.settle(t)

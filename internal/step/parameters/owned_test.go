@@ -41,9 +41,15 @@ func TestDesire(t *testing.T) {
 		suffix        string
 		more          map[string]string
 	}{
-		"the oldest major":                {"14", "TLSv1.2", "-pg14-tls12", map[string]string{"log_connections": "1", "ssl_min_protocol_version": "TLSv1.2"}},
-		"a newer TLS":                     {"17", "TLSv1.3", "-pg17-tls13", map[string]string{"log_connections": "1", "ssl_min_protocol_version": "TLSv1.3"}},
-		"a major that lists what it logs": {"18", "TLSv1.2", "-pg18-tls12", map[string]string{"log_connections": "all", "ssl_min_protocol_version": "TLSv1.2"}},
+		"the oldest major": {
+			"14", "TLSv1.2", "-pg14-tls12", map[string]string{"log_connections": "1", "ssl_min_protocol_version": "TLSv1.2"},
+		},
+		"a newer TLS": {
+			"17", "TLSv1.3", "-pg17-tls13", map[string]string{"log_connections": "1", "ssl_min_protocol_version": "TLSv1.3"},
+		},
+		"a major that lists what it logs": {
+			"18", "TLSv1.2", "-pg18-tls12", map[string]string{"log_connections": "all", "ssl_min_protocol_version": "TLSv1.2"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,12 +147,20 @@ func TestAllParametersFitOneCall(t *testing.T) {
 
 func TestWhen(t *testing.T) {
 	t.Parallel()
-	class := &v1alpha1.PlatformClass{}
-	class.Spec.Database.EngineVersions = []string{"16"}
-	// A step that does not apply asks nobody: it has no sessions to ask with.
-	out := New(nil, "17", tls12).Run(t.Context(), &scope.Class{Owner: owner, Class: class}, converge.Mode{Write: true})
-	if out.Err != nil || out.Exists || len(out.Changes) > 0 || out.Step != Name {
-		t.Errorf("got %+v", out)
+	for name, c := range map[string]struct{ major, minTLS string }{
+		"a major that the class does not offer":            {"17", tls12},
+		"a TLS version that RDS does not have for a major": {"15", tls13},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			class := &v1alpha1.PlatformClass{}
+			class.Spec.Database.EngineVersions = []string{"15", "16"}
+			// A step that does not apply asks nobody: it has no sessions to ask with.
+			out := New(nil, c.major, c.minTLS).Run(t.Context(), &scope.Class{Owner: owner, Class: class}, converge.Mode{Write: true})
+			if out.Err != nil || out.Exists || len(out.Changes) > 0 || out.Step != Name {
+				t.Errorf("got %+v", out)
+			}
+		})
 	}
 }
 

@@ -30,13 +30,15 @@ func All(sessions *aws.Sessions) []converge.Step[*scope.Class] {
 }
 
 // New returns the step of one group: for a PostgreSQL major, such as "16", and a least TLS version,
-// such as "TLSv1.2".
+// such as "TLSv1.2". It applies to classes that offer the major, if RDS has that TLS version for it.
 func New(sessions *aws.Sessions, major, minTLS string) converge.Step[*scope.Class] {
 	p := pair{major: major, minTLS: minTLS}
 	return step{converge.Of[*scope.Class, State]{
-		ID:       Name,
-		About:    "The DB parameter group of the class for PostgreSQL " + major + " with " + minTLS + " or newer.",
-		When:     func(in *scope.Class) bool { return slices.Contains(in.Class.Spec.Database.EngineVersions, major) },
+		ID:    Name,
+		About: "The DB parameter group of the class for PostgreSQL " + major + " with " + minTLS + " or newer.",
+		When: func(in *scope.Class) bool {
+			return Supported(major, minTLS) && slices.Contains(in.Class.Spec.Database.EngineVersions, major)
+		},
 		Desire:   p.Desire,
 		Resource: resource{sessions: sessions, pair: p},
 		Fields:   p.fields(),

@@ -142,9 +142,6 @@ func (a *Account) Sabotage(t testing.TB, name string, more map[string]any) {
 func (a *Account) Inventory(t testing.TB) any {
 	t.Helper()
 	var inventory any
-	if os.Getenv("TMP_INV") != "" {
-		return a.tmpInventory(t)
-	}
 	a.sandbox.must(t, http.MethodGet, "/inventory", query("account", a.ID, "region", a.Region), nil, &inventory)
 	return inventory
 }

@@ -2,6 +2,7 @@ package env
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -24,6 +25,10 @@ func Main(m *testing.M) int {
 	shared.mu.Lock()
 	shared.on, shared.items = true, map[string]closer{}
 	shared.mu.Unlock()
+	if err := widen(); err != nil {
+		fmt.Fprintln(os.Stderr, "letting tests run side by side:", err)
+		return 1
+	}
 	code := m.Run()
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
@@ -36,6 +41,21 @@ func Main(m *testing.M) int {
 		return max(code, 1)
 	}
 	return code
+}
+
+// sideBySide is how many tests run at once. They wait most of the time, for the sandbox and for time
+// to pass, so the usual one per processor would be slow.
+const sideBySide = "8"
+
+// widen sets how many tests run at once, unless the command line does.
+func widen() error {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return nil
+	}
+	return flag.Set("test.parallel", sideBySide)
 }
 
 // obtain returns the thing that the tests of the package share, or one of the test's own.

@@ -77,26 +77,35 @@ func Run[In any](t *testing.T, s Suite[In]) {
 	if !t.Run("the straight way", b.learn) {
 		return // nothing that follows could tell more
 	}
+	parts := b.parts()
 	t.Run("parts", func(t *testing.T) {
-		for _, part := range []struct {
-			name string
-			run  func(*testing.T)
-		}{
-			{"a plan writes nothing", b.planWritesNothing},
-			{"a quiet pass writes nothing and asks for nothing of its own", b.quietPass},
-			{"what drifts is seen and mended", b.drifts},
-			{"controls flip", b.controls},
-			{"what belongs to a stranger is not touched", b.stranger},
-			{"letting go ends, can be repeated and taken back", b.release},
-			{"a crash at any call on the way to being leaves no duplicate", b.crashMaking},
-			{"a crash at any call while letting go is made up for", b.crashReleasing},
-			{"every failure has its class", b.failures},
-		} {
+		for _, part := range parts {
 			t.Run(part.name, func(t *testing.T) {
 				t.Parallel()
+				b.count(func(c *Coverage) { c.parts++ })
 				part.run(t)
 			})
 		}
 	})
-	b.checkCoverage(t)
+	b.checkCoverage(t, b.covered.parts == len(parts))
+}
+
+// part is one promise of every step.
+type part struct {
+	name string
+	run  func(*testing.T)
+}
+
+func (b *bench[In]) parts() []part {
+	return []part{
+		{"a plan writes nothing", b.planWritesNothing},
+		{"a quiet pass writes nothing and asks for nothing of its own", b.quietPass},
+		{"what drifts is seen and mended", b.drifts},
+		{"controls flip", b.controls},
+		{"what belongs to a stranger is not touched", b.stranger},
+		{"letting go ends, can be repeated and taken back", b.release},
+		{"a crash at any call on the way to being leaves no duplicate", b.crashMaking},
+		{"a crash at any call while letting go is made up for", b.crashReleasing},
+		{"every failure has its class", b.failures},
+	}
 }

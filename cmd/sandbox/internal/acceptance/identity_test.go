@@ -128,9 +128,9 @@ func TestWhatARolesPolicyDoesNotAllowIsRefused(t *testing.T) {
 		}
 	}
 	create := func(tag string) func(context.Context) error {
+		in := a.newDatabase("new")
+		tagged("tenant", tag)(in)
 		return func(ctx context.Context) error {
-			in := a.newDatabase("new")
-			tagged("tenant", tag)(in)
 			_, err := t1.rds.CreateDBInstance(ctx, in)
 			return err
 		}
@@ -177,7 +177,10 @@ func TestWhatARolesPolicyDoesNotAllowIsRefused(t *testing.T) {
 			return err
 		}, ""},
 	} {
-		t.Run(name, func(t *testing.T) { wantCode(t, test.call(t.Context()), test.want) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantCode(t, test.call(t.Context()), test.want)
+		})
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,15 @@ func awaitReady(ended <-chan error) error {
 }
 
 func httpsClient(ca string) (*http.Client, error) {
+	config, err := tlsConfig(ca)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: config, MaxIdleConnsPerHost: 8}}, nil
+}
+
+// tlsConfig trusts one authority and no other.
+func tlsConfig(ca string) (*tls.Config, error) {
 	certificate, err := os.ReadFile(ca)
 	if err != nil {
 		return nil, err
@@ -137,9 +147,7 @@ func httpsClient(ca string) (*http.Client, error) {
 	if !roots.AppendCertsFromPEM(certificate) {
 		return nil, errors.New("no certificate in " + ca)
 	}
-	return &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}, MaxIdleConnsPerHost: 8,
-	}}, nil
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}, nil
 }
 
 // account is a new account of a test with clients of its administrator.
@@ -257,7 +265,7 @@ func (a *account) adminRaw(method, path string, body any) (status int, content [
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if content, err = io.ReadAll(response.Body); err != nil {
 		a.t.Fatal(err)
 	}
@@ -269,8 +277,7 @@ func code(err error) string {
 	if err == nil {
 		return ""
 	}
-	var failure smithy.APIError
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[smithy.APIError](err); ok {
 		return failure.ErrorCode()
 	}
 	return "not an AWS error: " + err.Error()
@@ -302,3 +309,5 @@ func eventually(t *testing.T, what string, holds func() bool) {
 
 // rawJSON is a body that is JSON already.
 func rawJSON(text string) json.RawMessage { return json.RawMessage(text) }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -113,12 +113,10 @@ func (a *API) answer(handle func(*http.Request) (any, error)) http.HandlerFunc {
 }
 
 func statusOf(err error) int {
-	var caused *problem
-	if errors.As(err, &caused) {
+	if caused, ok := errors.AsType[*problem](err); ok {
 		return caused.status
 	}
-	var failure *wire.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*wire.Error](err); ok {
 		return failure.Status
 	}
 	return http.StatusInternalServerError

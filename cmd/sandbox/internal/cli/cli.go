@@ -41,18 +41,21 @@ func usage() string {
 // wrong usage.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		fmt.Fprint(stderr, usage())
+		say(stderr, "%s", usage())
 		return 2
 	}
 	i := slices.IndexFunc(commands(), func(c command) bool { return c.name == args[0] })
 	if i < 0 {
-		fmt.Fprintf(stderr, "sandbox: unknown command %q\n\n%s", args[0], usage())
+		say(stderr, "sandbox: unknown command %q\n\n%s", args[0], usage())
 		return 2
 	}
 	err := commands()[i].run(ctx, args[1:], stdout, stderr)
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(stderr, "sandbox: %s\n", err)
+		say(stderr, "sandbox: %s\n", err)
 		return 1
 	}
 	return 0
 }
+
+// say writes for people; whether they can read it changes nothing.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }

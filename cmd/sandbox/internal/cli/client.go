@@ -140,7 +140,7 @@ func call(ctx context.Context, ready server.Ready, method, path string, body any
 	if err != nil {
 		return fmt.Errorf("call the admin API: %w", err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if _, err := io.Copy(stdout, response.Body); err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
@@ -152,7 +152,7 @@ func call(ctx context.Context, ready server.Ready, method, path string, body any
 
 // trusting is a client that trusts the sandbox's authority and no other.
 func trusting(ca string) (*http.Client, error) {
-	certificate, err := os.ReadFile(ca)
+	certificate, err := os.ReadFile(ca) //nolint:gosec // the path is from the user's own state directory
 	if err != nil {
 		return nil, fmt.Errorf("read the authority: %w", err)
 	}

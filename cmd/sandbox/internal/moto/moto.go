@@ -15,14 +15,22 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
 )
 
-//go:embed server.py
-var program string
+var (
+	//go:embed server.py
+	program string
+	// images are the machine images there are: one. moto's own thousand make every
+	// new account slow.
+	//go:embed images.json
+	images []byte
+)
 
 const (
 	// startTime is how long moto may take to answer its first request: it imports
@@ -32,6 +40,8 @@ const (
 	stopTime = 5 * time.Second
 	// connections bounds the threads moto runs at once.
 	connections = 16
+
+	logName = "moto.log"
 
 	accountHeader = "X-Moto-Account-Id"
 )
@@ -46,8 +56,8 @@ type Server struct {
 }
 
 // Start runs moto by the interpreter of the given moto_server script and waits
-// until it answers. What it prints goes to the log file.
-func Start(ctx context.Context, script, logFile string, log *slog.Logger) (*Server, error) {
+// until it answers. What it prints goes to moto.log in the directory.
+func Start(ctx context.Context, script, dir string, log *slog.Logger) (*Server, error) {
 	python, err := interpreter(script)
 	if err != nil {
 		return nil, fmt.Errorf("find moto: %w", err)
@@ -56,18 +66,18 @@ func Start(ctx context.Context, script, logFile string, log *slog.Logger) (*Serv
 	if err != nil {
 		return nil, fmt.Errorf("listen for moto: %w", err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	server := &Server{
 		url:    "http://" + listener.Addr().String(),
 		client: &http.Client{Transport: &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections}},
 		ended:  make(chan struct{}),
 	}
-	if err := server.launch(python, logFile, listener); err != nil {
+	if err := server.launch(ctx, python, dir, listener); err != nil {
 		return nil, fmt.Errorf("start moto: %w", err)
 	}
 	if err := server.await(ctx); err != nil {
 		server.Stop()
-		return nil, fmt.Errorf("await moto, see %s: %w", logFile, err)
+		return nil, fmt.Errorf("await moto, see %s: %w", filepath.Join(dir, logName), err)
 	}
 	log.InfoContext(ctx, "moto answers", "pid", server.command.Process.Pid)
 	return server, nil
@@ -76,11 +86,11 @@ func Start(ctx context.Context, script, logFile string, log *slog.Logger) (*Serv
 // interpreter is the Python named in the first line of the script: that of the
 // environment moto is installed in.
 func interpreter(script string) (string, error) {
-	file, err := os.Open(script)
+	file, err := os.Open(script) //nolint:gosec // the user says where moto is
 	if err != nil {
 		return "", err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	line, err := bufio.NewReader(io.LimitReader(file, 4096)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
@@ -92,22 +102,28 @@ func interpreter(script string) (string, error) {
 	return python, nil
 }
 
-func (s *Server) launch(python, logFile string, listener net.Listener) error {
+func (s *Server) launch(ctx context.Context, python, dir string, listener net.Listener) error {
 	socket, err := listener.(*net.TCPListener).File()
 	if err != nil {
 		return err
 	}
-	defer socket.Close()
-	output, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	defer func() { _ = socket.Close() }()
+	imagesFile := filepath.Join(dir, "images.json")
+	if err := os.WriteFile(imagesFile, images, 0o600); err != nil {
+		return err
+	}
+	output, err := os.OpenFile(filepath.Join(dir, logName), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // in the state directory
 	if err != nil {
 		return err
 	}
-	defer output.Close()
-	s.command = exec.Command(python, "-c", program, "3")
+	defer func() { _ = output.Close() }()
+	s.command = exec.CommandContext(context.WithoutCancel(ctx), python, "-c", program, "3") //nolint:gosec // of the environment the user names
+	// A Ctrl-C in the terminal is for the sandbox, which then stops moto itself.
+	s.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s.command.ExtraFiles = []*os.File{socket}
 	s.command.Stdout, s.command.Stderr = output, output
 	s.command.Env = append(os.Environ(),
-		"MOTO_EC2_LOAD_DEFAULT_AMIS=true", "MOTO_IAM_LOAD_MANAGED_POLICIES=false", "MOTO_ALLOW_NONEXISTENT_REGION=true")
+		"MOTO_AMIS_PATH="+imagesFile, "MOTO_IAM_LOAD_MANAGED_POLICIES=false", "MOTO_ALLOW_NONEXISTENT_REGION=true")
 	if s.stdin, err = s.command.StdinPipe(); err != nil {
 		return err
 	}
@@ -171,7 +187,7 @@ func (s *Server) expectOK(request *http.Request) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: status %d", request.URL.Path, response.StatusCode)
 	}
@@ -198,7 +214,7 @@ func (s *Server) do(request *http.Request) (*wire.Answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask moto: %w", err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read moto's answer: %w", err)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -101,9 +100,10 @@ func config(dir string, log *slog.Logger) postgres.Config {
 	}
 }
 
-// newSpec is an instance of its own: name, password and all.
+// newSpec is an instance of its own: name, password and all. Another run has
+// other names, which spreads their files (see spread in files.go).
 func newSpec(major string) postgres.Spec {
-	id := "db-" + strconv.FormatInt(sequence.Add(1), 10)
+	id := fmt.Sprintf("db-%d-%d", os.Getpid(), sequence.Add(1))
 	return postgres.Spec{
 		ID:             id,
 		Host:           id + ".abc123.eu-west-1.rds.amazonaws.com",

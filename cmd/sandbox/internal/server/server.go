@@ -79,7 +79,7 @@ func Run(ctx context.Context, config Config) (err error) {
 		databases = plane
 		defer func() { err = errors.Join(err, plane.Close()) }()
 	}
-	motoServer, err := moto.Start(ctx, config.Moto, filepath.Join(config.State, "moto.log"), config.Log)
+	motoServer, err := moto.Start(ctx, config.Moto, config.State, config.Log)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func serve(ctx context.Context, config Config, s sandbox, certificate tls.Certif
 		}
 		*e.url = "https://" + listener.Addr().String()
 		server := newServer(e.handler, certificate, config.Log)
-		defer shut(server)
+		defer shut(ctx, server)
 		go func() { cancel(server.ServeTLS(listener, "", "")) }()
 	}
 	var err error
@@ -135,7 +135,7 @@ func serve(ctx context.Context, config Config, s sandbox, certificate tls.Certif
 	if err := writeReady(config.State, ready); err != nil {
 		return err
 	}
-	defer os.Remove(filepath.Join(config.State, ReadyFile))
+	defer func() { _ = os.Remove(filepath.Join(config.State, ReadyFile)) }()
 	config.Log.InfoContext(ctx, "sandbox is ready", "aws", ready.AWS, "admin", ready.Admin, "dns", ready.DNS, "ca", ready.CA)
 	select {
 	case <-ctx.Done():
@@ -196,8 +196,9 @@ func newServer(handler http.Handler, certificate tls.Certificate, log *slog.Logg
 	}
 }
 
-func shut(server *http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+// shut ends a server, whose context has ended by then.
+func shut(ctx context.Context, server *http.Server) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
 	if server.Shutdown(ctx) != nil {
 		_ = server.Close() // held calls do not keep the sandbox alive

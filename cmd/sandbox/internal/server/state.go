@@ -12,10 +12,10 @@ import (
 // prepare makes the state directory and takes its lock, so that two sandboxes
 // never share one. The lock is the process's: it ends with it, however it ends.
 func prepare(state string) (unlock func(), err error) {
-	if err := os.MkdirAll(state, 0o755); err != nil {
+	if err := os.MkdirAll(state, 0o755); err != nil { //nolint:gosec // others read the CA, PostgreSQL's user enters
 		return nil, fmt.Errorf("make state directory: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(state, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := os.OpenFile(filepath.Join(state, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the user says where
 	if err != nil {
 		return nil, fmt.Errorf("lock state directory: %w", err)
 	}

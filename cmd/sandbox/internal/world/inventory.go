@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -103,11 +104,10 @@ func ruleText(item *etree.Element) string {
 	if moto.Text(item, "isEgress") == "true" {
 		direction = "egress"
 	}
-	peer := ""
-	for _, path := range []string{"cidrIpv4", "cidrIpv6", "referencedGroupInfo/groupId", "prefixListId"} {
-		peer += moto.Text(item, path)
-	}
-	text := fmt.Sprintf("%s %s %s-%s %s", direction, moto.Text(item, "ipProtocol"), moto.Text(item, "fromPort"), moto.Text(item, "toPort"), peer)
+	peer := cmp.Or(moto.Text(item, "cidrIpv4"), moto.Text(item, "cidrIpv6"), moto.Text(item, "referencedGroupInfo/groupId"),
+		moto.Text(item, "prefixListId"))
+	text := fmt.Sprintf("%s %s %s-%s %s", direction, moto.Text(item, "ipProtocol"), moto.Text(item, "fromPort"),
+		moto.Text(item, "toPort"), peer)
 	if why := moto.Text(item, "description"); why != "" {
 		text += " (" + why + ")"
 	}

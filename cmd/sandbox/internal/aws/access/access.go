@@ -125,7 +125,9 @@ func (g *Guard) keyOf(call identity.Call, resource string) (kms.Key, bool) {
 // withKeyPolicy adds what the key's policy says. It must allow the caller, by
 // itself or through the account's root; named itself, the caller needs no policy
 // of its own.
-func withKeyPolicy(key kms.Key, caller identity.Principal, request policy.Request, own policy.Decision, because string) (policy.Decision, string) {
+func withKeyPolicy(
+	key kms.Key, caller identity.Principal, request policy.Request, own policy.Decision, because string,
+) (policy.Decision, string) {
 	document, err := policy.Parse(key.Policy)
 	if err != nil {
 		return policy.Deny, "because the key policy cannot be read"

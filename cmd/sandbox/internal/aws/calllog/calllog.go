@@ -3,6 +3,7 @@
 package calllog
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -56,7 +57,7 @@ func (l *Log) Begin(call Call) int64 {
 func (l *Log) End(seq int64, status int, code string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := len(l.calls) - 1; i >= 0; i-- {
+	for i := range slices.Backward(l.calls) {
 		call := &l.calls[(l.first+i)%len(l.calls)]
 		if call.Seq == seq {
 			call.Status, call.Error = status, code

@@ -47,7 +47,8 @@ func (r *region) deleteGroup(ctx context.Context, call identity.Call) (*wire.Ans
 	for _, item := range found.FindElements("./securityGroupInfo/item") {
 		if moto.Text(item, "groupId") == id {
 			if moto.Text(item, "groupName") == "default" {
-				return nil, wire.Errorf(http.StatusBadRequest, "CannotDelete", "the specified group: %q name: \"default\" cannot be deleted by a user", id)
+				return nil, wire.Errorf(http.StatusBadRequest, "CannotDelete",
+					"the specified group: %q name: \"default\" cannot be deleted by a user", id)
 			}
 			continue
 		}
@@ -70,28 +71,20 @@ func dependent(id string) error {
 }
 
 func (r *region) describeGroups(ctx context.Context, call identity.Call) (*wire.Answer, error) {
-	return r.listed(ctx, call, "securityGroupInfo", func(set *etree.Element) error {
-		named := call.Form.Strings("GroupId")
-		if len(named) > 0 && call.Stale {
-			for _, id := range named {
-				if r.age(id) < staleness {
-					return wire.Errorf(http.StatusBadRequest, "InvalidGroup.NotFound", "The security group '%s' does not exist", id)
-				}
+	named := call.Form.Strings("GroupId")
+	if call.Stale {
+		for _, id := range named {
+			if r.age(id) < staleness {
+				return nil, wire.Errorf(http.StatusBadRequest, "InvalidGroup.NotFound", "The security group '%s' does not exist", id)
 			}
 		}
-		if len(named) > 0 {
-			return nil
-		}
-		lag := time.Duration(r.settings.Of(r.account).Lag)
-		if call.Stale {
-			lag = staleness
-		}
-		for _, item := range set.SelectElements("item") {
-			if r.age(moto.Text(item, "groupId")) < lag {
-				set.RemoveChild(item)
-			}
-		}
-		return nil
+	}
+	lag := time.Duration(r.settings.Of(r.account).Lag)
+	if call.Stale {
+		lag = staleness
+	}
+	return r.listed(ctx, call, "securityGroupInfo", func(item *etree.Element) bool {
+		return len(named) > 0 || r.age(moto.Text(item, "groupId")) >= lag
 	})
 }
 
@@ -110,12 +103,11 @@ func (r *region) age(id string) time.Duration {
 }
 
 func (r *region) describeRules(ctx context.Context, call identity.Call) (*wire.Answer, error) {
-	return r.listed(ctx, call, "securityGroupRuleSet", func(*etree.Element) error { return nil })
+	return r.listed(ctx, call, "securityGroupRuleSet", func(*etree.Element) bool { return true })
 }
 
-// listed has moto list everything, lets filter take items away and cuts out the
-// asked page.
-func (r *region) listed(ctx context.Context, call identity.Call, set string, filter func(*etree.Element) error) (*wire.Answer, error) {
+// listed has moto list everything, keeps what shows and cuts out the asked page.
+func (r *region) listed(ctx context.Context, call identity.Call, set string, shows func(*etree.Element) bool) (*wire.Answer, error) {
 	size, start, err := pageOf(call.Form)
 	if err != nil {
 		return nil, err
@@ -132,16 +124,18 @@ func (r *region) listed(ctx context.Context, call identity.Call, set string, fil
 	if list == nil {
 		return answer, nil
 	}
-	if err := filter(list); err != nil {
-		return nil, err
-	}
-	items := list.SelectElements("item")
-	for i, item := range items {
-		if i < start || i >= start+size {
+	shown := 0
+	for _, item := range list.SelectElements("item") {
+		if !shows(item) {
+			list.RemoveChild(item)
+			continue
+		}
+		if shown < start || shown >= start+size {
 			list.RemoveChild(item)
 		}
+		shown++
 	}
-	if start+size < len(items) {
+	if start+size < shown {
 		root.CreateElement("nextToken").SetText(base64.RawURLEncoding.EncodeToString([]byte(itoa(start + size))))
 	}
 	document := etree.NewDocument()
@@ -157,7 +151,8 @@ func pageOf(form wire.Form) (size, start int, err error) {
 		return 0, 0, err
 	}
 	if size != everything && (size < 5 || size > 1000) {
-		return 0, 0, wire.Errorf(http.StatusBadRequest, "InvalidParameterValue", "Value ( %d ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.", size)
+		return 0, 0, wire.Errorf(http.StatusBadRequest, "InvalidParameterValue",
+			"Value ( %d ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.", size)
 	}
 	if token := form.Get("NextToken"); token != "" {
 		raw, err := base64.RawURLEncoding.DecodeString(token)

@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -64,7 +65,8 @@ func readRules(form wire.Form) ([]asked, error) {
 func readPermission(p wire.Form) ([]asked, error) {
 	base := rule{protocol: protocol(p.Get("IpProtocol")), from: -1, to: -1}
 	if base.protocol == "" {
-		return nil, wire.Errorf(http.StatusBadRequest, "InvalidParameterValue", "Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly.")
+		return nil, wire.Errorf(http.StatusBadRequest, "InvalidParameterValue",
+			"Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly.")
 	}
 	if base.protocol != "-1" {
 		var err error
@@ -72,24 +74,9 @@ func readPermission(p wire.Form) ([]asked, error) {
 			return nil, err
 		}
 	}
-	var all []asked
-	for _, list := range []struct{ name, field string }{{"IpRanges", "CidrIp"}, {"Ipv6Ranges", "CidrIpv6"}, {"", "CidrIp"}} {
-		members := []wire.Form{p}
-		if list.name != "" {
-			members = p.Structs(list.name)
-		}
-		for _, member := range members {
-			if !member.Has(list.field) {
-				continue
-			}
-			cidr, err := shortest(member.Get(list.field))
-			if err != nil {
-				return nil, err
-			}
-			r := asked{rule: base, cidr: member.Name(list.field)}
-			r.peer = cidr
-			all = append(all, r)
-		}
+	all, err := readCIDRs(p, base)
+	if err != nil {
+		return nil, err
 	}
 	for _, list := range []struct{ name, field string }{{"Groups", "GroupId"}, {"PrefixListIds", "PrefixListId"}} {
 		for _, member := range p.Structs(list.name) {
@@ -101,12 +88,36 @@ func readPermission(p wire.Form) ([]asked, error) {
 	return all, nil
 }
 
+// readCIDRs reads the networks of a permission, also the one of the short form.
+func readCIDRs(p wire.Form, base rule) ([]asked, error) {
+	var all []asked
+	add := func(member wire.Form, field string) error {
+		if !member.Has(field) {
+			return nil
+		}
+		r := asked{rule: base, cidr: member.Name(field)}
+		var err error
+		r.peer, err = shortest(member.Get(field))
+		all = append(all, r)
+		return err
+	}
+	problems := []error{add(p, "CidrIp"), add(p, "CidrIpv6")}
+	for _, member := range p.Structs("IpRanges") {
+		problems = append(problems, add(member, "CidrIp"))
+	}
+	for _, member := range p.Structs("Ipv6Ranges") {
+		problems = append(problems, add(member, "CidrIpv6"))
+	}
+	return all, errors.Join(problems...)
+}
+
 func ports(p wire.Form, protocol string) (from, to int, err error) {
 	from, errFrom := strconv.Atoi(p.Get("FromPort"))
 	to, errTo := strconv.Atoi(p.Get("ToPort"))
 	outside := protocol != "icmp" && (from < 0 || to > 65535 || from > to)
 	if errFrom != nil || errTo != nil || outside {
-		return 0, 0, wire.Errorf(http.StatusBadRequest, "InvalidParameterValue", "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.")
+		return 0, 0, wire.Errorf(http.StatusBadRequest, "InvalidParameterValue",
+			"Invalid value for portRange. Must specify both from and to ports with TCP/UDP.")
 	}
 	return from, to, nil
 }

@@ -56,7 +56,8 @@ func checkNew(wanted []asked, before []standing, egress bool) error {
 		}
 	}
 	if count+len(wanted) > mostRules {
-		return wire.Errorf(http.StatusBadRequest, "RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
+		return wire.Errorf(http.StatusBadRequest, "RulesPerSecurityGroupLimitExceeded",
+			"The maximum number of rules per security group has been reached.")
 	}
 	for i, w := range wanted {
 		if slices.ContainsFunc(wanted[:i], func(other asked) bool { return other.rule == w.rule }) {
@@ -100,7 +101,8 @@ func (r *region) revoke(ctx context.Context, call identity.Call) (*wire.Answer, 
 	}
 	for _, id := range ids {
 		if !slices.ContainsFunc(before, func(s standing) bool { return s.egress == egress && s.id == id }) {
-			return nil, wire.Errorf(http.StatusBadRequest, "InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '%s' does not exist", id)
+			return nil, wire.Errorf(http.StatusBadRequest, "InvalidSecurityGroupRuleId.NotFound",
+				"The security group rule ID '%s' does not exist", id)
 		}
 	}
 	if len(ids) == 0 {

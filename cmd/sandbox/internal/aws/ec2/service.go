@@ -5,6 +5,7 @@ package ec2
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -148,9 +149,7 @@ func (c *recall) written() {
 	if c.old == nil || len(c.old) >= remembered {
 		c.old = map[string]*wire.Answer{}
 	}
-	for key, answer := range c.now {
-		c.old[key] = answer
-	}
+	maps.Copy(c.old, c.now)
 	c.now = nil
 }
 

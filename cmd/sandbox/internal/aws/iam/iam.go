@@ -181,6 +181,6 @@ func tags(element *etree.Element) map[string]string {
 
 // IsMissing tells whether an error says that a role or policy does not exist.
 func IsMissing(err error) bool {
-	var failure *wire.Error
-	return errors.As(err, &failure) && failure.Code == "NoSuchEntity"
+	failure, ok := errors.AsType[*wire.Error](err)
+	return ok && failure.Code == "NoSuchEntity"
 }

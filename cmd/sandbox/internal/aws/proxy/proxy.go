@@ -150,8 +150,7 @@ func (p *Proxy) execute(ctx context.Context, call identity.Call) (*wire.Answer, 
 
 // failed answers with an AWS error; anything else is the sandbox's own failure.
 func failed(call identity.Call, err error) (*wire.Answer, error) {
-	var failure *wire.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*wire.Error](err); ok {
 		return call.Fail(failure), nil
 	}
 	return nil, err

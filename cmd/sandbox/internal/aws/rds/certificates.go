@@ -16,14 +16,13 @@ type authority struct {
 // usualAuthority signs unless another is asked for.
 const usualAuthority = "rds-ca-rsa2048-g1"
 
-var authorities = []authority{
-	{usualAuthority, day(2021, 5, 25), day(2061, 5, 25)},
-	{"rds-ca-rsa4096-g1", day(2021, 5, 25), day(2121, 5, 25)},
-	{"rds-ca-ecc384-g1", day(2021, 5, 25), day(2121, 5, 25)},
-}
+// made is when AWS made the authorities of this generation.
+var made = time.Date(2021, 5, 25, 0, 0, 0, 0, time.UTC)
 
-func day(year, month, d int) time.Time {
-	return time.Date(year, time.Month(month), d, 0, 0, 0, 0, time.UTC)
+var authorities = []authority{
+	{usualAuthority, made, made.AddDate(40, 0, 0)},
+	{"rds-ca-rsa4096-g1", made, made.AddDate(100, 0, 0)},
+	{"rds-ca-ecc384-g1", made, made.AddDate(100, 0, 0)},
 }
 
 func authorityNames() []string {
@@ -60,9 +59,9 @@ func (r *region) describeCertificates(_ context.Context, q query) (any, error) {
 		if asked != "" && asked != a.name {
 			continue
 		}
-		print := sha256.Sum256([]byte(a.name))
+		sum := sha256.Sum256([]byte(a.name))
 		list = append(list, certificate{
-			CertificateIdentifier: a.name, CertificateType: "CA", Thumbprint: hex.EncodeToString(print[:20]),
+			CertificateIdentifier: a.name, CertificateType: "CA", Thumbprint: hex.EncodeToString(sum[:20]),
 			ValidFrom: a.from.Format(stampLayout), ValidTill: a.until.Format(stampLayout), CertificateArn: r.arn("cert", a.name),
 		})
 	}

@@ -12,8 +12,9 @@ import (
 func (r *region) check(inst Instance) error {
 	switch {
 	case !slices.Contains(classes, inst.DBInstanceClass):
-		return invalidCombination("RDS does not support creating a DB instance with the following combination: DBInstanceClass=%s, Engine=postgres, EngineVersion=%s, LicenseModel=postgresql-license. For supported combinations of instance class and database engine version, see the documentation.",
-			inst.DBInstanceClass, inst.EngineVersion)
+		return invalidCombination("RDS does not support creating a DB instance with the following combination: "+
+			"DBInstanceClass=%s, Engine=postgres, EngineVersion=%s, LicenseModel=postgresql-license. For supported combinations "+
+			"of instance class and database engine version, see the documentation.", inst.DBInstanceClass, inst.EngineVersion)
 	case inst.real && !slices.Contains(r.Plane.Majors(), major(inst.EngineVersion)):
 		return invalidCombination("Cannot find version %s for postgres: the sandbox has no server of that major version", inst.EngineVersion)
 	case inst.port < 1150 || inst.port > 65535:
@@ -68,7 +69,8 @@ func checkWindows(backup, maintenance string) error {
 	}
 	from, until, ok := maintenanceWindow(maintenance)
 	if !ok {
-		return invalidValue("Invalid maintenance window format: %s. Should be specified as a range ddd:hh24:mi-ddd:hh24:mi (24H Clock UTC).", maintenance)
+		return invalidValue("Invalid maintenance window format: %s. "+
+			"Should be specified as a range ddd:hh24:mi-ddd:hh24:mi (24H Clock UTC).", maintenance)
 	}
 	start, end, _ := strings.Cut(backup, "-")
 	for day := range 7 {
@@ -100,7 +102,7 @@ func clock(text string) int {
 
 var (
 	weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
-	weekTime = regexp.MustCompile(`^(mon|tue|wed|thu|fri|sat|sun):(([01]\d|2[0-3]):[0-5]\d)-(mon|tue|wed|thu|fri|sat|sun):(([01]\d|2[0-3]):[0-5]\d)$`)
+	weekTime = regexp.MustCompile(`^([a-z]{3}):(([01]\d|2[0-3]):[0-5]\d)-([a-z]{3}):(([01]\d|2[0-3]):[0-5]\d)$`)
 )
 
 // maintenanceWindow is the first and last minute of the week; the last may lie in
@@ -110,8 +112,11 @@ func maintenanceWindow(text string) (from, until int, ok bool) {
 	if parts == nil {
 		return 0, 0, false
 	}
-	from = slices.Index(weekdays, parts[1])*minutesOfDay + clock(parts[2])
-	until = slices.Index(weekdays, parts[4])*minutesOfDay + clock(parts[5])
+	first, last := slices.Index(weekdays, parts[1]), slices.Index(weekdays, parts[4])
+	if first < 0 || last < 0 {
+		return 0, 0, false
+	}
+	from, until = first*minutesOfDay+clock(parts[2]), last*minutesOfDay+clock(parts[5])
 	if until < from {
 		until += minutesOfWeek
 	}

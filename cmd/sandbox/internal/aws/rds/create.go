@@ -166,11 +166,13 @@ func checkMaster(inst Instance) error {
 // checkPassword never says what the password is.
 func checkPassword(password string) error {
 	if len(password) < 8 || len(password) > 128 {
-		return invalidValue("The parameter MasterUserPassword is not a valid password because it is shorter than 8 or longer than 128 characters.")
+		return invalidValue("The parameter MasterUserPassword is not a valid password because " +
+			"it is shorter than 8 or longer than 128 characters.")
 	}
 	for _, c := range password {
 		if c < '!' || c > '~' || strings.ContainsRune(`/"@`, c) {
-			return invalidValue("The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.")
+			return invalidValue("The parameter MasterUserPassword is not a valid password. " +
+				"Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.")
 		}
 	}
 	return nil
@@ -213,7 +215,8 @@ func (r *region) fitting(name, version string) (ParameterGroup, error) {
 		return group, groupNotFound(name)
 	}
 	if group.DBParameterGroupFamily != family(version) {
-		return group, invalidCombination("The Parameter Group %s with DBParameterGroupFamily %s can't be used for this instance. Please use a Parameter Group with DBParameterGroupFamily %s",
+		return group, invalidCombination("The Parameter Group %s with DBParameterGroupFamily %s can't be used for this instance. "+
+			"Please use a Parameter Group with DBParameterGroupFamily %s",
 			name, group.DBParameterGroupFamily, family(version))
 	}
 	return group, nil

@@ -65,11 +65,7 @@ func (r *region) start(inst Instance, final string, stages ...stage) Instance {
 
 // background runs work that ends with the service.
 func (s *Service) background(work func(context.Context)) {
-	s.work.Add(1)
-	go func() {
-		defer s.work.Done()
-		work(s.ctx)
-	}()
+	s.work.Go(func() { work(s.ctx) })
 }
 
 // run takes an instance through one stage and returns the name it then has; ok

@@ -85,7 +85,6 @@ type Instance struct {
 	parameters map[string]string
 	// password is what the master password is to become.
 	password string
-	created  time.Time
 }
 
 // Endpoint is where clients connect.

@@ -22,8 +22,10 @@ var modifyParameters = names("AllocatedStorage", "AllowMajorVersionUpgrade", "Ap
 	"StorageThroughput", "StorageType", "VpcSecurityGroupIds")
 
 // modifiable are the states in which a modification is accepted.
-var modifiable = []string{available, optimizing, storageFull, "incompatible-parameters", "incompatible-credentials",
-	"incompatible-option-group", "storage-config-upgrade"}
+var modifiable = []string{
+	available, optimizing, storageFull, "incompatible-parameters", "incompatible-credentials",
+	"incompatible-option-group", "storage-config-upgrade",
+}
 
 func (r *region) modifyInstance(ctx context.Context, q query) (any, error) {
 	if err := only(q, modifyParameters); err != nil {
@@ -232,11 +234,14 @@ func (r *region) checkChange(q query, before, now Instance, wanted Pending) erro
 	if wanted.storage(before) {
 		switch {
 		case after.AllocatedStorage < before.AllocatedStorage:
-			return invalidValue("Requested storage size (%d) cannot be less than the current storage size (%d).", after.AllocatedStorage, before.AllocatedStorage)
+			return invalidValue("Requested storage size (%d) cannot be less than the current storage size (%d).",
+				after.AllocatedStorage, before.AllocatedStorage)
 		case after.AllocatedStorage != before.AllocatedStorage && after.AllocatedStorage*10 < before.AllocatedStorage*11:
-			return invalidCombination("Invalid storage size for engine name postgres and storage type %s: %d. It must grow by at least 10 percent.", after.StorageType, after.AllocatedStorage)
+			return invalidCombination("Invalid storage size for engine name postgres and storage type %s: %d. "+
+				"It must grow by at least 10 percent.", after.StorageType, after.AllocatedStorage)
 		case r.Now().Before(before.optimized):
-			return invalidCombination("You can't currently modify the storage of this DB instance because the previous storage change is being optimized.")
+			return invalidCombination("You can't currently modify the storage of this DB instance because " +
+				"the previous storage change is being optimized.")
 		}
 	}
 	if name := wanted.DBInstanceIdentifier; name != nil {
@@ -310,7 +315,7 @@ func queue(inst Instance, wanted Pending) Pending {
 	if p.EngineVersion == nil {
 		p.parameterGroup = ""
 	}
-	if l := wanted.PendingCloudwatchLogsExports; l != nil && !slices.Equal(inst.EnabledCloudwatchLogsExports, l.over(inst.EnabledCloudwatchLogsExports)) {
+	if l, now := wanted.PendingCloudwatchLogsExports, inst.EnabledCloudwatchLogsExports; l != nil && !slices.Equal(now, l.over(now)) {
 		p.PendingCloudwatchLogsExports = l
 	}
 	return p
@@ -371,7 +376,7 @@ func settled(i Instance, p Pending) Instance {
 	return i.withBaseline()
 }
 
-func set[T any](field *T, value *T) {
+func set[T any](field, value *T) {
 	if value != nil {
 		*field = *value
 	}

@@ -77,7 +77,8 @@ func (r *region) deleteInstance(_ context.Context, q query) (any, error) {
 	stages := []stage{}
 	if final != "" {
 		if inst.must(available, optimizing, stopped) != nil {
-			return nil, invalidState("Instance %s is currently %s - a final snapshot cannot be taken.", inst.DBInstanceIdentifier, inst.DBInstanceStatus)
+			return nil, invalidState("Instance %s is currently %s - a final snapshot cannot be taken.",
+				inst.DBInstanceIdentifier, inst.DBInstanceStatus)
 		}
 		snapshot, err := r.newSnapshot(inst, final, nil)
 		if err != nil {

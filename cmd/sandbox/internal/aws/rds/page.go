@@ -64,7 +64,8 @@ func filters(q query, allowed ...string) (map[string]map[string]bool, error) {
 func only(q query, known map[string]bool) error {
 	for _, name := range q.Names() {
 		if first := firstPart(name); !known[first] {
-			return wire.Errorf(http.StatusNotImplemented, "NotImplemented", "the sandbox does not know the parameter %s of %s", first, q.Get("Action"))
+			return wire.Errorf(http.StatusNotImplemented, "NotImplemented",
+				"the sandbox does not know the parameter %s of %s", first, q.Get("Action"))
 		}
 	}
 	return nil

@@ -63,7 +63,8 @@ func (r *region) createParameterGroup(_ context.Context, q query) (any, error) {
 		return nil, wire.Errorf(http.StatusBadRequest, "DBParameterGroupAlreadyExists", "Parameter group %s already exists", name)
 	}
 	if r.groups.Len() >= maxParameterGroups {
-		return nil, wire.Errorf(http.StatusBadRequest, "DBParameterGroupQuotaExceeded", "Quota of %d parameter groups exceeded", maxParameterGroups)
+		return nil, wire.Errorf(http.StatusBadRequest, "DBParameterGroupQuotaExceeded",
+			"Quota of %d parameter groups exceeded", maxParameterGroups)
 	}
 	group := ParameterGroup{
 		DBParameterGroupName: name, DBParameterGroupFamily: q.Get("DBParameterGroupFamily"), Description: q.Get("Description"),

@@ -2,6 +2,7 @@ package rds
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 
@@ -54,8 +55,14 @@ func (r *region) planeCreate(ctx context.Context, now Instance) error {
 	return err
 }
 
+// planeConfigure brings the values in effect to the server. A server that is not
+// running takes them when it starts.
 func (r *region) planeConfigure(ctx context.Context, now Instance) error {
-	return r.Plane.Configure(ctx, planeID(now), settings(now))
+	err := r.Plane.Configure(ctx, planeID(now), settings(now))
+	if errors.Is(err, postgres.ErrStopped) {
+		return nil
+	}
+	return err
 }
 
 // planeReboot restarts the server with the values now in effect.
@@ -75,7 +82,10 @@ func (r *region) planeMove(ctx context.Context, now Instance) error {
 }
 
 func (r *region) planeStart(ctx context.Context, now Instance) error {
-	return r.Plane.Start(ctx, planeID(now))
+	if err := r.Plane.Start(ctx, planeID(now)); err != nil {
+		return err
+	}
+	return r.planeConfigure(ctx, now)
 }
 
 func (r *region) planeStop(ctx context.Context, now Instance) error {

@@ -23,19 +23,34 @@ import (
 
 // Plane runs databases; *postgres.Plane is one.
 type Plane interface {
+	servers
+	changes
+	snapshots
+}
+
+// servers come and go.
+type servers interface {
 	Create(ctx context.Context, spec postgres.Spec) (netip.Addr, error)
-	Configure(ctx context.Context, id string, settings postgres.Settings) error
-	Move(ctx context.Context, id, host string, port int) error
-	SetMasterPassword(ctx context.Context, id, password string) error
 	Reboot(ctx context.Context, id string) error
 	Stop(ctx context.Context, id string) error
 	Start(ctx context.Context, id string) error
-	Snapshot(ctx context.Context, id, snapshot string) error
-	Restore(ctx context.Context, spec postgres.Spec, snapshot string) (netip.Addr, error)
-	DeleteSnapshot(ctx context.Context, snapshot string) error
 	Delete(ctx context.Context, id string) error
 	Address(id string) (netip.Addr, bool)
 	Majors() []string
+}
+
+// changes are made to a server.
+type changes interface {
+	Configure(ctx context.Context, id string, settings postgres.Settings) error
+	Move(ctx context.Context, id, host string, port int) error
+	SetMasterPassword(ctx context.Context, id, password string) error
+}
+
+// snapshots hold a server's data.
+type snapshots interface {
+	Snapshot(ctx context.Context, id, snapshot string) error
+	Restore(ctx context.Context, spec postgres.Spec, snapshot string) (netip.Addr, error)
+	DeleteSnapshot(ctx context.Context, snapshot string) error
 }
 
 // Keys knows KMS keys.

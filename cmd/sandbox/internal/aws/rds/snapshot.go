@@ -39,7 +39,8 @@ func (r *region) newSnapshot(inst Instance, name string, tags []Tag) (Snapshot, 
 		return Snapshot{}, invalidValue("The parameter DBSnapshotIdentifier is not a valid identifier.")
 	}
 	if _, exists := r.snapshots.Get(name, versions.View{}); exists {
-		return Snapshot{}, wire.Errorf(http.StatusBadRequest, "DBSnapshotAlreadyExists", "Cannot create the snapshot because a snapshot with the identifier %s already exists.", name)
+		return Snapshot{}, wire.Errorf(http.StatusBadRequest, "DBSnapshotAlreadyExists",
+			"Cannot create the snapshot because a snapshot with the identifier %s already exists.", name)
 	}
 	if tags == nil && inst.CopyTagsToSnapshot {
 		tags = inst.TagList
@@ -99,7 +100,8 @@ func (r *region) deleteSnapshot(ctx context.Context, q query) (any, error) {
 		return nil, err
 	}
 	if snapshot.Status != available {
-		return nil, wire.Errorf(http.StatusBadRequest, "InvalidDBSnapshotState", "Snapshot %s is not in available state.", snapshot.DBSnapshotIdentifier)
+		return nil, wire.Errorf(http.StatusBadRequest, "InvalidDBSnapshotState",
+			"Snapshot %s is not in available state.", snapshot.DBSnapshotIdentifier)
 	}
 	if snapshot.real {
 		if err := r.Plane.DeleteSnapshot(ctx, planeSnapshot(snapshot)); err != nil {
@@ -214,7 +216,8 @@ func (r *region) restoreFromSnapshot(ctx context.Context, q query) (any, error) 
 		return nil, err
 	}
 	if snapshot.Status != available {
-		return nil, wire.Errorf(http.StatusBadRequest, "InvalidDBSnapshotState", "Snapshot %s is not in available state.", snapshot.DBSnapshotIdentifier)
+		return nil, wire.Errorf(http.StatusBadRequest, "InvalidDBSnapshotState",
+			"Snapshot %s is not in available state.", snapshot.DBSnapshotIdentifier)
 	}
 	inst, err := r.describeNew(q.with("Engine", engine).with("EngineVersion", snapshot.EngineVersion))
 	if err != nil {

@@ -49,7 +49,8 @@ func (r *region) modifySubnetGroup(ctx context.Context, q query) (any, error) {
 	asked := q.Strings("SubnetIds")
 	for _, subnet := range group.Subnets {
 		if !slices.Contains(asked, subnet.SubnetIdentifier) && r.subnetGroupInUse(name) {
-			return nil, wire.Errorf(http.StatusBadRequest, "SubnetAlreadyInUse", "The DB subnet group is in use and subnet %s cannot be removed from it.", subnet.SubnetIdentifier)
+			return nil, wire.Errorf(http.StatusBadRequest, "SubnetAlreadyInUse",
+				"The DB subnet group is in use and subnet %s cannot be removed from it.", subnet.SubnetIdentifier)
 		}
 	}
 	return r.putSubnets(ctx, q, group)
@@ -65,8 +66,8 @@ func (r *region) putSubnets(ctx context.Context, q query, group SubnetGroup) (an
 	group.Subnets, group.VpcID = subnets, vpc
 	if len(group.zones()) < 2 {
 		return nil, wire.Errorf(http.StatusBadRequest, "DBSubnetGroupDoesNotCoverEnoughAZs",
-			"The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Current AZ coverage: %s. Add subnets to cover at least 2 AZs.",
-			strings.Join(group.zones(), ", "))
+			"The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Current AZ coverage: %s. "+
+				"Add subnets to cover at least 2 AZs.", strings.Join(group.zones(), ", "))
 	}
 	r.subnetGroups.Put(group.DBSubnetGroupName, group, versions.Write)
 	return struct{ DBSubnetGroup SubnetGroup }{group}, nil
@@ -77,8 +78,7 @@ func (r *region) lookUpSubnets(ctx context.Context, ids []string) (subnets []Sub
 		return nil, "", missing("SubnetIds")
 	}
 	found, err := r.Moto.As(r.account, r.place.region).Call(ctx, "ec2", "DescribeSubnets", numbered("SubnetId", ids)...)
-	var failure *wire.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*wire.Error](err); ok {
 		return nil, "", wire.Errorf(http.StatusBadRequest, "InvalidSubnet", "%s", failure.Message)
 	}
 	if err != nil {

@@ -120,11 +120,13 @@ func readAsked(call identity.Call) (asked, error) {
 	}
 	a.account, a.role = parts[4], parts[5][strings.LastIndexByte(parts[5], '/')+1:]
 	if len(a.session) < 2 || len(a.session) > 64 || strings.Trim(a.session, nameCharacters) != "" {
-		return a, invalid("1 validation error detected: Value at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*, with length from 2 to 64")
+		return a, invalid("1 validation error detected: Value at 'roleSessionName' failed to satisfy constraint: " +
+			"Member must satisfy regular expression pattern: [\\w+=,.@-]*, with length from 2 to 64")
 	}
 	var err error
 	if a.life, err = form.Int("DurationSeconds", 3600); err != nil || a.life < 900 {
-		return a, invalid("1 validation error detected: Value at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900")
+		return a, invalid("1 validation error detected: Value at 'durationSeconds' failed to satisfy constraint: " +
+			"Member must have value greater than or equal to 900")
 	}
 	for _, tag := range form.Structs("Tags") {
 		a.tags[tag.Get("Key")] = tag.Get("Value")

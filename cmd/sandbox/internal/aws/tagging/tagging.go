@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -42,11 +43,11 @@ func New(sources map[string]Source, lag Lag, server *moto.Server) *Service {
 }
 
 type input struct {
-	ResourceARNList     []string
-	ResourceTypeFilters []string
-	TagFilters          []filter
-	ResourcesPerPage    int
-	PaginationToken     string
+	ResourceARNList     []string `json:",omitempty"`
+	ResourceTypeFilters []string `json:",omitempty"`
+	TagFilters          []filter `json:",omitempty"`
+	ResourcesPerPage    int      `json:",omitempty"`
+	PaginationToken     string   `json:",omitempty"`
 }
 
 type filter struct {
@@ -81,10 +82,7 @@ func (s *Service) Serve(ctx context.Context, call identity.Call) (any, error) {
 		}
 	}
 	page, next, err := in.page(found)
-	return struct {
-		ResourceTagMappingList []mapping
-		PaginationToken        string
-	}{page, next}, err
+	return output{page, next}, err
 }
 
 // resources is every tagged resource that the asked types may include.
@@ -119,35 +117,48 @@ func (s *Service) isElsewhere(kind string) bool {
 func (s *Service) elsewhere(ctx context.Context, call identity.Call) ([]Resource, error) {
 	var all []Resource
 	for token := ""; ; {
-		asked, err := json.Marshal(map[string]any{"ResourcesPerPage": 100, "PaginationToken": token})
+		page, err := s.ask(ctx, call, token)
 		if err != nil {
-			return nil, err
-		}
-		answer, err := s.moto.As(call.Caller.Account, call.Region).
-			JSON(ctx, "tagging", "ResourceGroupsTaggingAPI_20170126.GetResources", asked)
-		if err != nil {
-			return nil, err
-		}
-		var page struct {
-			ResourceTagMappingList []mapping
-			PaginationToken        string
-		}
-		if err := json.Unmarshal(answer, &page); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("list tagged resources: %w", err)
 		}
 		for _, m := range page.ResourceTagMappingList {
-			resource := Resource{ARN: m.ResourceARN, Tags: map[string]string{}}
-			for _, t := range m.Tags {
-				resource.Tags[t.Key] = t.Value
-			}
 			if s.isElsewhere(strings.TrimPrefix(m.ResourceARN, "arn:aws:")) {
-				all = append(all, resource)
+				all = append(all, m.resource())
 			}
 		}
 		if token = page.PaginationToken; token == "" {
 			return all, nil
 		}
 	}
+}
+
+type output struct {
+	ResourceTagMappingList []mapping
+	PaginationToken        string
+}
+
+// ask gets one page from moto.
+func (s *Service) ask(ctx context.Context, call identity.Call, token string) (output, error) {
+	asked, err := json.Marshal(input{ResourcesPerPage: 100, PaginationToken: token})
+	if err != nil {
+		return output{}, err
+	}
+	answer, err := s.moto.As(call.Caller.Account, call.Region).
+		JSON(ctx, "tagging", "ResourceGroupsTaggingAPI_20170126.GetResources", asked)
+	if err != nil {
+		return output{}, err
+	}
+	var page output
+	err = json.Unmarshal(answer, &page)
+	return page, err
+}
+
+func (m mapping) resource() Resource {
+	resource := Resource{ARN: m.ResourceARN, Tags: map[string]string{}}
+	for _, t := range m.Tags {
+		resource.Tags[t.Key] = t.Value
+	}
+	return resource
 }
 
 // includes tells whether resources of a service may be among the asked types.

@@ -80,8 +80,8 @@ func trim[V any](history []version[V], limit time.Time) []version[V] {
 }
 
 func lastWrite[V any](history []version[V]) int {
-	for i := len(history) - 1; i >= 0; i-- {
-		if history[i].written {
+	for i, v := range slices.Backward(history) {
+		if v.written {
 			return i
 		}
 	}

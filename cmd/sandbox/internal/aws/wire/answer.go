@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -37,9 +38,7 @@ type Answer struct {
 
 // Write sends the answer.
 func (a *Answer) Write(w http.ResponseWriter) error {
-	for name, values := range a.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.Header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
 	w.WriteHeader(a.Status)
 	_, err := w.Write(a.Body)

@@ -155,8 +155,7 @@ func (r *Request) ReadOnly() bool {
 
 // AsError finds the *Error in err, or wraps err as an internal failure.
 func AsError(err error) *Error {
-	var found *Error
-	if errors.As(err, &found) {
+	if found, ok := errors.AsType[*Error](err); ok {
 		return found
 	}
 	return Errorf(http.StatusInternalServerError, "InternalFailure", "%s", err)

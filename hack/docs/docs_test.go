@@ -1,0 +1,143 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/coachplatform/coach-operator/internal/converge"
+)
+
+// write fills a folder with files.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	folder := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+func TestCheckFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	const constants = "package v1alpha1\n\n// Reasons.\nconst (\n\t// ReasonGone: it is gone.\n\tReasonGone = \"Gone\"\n)\n"
+	tests := map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"everything is in order": {files: map[string]string{}},
+		"a link leads to a file that is not there": {
+			files: map[string]string{"a.md": "[b](b.md)"}, want: "a.md: the link b.md leads nowhere: there is no such file",
+		},
+		"a link leads to a heading that is not there": {
+			files: map[string]string{"a.md": "[b](b.md#two)", "b.md": "# One"},
+			want:  "a.md: the link b.md#two leads nowhere: there is no such heading",
+		},
+		"a link leads to a heading of its own page": {files: map[string]string{"a.md": "[b](#what-is-one)\n## What is One?"}},
+		"a link leads elsewhere":                    {files: map[string]string{"a.md": "[b](https://example.com/b.md)"}},
+		"code only looks like a link":               {files: map[string]string{"a.md": "`[b](b.md)`\n```\n[c](c.md)\n```"}},
+		"a heading in code is none": {
+			files: map[string]string{"a.md": "[b](#one)\n```\n# one\n```"},
+			want:  "a.md: the link #one leads nowhere: there is no such heading",
+		},
+		"a hidden folder is not looked at": {files: map[string]string{".x/a.md": "[b](b.md)"}},
+		"a reason has no page": {
+			files: map[string]string{"docs/reasons/Gone.md": "", "docs/reasons/README.md": "", "docs/reasons/Old.md": ""},
+			want:  "docs/reasons/Old.md describes a reason that does not exist",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files := map[string]string{"api/v1alpha1/conditions.go": constants, "docs/reasons/Gone.md": "# Gone"}
+			for name, text := range test.files {
+				files[name] = text
+			}
+			folder := write(t, files)
+			got := ""
+			if err := check(folder); err != nil {
+				got = strings.ReplaceAll(err.Error(), folder+"/", "")
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("what is wrong (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAReasonWithoutAPageIsFound(t *testing.T) {
+	t.Parallel()
+	folder := write(t, map[string]string{
+		"api/v1alpha1/conditions.go": "package v1alpha1\n\n// ReasonGone: it is gone.\nconst ReasonGone = \"Gone\"\n",
+		"docs/reasons/README.md":     "",
+	})
+	err := check(folder)
+	if err == nil || err.Error() != "the reason Gone has no page: write docs/reasons/Gone.md" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheRepositoryIsInOrder(t *testing.T) {
+	t.Parallel()
+	if err := check("../.."); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEveryPageCanBeMade(t *testing.T) {
+	t.Chdir("../..")
+	folder := t.TempDir()
+	old := filepath.Join(folder, "old.md")
+	if err := os.WriteFile(old, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := generate(folder); err != nil {
+		t.Fatal(err)
+	}
+	for name := range files {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil || len(text) < 200 {
+			t.Errorf("%s: %d characters, %v", name, len(text), err)
+		}
+	}
+	if _, err := os.Stat(old); err == nil {
+		t.Error("a page that is no longer made was left")
+	}
+}
+
+func TestAnActionThatNobodyBindsIsAFailure(t *testing.T) {
+	t.Parallel()
+	steps := []converge.Description{{Step: "bucket", Writes: []string{"kms:CreateKey", "s3:CreateBucket"}}}
+	_, err := bound(tenantGrants, tenantTags, steps)
+	want := "no grant binds s3:CreateBucket: say in hack/docs/iam.go how it is bound to its owner"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestOnlyDeclaredActionsAreGranted(t *testing.T) {
+	t.Parallel()
+	steps := []converge.Description{{Step: "key", Writes: []string{"kms:CreateKey"}}}
+	got, err := bound(tenantGrants, tenantTags, steps)
+	if err != nil || len(got) != 1 || len(got[0].Action) != 1 || got[0].Action[0] != "kms:CreateKey" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestAPolicyThatIAMWouldNotTakeIsSeen(t *testing.T) {
+	t.Parallel()
+	small := []statement{{Sid: "A", Effect: "Allow", Action: []string{"kms:CreateKey"}}}
+	big := append(small, statement{Sid: strings.Repeat("A", maxPolicySize)})
+	if compact(small) > maxPolicySize || compact(big) <= maxPolicySize {
+		t.Errorf("sizes %d and %d", compact(small), compact(big))
+	}
+}

@@ -1,0 +1,100 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+func parse(t *testing.T, args ...string) *Config {
+	t.Helper()
+	fs := flag.NewFlagSet("manager", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	c := Bind(fs, "coach-system")
+	if err := fs.Parse(args); err != nil {
+		t.Fatalf("parsing %v: %v", args, err)
+	}
+	return c
+}
+
+func TestTheDefaultsWork(t *testing.T) {
+	c := parse(t)
+	if err := c.Validate(); err != nil {
+		t.Fatalf("refused: %v", err)
+	}
+	want := Config{
+		Namespace: "coach-system", MetricsAddress: ":8443", ProbeAddress: ":8081", LeaderElection: true,
+		Workers: 20, Resync: 50 * time.Second, Freshness: 15 * time.Minute, Lag: 15 * time.Second,
+	}
+	if *c != want {
+		t.Errorf("the defaults are %+v, want %+v", *c, want)
+	}
+}
+
+func TestASettingThatCannotWorkIsRefusedByItsFlag(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		flag string
+	}{
+		"no namespace":                    {[]string{"--namespace="}, "--namespace"},
+		"too short an installation ID":    {[]string{"--installation-id=short"}, "--installation-id"},
+		"too long an installation ID":     {[]string{"--installation-id=" + strings.Repeat("a", 41)}, "--installation-id"},
+		"an installation ID in capitals":  {[]string{"--installation-id=NOTHERE1"}, "--installation-id"},
+		"an installation ID with a slash": {[]string{"--installation-id=not/here1"}, "--installation-id"},
+		"an installation ID of hyphens":   {[]string{"--installation-id=-nothere-"}, "--installation-id"},
+		"no workers":                      {[]string{"--workers=0"}, "--workers"},
+		"too many workers":                {[]string{"--workers=201"}, "--workers"},
+		"no time between looks":           {[]string{"--resync=0s"}, "--resync"},
+		"freshness below the resync":      {[]string{"--resync=2m", "--freshness=1m"}, "--freshness"},
+		"a negative lag":                  {[]string{"--aws-lag=-1s"}, "--aws-lag"},
+		"an endless lag":                  {[]string{"--aws-lag=11m"}, "--aws-lag"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := parse(t, c.args...).Validate()
+			if err == nil || !strings.HasPrefix(err.Error(), c.flag+" ") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want one problem of %s", err, c.flag)
+			}
+		})
+	}
+}
+
+func TestWhatWorksIsNotRefused(t *testing.T) {
+	for name, args := range map[string][]string{
+		"the shortest installation ID": {"--installation-id=abcdef"},
+		"the longest installation ID":  {"--installation-id=" + strings.Repeat("a", 40)},
+		"one with digits and hyphens":  {"--installation-id=7-eleven-7"},
+		"one worker":                   {"--workers=1"},
+		"as many as there may be":      {"--workers=200"},
+		"freshness equal to resync":    {"--resync=2m", "--freshness=2m"},
+		"no lag":                       {"--aws-lag=0s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := parse(t, args...).Validate(); err != nil {
+				t.Errorf("refused: %v", err)
+			}
+		})
+	}
+}
+
+func TestAllProblemsAreToldAtOnce(t *testing.T) {
+	err := parse(t, "--namespace=", "--workers=0", "--resync=0s").Validate()
+	joined, ok := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err)
+	if !ok || len(joined.Unwrap()) != 3 {
+		t.Errorf("got %v, want three problems", err)
+	}
+}
+
+func TestASharedLookIsYoungerThanAResync(t *testing.T) {
+	for _, resync := range []time.Duration{time.Second, time.Minute, time.Hour} {
+		c := Config{Resync: resync}
+		if sweep := c.Sweep(); sweep <= 0 || sweep >= resync {
+			t.Errorf("at a resync of %s a shared look may be %s old", resync, sweep)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package telemetry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+)
+
+func newMetrics(t *testing.T) (*Metrics, *prometheus.Registry) {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	m, err := New(registry)
+	if err != nil {
+		t.Fatalf("making metrics: %v", err)
+	}
+	return m, registry
+}
+
+// counted are all counters, and how many durations were observed, as one text each.
+func counted(t *testing.T, registry *prometheus.Registry) []string {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatalf("gathering metrics: %v", err)
+	}
+	var all []string
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			var labels []string
+			for _, l := range metric.GetLabel() {
+				labels = append(labels, l.GetName()+"="+l.GetValue())
+			}
+			value := metric.GetCounter().GetValue() + float64(metric.GetHistogram().GetSampleCount())
+			all = append(all, fmt.Sprintf("%s{%s} %g", family.GetName(), strings.Join(labels, ","), value))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestCallsAreCountedByTheirCode(t *testing.T) {
+	m, registry := newMetrics(t)
+	m.Request("RDS", "DescribeDBInstances", "")
+	m.Request("RDS", "DescribeDBInstances", "")
+	m.Request("RDS", "DescribeDBInstances", "Throttling")
+	want := []string{
+		"coach_cloud_requests_total{code=OK,operation=DescribeDBInstances,service=RDS} 2",
+		"coach_cloud_requests_total{code=Throttling,operation=DescribeDBInstances,service=RDS} 1",
+	}
+	if diff := cmp.Diff(want, counted(t, registry)); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
+}
+
+func TestARunOfAStepIsCountedWithItsDifferences(t *testing.T) {
+	m, registry := newMetrics(t)
+	m.Step("CoachPlatform", "database", "converged", nil, time.Second)
+	m.Step("CoachPlatform", "database", "held", []string{"disruptive", "in-place", "in-place"}, time.Second)
+	want := []string{
+		"coach_step_changes_total{effect=disruptive,kind=CoachPlatform,step=database} 1",
+		"coach_step_changes_total{effect=in-place,kind=CoachPlatform,step=database} 2",
+		"coach_step_duration_seconds{kind=CoachPlatform,step=database} 2",
+		"coach_step_outcome_total{class=converged,kind=CoachPlatform,step=database} 1",
+		"coach_step_outcome_total{class=held,kind=CoachPlatform,step=database} 1",
+	}
+	if diff := cmp.Diff(want, counted(t, registry)); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
+}
+
+func TestMetricsAreNamedAsPrometheusAsks(t *testing.T) {
+	m, registry := newMetrics(t)
+	m.Request("RDS", "DescribeDBInstances", "")
+	m.Step("CoachPlatform", "database", "converged", []string{"in-place"}, time.Second)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatalf("gathering metrics: %v", err)
+	}
+	problems, err := promlint.NewWithMetricFamilies(families).Lint()
+	if err != nil || len(families) != 4 || len(problems) > 0 {
+		t.Errorf("%d families: %v, %v", len(families), problems, err)
+	}
+}
+
+func TestMetricsAreRegisteredOnce(t *testing.T) {
+	_, registry := newMetrics(t)
+	if _, err := New(registry); err == nil {
+		t.Error("the same names were registered twice")
+	}
+}
