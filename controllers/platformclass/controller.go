@@ -56,9 +56,20 @@ type Reconciler struct {
 	// Resync is how often a quiet class is looked at.
 	Resync time.Duration
 
-	// asked holds, by class, the value of the annotation that asks for a fresh look which was last
-	// acted upon. After a restart every class that carries one gets one more fresh look.
-	asked sync.Map
+	// answered holds, by class, the question that was last answered with a look past every cache. After
+	// a restart every class gets one.
+	answered sync.Map
+}
+
+// question is what asks for a look past every cache: another spec, since what was seen for the last
+// one says nothing about it, or a person.
+type question struct {
+	generation int64
+	requested  string
+}
+
+func asked(class *v1alpha1.PlatformClass) question {
+	return question{generation: class.Generation, requested: class.Annotations[v1alpha1.AnnotationReconcile]}
 }
 
 // Reconcile brings what one class shares closer to its spec and reports what was seen. A class that
@@ -86,8 +97,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, class *v1alpha1.PlatformClas
 	if err := r.patchStatus(ctx, before, class); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.asked.Store(class.Name, class.Annotations[v1alpha1.AnnotationReconcile])
-	return report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
+	result, err := report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
+	if err == nil {
+		r.answered.Store(class.Name, asked(class))
+	}
+	return result, err
 }
 
 // claim stores the finalizer before the first call to AWS. The pass goes on: a finalizer does not
@@ -106,13 +120,8 @@ func (r *Reconciler) scope(class *v1alpha1.PlatformClass) *scope.Class {
 
 // mode says how far this pass may go.
 func (r *Reconciler) mode(class *v1alpha1.PlatformClass) converge.Mode {
-	wanted := class.Annotations[v1alpha1.AnnotationReconcile]
-	handled, _ := r.asked.Load(class.Name)
-	return converge.Mode{
-		Write:      !paused(class),
-		Generation: class.Generation,
-		Fresh:      wanted != "" && wanted != handled,
-	}
+	answered, _ := r.answered.Load(class.Name)
+	return converge.Mode{Write: !paused(class), Generation: class.Generation, Fresh: answered != asked(class)}
 }
 
 func paused(class *v1alpha1.PlatformClass) bool {

@@ -22,7 +22,7 @@ import (
 
 // deadline bounds what the controller may take to notice something. Its resync is far longer, so
 // what it notices it was told of.
-const deadline = 20 * time.Second
+const deadline = time.Minute
 
 func TestTheLastPlatformLetsADeletedClassGo(t *testing.T) {
 	b := newBench(t)

@@ -30,7 +30,7 @@ func (r *Reconciler) teardown(ctx context.Context, class *v1alpha1.PlatformClass
 	before := class.DeepCopy()
 	outcomes, done := r.release(ctx, class)
 	if done {
-		r.asked.Delete(class.Name)
+		r.answered.Delete(class.Name)
 		controllerutil.RemoveFinalizer(class, v1alpha1.FinalizerClass)
 		return ctrl.Result{}, client.IgnoreNotFound(r.Client.Patch(ctx, class, client.MergeFrom(before)))
 	}

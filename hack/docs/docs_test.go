@@ -1,8 +1,10 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,9 +61,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			files := map[string]string{"api/v1alpha1/conditions.go": constants, "docs/reasons/Gone.md": "# Gone"}
-			for name, text := range test.files {
-				files[name] = text
-			}
+			maps.Copy(files, test.files)
 			folder := write(t, files)
 			got := ""
 			if err := check(folder); err != nil {
@@ -136,7 +136,7 @@ func TestOnlyDeclaredActionsAreGranted(t *testing.T) {
 func TestAPolicyThatIAMWouldNotTakeIsSeen(t *testing.T) {
 	t.Parallel()
 	small := []statement{{Sid: "A", Effect: "Allow", Action: []string{"kms:CreateKey"}}}
-	big := append(small, statement{Sid: strings.Repeat("A", maxPolicySize)})
+	big := slices.Concat(small, []statement{{Sid: strings.Repeat("A", maxPolicySize)}})
 	if compact(small) > maxPolicySize || compact(big) <= maxPolicySize {
 		t.Errorf("sizes %d and %d", compact(small), compact(big))
 	}

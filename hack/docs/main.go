@@ -61,8 +61,8 @@ func generate(folder string) error {
 			}
 		}
 	}
-	for name, make := range files {
-		text, err := make()
+	for name, render := range files {
+		text, err := render()
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

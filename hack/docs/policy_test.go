@@ -78,7 +78,6 @@ func settle[In any](t *testing.T, steps []converge.Step[In], in func() In) {
 }
 
 func TestTheLeastPolicyIsEnoughAndBindsEachTenant(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	settle(t, step.Class(w.sessions), func() *scope.Class {
 		return &scope.Class{Owner: w.platform.Shared, Class: w.class}

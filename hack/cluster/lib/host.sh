@@ -192,9 +192,14 @@ unmount_all() {
   awk '{print $5}' /proc/self/mountinfo | sort -r | while read -r path; do
     path=$(printf %b "${path//\\/\\0}")
     case $path in
-    "$CLUSTER_DIR"/* | "$socket_dir"/*) umount "$path" 2>/dev/null || umount -l "$path" || true ;;
+    "$CLUSTER_DIR"/* | "$socket_dir"/*) unmount "$path" ;;
     esac
   done
+}
+
+# unmount PATH, at the latest when its last user lets go of it.
+unmount() {
+  umount "$1" 2>/dev/null || umount -l "$1" 2>/dev/null || ! mountpoint -q "$1" || say "$1 stays mounted"
 }
 
 # remove_network removes the bridge, what is plugged into it and the node's addresses.

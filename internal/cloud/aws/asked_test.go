@@ -47,7 +47,7 @@ func (s *source) took() [][]string {
 func newSource(items map[string]int) (*source, *Asked[int], *testclock.FakePassiveClock) {
 	s := &source{items: items}
 	clock := testclock.NewFakePassiveClock(time.Unix(1_000_000, 0))
-	return s, newAsked(Options{Clock: clock}.withDefaults(), s.load), clock
+	return s, newAsked(Options{Clock: clock, Sweep: 50 * time.Second}.withDefaults(), s.load), clock
 }
 
 func TestAskedIsASharedLook(t *testing.T) {

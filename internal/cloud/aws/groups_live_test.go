@@ -50,7 +50,7 @@ func listedAndAlone(t *testing.T, world *env.Account) {
 		t.Fatalf("opening the group: %v", err)
 	}
 	clock := testclock.NewFakePassiveClock(time.Now())
-	account := world.Sessions(t, aws.Options{Clock: clock}).Account(world.Class())
+	account := world.Sessions(t, aws.Options{Clock: clock, Sweep: 50 * time.Second}).Account(world.Class())
 
 	alone, _, err := account.Group(t.Context(), world.VPC, "ours", true)
 	if err != nil || alone == nil || len(alone.Ingress) != 4 || len(alone.Egress) != 1 {

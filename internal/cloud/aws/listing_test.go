@@ -130,19 +130,18 @@ func TestAListIsBehindForTheLagAfterAWrite(t *testing.T) {
 func TestAWriteIsRememberedWhileAListMayMissIt(t *testing.T) {
 	s := newShelf()
 	s.list.Written("a")
-	for range 3 { // lists made within the lag do not end it
-		s.after(time.Second)
-		if _, _, _, err := s.list.Get(t.Context(), "a"); err != nil {
-			t.Fatal(err)
+	s.list.Hot("a", true)
+	for _, c := range []struct {
+		after  time.Duration
+		behind bool
+	}{{6 * time.Second, true}, {6 * time.Second, true}, {6 * time.Second, false}} {
+		s.after(c.after)
+		if _, _, _, err := s.list.Get(t.Context(), "a"); err != nil || s.took() != 1 {
+			t.Fatalf("listing: %v", err)
 		}
-		s.list.Hot("a", true)
-		s.after(hotAge)
-	}
-	if s.list.Behind("a") {
-		t.Error("behind after the lag")
-	}
-	if _, _, _, err := s.list.Get(t.Context(), "a"); err != nil {
-		t.Fatal(err)
+		if got := s.list.Behind("a"); got != c.behind {
+			t.Errorf("after a list made another %s later: behind %t, want %t", c.after, got, c.behind)
+		}
 	}
 	if len(s.list.written) != 0 {
 		t.Errorf("writes are remembered for ever: %v", s.list.written)

@@ -145,7 +145,7 @@ func newWire(t *testing.T) (*wire, *aws.Account, *testclock.FakePassiveClock) {
 		set:     map[string]string{"rds.force_ssl": "1", "log_statement": "none"},
 	}
 	clock := testclock.NewFakePassiveClock(time.Now())
-	sessions, err := aws.NewSessions(t.Context(), aws.Options{Clock: clock, Load: func(context.Context) (awssdk.Config, error) {
+	sessions, err := aws.NewSessions(t.Context(), aws.Options{Clock: clock, Sweep: 50 * time.Second, Load: func(context.Context) (awssdk.Config, error) {
 		return awssdk.Config{
 			HTTPClient: w, Region: "eu-central-1", Credentials: credentials.NewStaticCredentialsProvider("a", "s", ""),
 		}, nil

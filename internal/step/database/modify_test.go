@@ -184,6 +184,11 @@ func TestChangesAreMadeInTheirOrderAndNeverSetOffMore(t *testing.T) {
 			want:  []string{"public=false", "groups=[" + groupID + "]"},
 			fails: true, class: fault.Invalid,
 		},
+		"after a refusal a busy instance is come back to": {
+			paths: []string{pathBackup, pathPublic, pathGroups}, rds: line{refuses: "backup", busy: true},
+			want:  []string{"public=false"},
+			fails: true, class: fault.Waiting,
+		},
 		"one that AWS refuses does not hold up what is queued": {
 			paths: []string{pathStorage, pathMultiAZ}, rds: line{refuses: "storage"},
 			in:    spec(func(d *v1alpha1.Database) { d.Storage.SizeGiB = 50 }),

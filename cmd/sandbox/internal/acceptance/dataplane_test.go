@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -97,6 +99,13 @@ func TestARealDatabaseLivesAsItsInstanceDoes(t *testing.T) {
 	a.execute(connection, "CREATE TABLE payouts (id int)")
 	a.execute(connection, "INSERT INTO payouts VALUES (1), (2)")
 
+	endpoint := aws.ToString(a.database("ledger").Endpoint.Address)
+	exit, resolved, _ := a.run("resolve", "-state", running.dir, endpoint)
+	address, err := netip.ParseAddr(strings.TrimSpace(resolved))
+	if exit != 0 || err != nil || !netip.MustParsePrefix("127.67.0.0/16").Contains(address) {
+		t.Errorf("resolve %s: code %d, %q (%v)", endpoint, exit, resolved, err)
+	}
+
 	// rds.force_ssl decides whether plaintext is refused.
 	if _, err := a.connect("ledger", masterPassword, true); sqlState(err) != "28000" {
 		t.Errorf("plaintext: %v", err)
@@ -117,7 +126,7 @@ func TestARealDatabaseLivesAsItsInstanceDoes(t *testing.T) {
 	}
 	a.await("ledger", "available")
 
-	_, err := a.rds.CreateDBSnapshot(ctx, &rds.CreateDBSnapshotInput{DBInstanceIdentifier: name, DBSnapshotIdentifier: aws.String("before")})
+	_, err = a.rds.CreateDBSnapshot(ctx, &rds.CreateDBSnapshotInput{DBInstanceIdentifier: name, DBSnapshotIdentifier: aws.String("before")})
 	wantCode(t, err, "")
 	a.await("ledger", "available")
 	a.execute(a.login("ledger", "another-password"), "DELETE FROM payouts")

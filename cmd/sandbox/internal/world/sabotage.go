@@ -85,6 +85,7 @@ func (w *World) keysOf(target rds.Target) []string {
 
 // openFirewall lets everybody reach the database port of the chosen instances.
 func (w *World) openFirewall(ctx context.Context, target rds.Target) ([]string, error) {
+	defer w.Networks.Changed(target.Account, target.Region)
 	var opened []string
 	for _, inst := range w.Databases.Matching(target) {
 		if len(inst.SecurityGroups) == 0 {

@@ -40,6 +40,7 @@ func (w *World) Seed(ctx context.Context, account, region string) (admin.Seeded,
 		}
 	}
 	w.Roles.Forget(account)
+	w.Networks.Changed(account, region)
 	w.seeded[at] = s.made
 	return s.made, nil
 }

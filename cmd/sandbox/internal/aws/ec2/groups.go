@@ -1,23 +1,22 @@
 package ec2
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
 
-	"github.com/beevik/etree"
-
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
-// createGroup remembers when a group was made: listings show it later.
+// createGroup mirrors the group that was made.
 func (r *region) createGroup(ctx context.Context, call identity.Call) (*wire.Answer, error) {
 	answer, err := r.moto.Forward(ctx, call.Request, r.account)
 	if err != nil || answer.Status >= http.StatusBadRequest {
@@ -27,32 +26,19 @@ func (r *region) createGroup(ctx context.Context, call identity.Call) (*wire.Ans
 	if err != nil {
 		return nil, err
 	}
-	r.seen.Lock()
-	defer r.seen.Unlock()
-	r.created[moto.Text(root, "./groupId")] = r.now()
-	return answer, nil
+	return answer, r.refresh(ctx, moto.Text(root, "./groupId"))
 }
 
 // deleteGroup refuses what AWS refuses: a group that a rule of another names, or
 // that an instance or a database uses.
 func (r *region) deleteGroup(ctx context.Context, call identity.Call) (*wire.Answer, error) {
 	id := call.Form.Get("GroupId")
-	if id == "" {
-		return r.moto.Forward(ctx, call.Request, r.account)
-	}
-	found, err := r.as().Call(ctx, "ec2", "DescribeSecurityGroups")
-	if err != nil {
-		return nil, err
-	}
-	for _, item := range found.FindElements("./securityGroupInfo/item") {
-		if moto.Text(item, "groupId") == id {
-			if moto.Text(item, "groupName") == "default" {
-				return nil, wire.Errorf(http.StatusBadRequest, "CannotDelete",
-					"the specified group: %q name: \"default\" cannot be deleted by a user", id)
-			}
-			continue
-		}
-		if slices.Contains(moto.Texts(item, ".//groups/item/groupId"), id) {
+	for _, g := range r.groups.All(versions.View{}) {
+		switch {
+		case g.id == id && g.name == "default":
+			return nil, wire.Errorf(http.StatusBadRequest, "CannotDelete",
+				"the specified group: %q name: \"default\" cannot be deleted by a user", id)
+		case g.id != id && slices.Contains(g.names, id):
 			return nil, dependent(id)
 		}
 	}
@@ -60,87 +46,97 @@ func (r *region) deleteGroup(ctx context.Context, call identity.Call) (*wire.Ans
 	if err != nil {
 		return nil, err
 	}
-	if attached.FindElement("./networkInterfaceSet/item") != nil || r.inUse(r.account, r.place.region, id) {
+	if id != "" && (attached.FindElement("./networkInterfaceSet/item") != nil || r.inUse(r.account, r.place.region, id)) {
 		return nil, dependent(id)
 	}
-	return r.moto.Forward(ctx, call.Request, r.account)
+	return r.changing(ctx, call)
 }
 
 func dependent(id string) error {
 	return wire.Errorf(http.StatusBadRequest, "DependencyViolation", "resource %s has a dependent object", id)
 }
 
-func (r *region) describeGroups(ctx context.Context, call identity.Call) (*wire.Answer, error) {
-	named := call.Form.Strings("GroupId")
-	if call.Stale {
-		for _, id := range named {
-			if r.age(id) < staleness {
-				return nil, wire.Errorf(http.StatusBadRequest, "InvalidGroup.NotFound", "The security group '%s' does not exist", id)
-			}
-		}
+// changing lets moto answer and mirrors what it did.
+func (r *region) changing(ctx context.Context, call identity.Call) (*wire.Answer, error) {
+	answer, err := r.moto.Forward(ctx, call.Request, r.account)
+	if err != nil || answer.Status >= http.StatusBadRequest {
+		return answer, err
 	}
-	lag := time.Duration(r.settings.Of(r.account).Lag)
-	if call.Stale {
-		lag = staleness
-	}
-	return r.listed(ctx, call, "securityGroupInfo", func(item *etree.Element) bool {
-		return len(named) > 0 || r.age(moto.Text(item, "groupId")) >= lag
-	})
+	return answer, r.mirrorWrite(ctx, call)
 }
 
-// staleness is how new a group must be for a stale read not to see it.
-const staleness = time.Minute
+// listing is how a listing sees groups: a moment late.
+func (r *region) listing(call identity.Call) versions.View {
+	return versions.View{Lag: time.Duration(r.settings.Of(r.account).Lag), Stale: call.Stale}
+}
 
-// age is how long ago a group was made here; one from elsewhere is ancient.
-func (r *region) age(id string) time.Duration {
-	r.seen.Lock()
-	defer r.seen.Unlock()
-	made, ok := r.created[id]
-	if !ok {
-		return 1<<63 - 1
+// describeGroups answers from the mirror. Groups named by ID are seen as they
+// are; a listing lags.
+func (r *region) describeGroups(ctx context.Context, call identity.Call) (*wire.Answer, error) {
+	named := call.Form.Strings("GroupId")
+	var groups []group
+	for _, id := range named {
+		g, ok := r.groups.Get(id, versions.View{Stale: call.Stale})
+		if !ok {
+			return nil, wire.Errorf(http.StatusBadRequest, "InvalidGroup.NotFound", "The security group '%s' does not exist", id)
+		}
+		groups = append(groups, g)
 	}
-	return r.now().Sub(made)
+	if len(named) == 0 {
+		groups = r.groups.All(r.listing(call))
+	}
+	shown, known := filtered(groups, readFilters(call.Form))
+	if !known || call.Form.HasAny("GroupName") {
+		return r.moto.Forward(ctx, call.Request, r.account)
+	}
+	return answerPage(call, "securityGroupInfo", shown, func(g group) []byte { return g.xml })
 }
 
 func (r *region) describeRules(ctx context.Context, call identity.Call) (*wire.Answer, error) {
-	return r.listed(ctx, call, "securityGroupRuleSet", func(*etree.Element) bool { return true })
+	var rules []standing
+	for _, g := range r.groups.All(versions.View{Stale: call.Stale}) {
+		rules = append(rules, g.rules...)
+	}
+	if ids := call.Form.Strings("SecurityGroupRuleId"); len(ids) > 0 {
+		rules = slices.DeleteFunc(rules, func(s standing) bool { return !slices.Contains(ids, s.id) })
+		if len(rules) < len(ids) {
+			return nil, wire.Errorf(http.StatusBadRequest, "InvalidSecurityGroupRuleId.NotFound", "A security group rule ID does not exist")
+		}
+	}
+	shown, known := filtered(rules, readFilters(call.Form))
+	if !known {
+		return r.moto.Forward(ctx, call.Request, r.account)
+	}
+	return answerPage(call, "securityGroupRuleSet", shown, func(s standing) []byte { return s.xml })
 }
 
-// listed has moto list everything, keeps what shows and cuts out the asked page.
-func (r *region) listed(ctx context.Context, call identity.Call, set string, shows func(*etree.Element) bool) (*wire.Answer, error) {
+const namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
+
+// answerPage answers with the asked page of a list.
+func answerPage[T any](call identity.Call, set string, items []T, text func(T) []byte) (*wire.Answer, error) {
 	size, start, err := pageOf(call.Form)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := r.forward(ctx, call, call.Form.Without("MaxResults", "NextToken"))
-	if err != nil || answer.Status >= http.StatusBadRequest {
-		return answer, err
+	start = min(start, len(items))
+	end := min(start+size, len(items))
+	next := ""
+	if end < len(items) {
+		next = "<nextToken>" + base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(end))) + "</nextToken>"
 	}
-	root, err := moto.Document(answer)
-	if err != nil {
-		return nil, err
+	return answerSet(call, set, items[start:end], text, next), nil
+}
+
+// answerSet writes an answer that holds a set, and more behind it.
+func answerSet[T any](call identity.Call, set string, items []T, text func(T) []byte, more string) *wire.Answer {
+	var body bytes.Buffer
+	fmt.Fprintf(&body, "<%sResponse xmlns=%q><requestId>%s</requestId><%s>", call.Operation, namespace, call.ID, set)
+	for _, item := range items {
+		body.Write(text(item))
 	}
-	list := root.SelectElement(set)
-	if list == nil {
-		return answer, nil
-	}
-	shown := 0
-	for _, item := range list.SelectElements("item") {
-		if !shows(item) {
-			list.RemoveChild(item)
-			continue
-		}
-		if shown < start || shown >= start+size {
-			list.RemoveChild(item)
-		}
-		shown++
-	}
-	if start+size < shown {
-		root.CreateElement("nextToken").SetText(base64.RawURLEncoding.EncodeToString([]byte(itoa(start + size))))
-	}
-	document := etree.NewDocument()
-	document.SetRoot(root.Copy())
-	return xmlAnswer(document)
+	fmt.Fprintf(&body, "</%s>%s</%sResponse>", set, more, call.Operation)
+	header := http.Header{"Content-Type": {"text/xml"}, "X-Amzn-Requestid": {call.ID}}
+	return &wire.Answer{Status: http.StatusOK, Header: header, Body: body.Bytes()}
 }
 
 // everything is the page size of a request that names none.

@@ -1,7 +1,6 @@
 package ec2
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -131,32 +130,15 @@ func shortest(cidr string) (string, error) {
 	return prefix.Masked().String(), nil
 }
 
-// standing is a rule a group has.
-type standing struct {
-	rule
-	id      string
-	egress  bool
-	element *etree.Element
-}
-
-// rulesOf is every rule of a group.
-func (r *region) rulesOf(ctx context.Context, group string) ([]standing, error) {
-	if _, err := r.as().Call(ctx, "ec2", "DescribeSecurityGroups", "GroupId.1", group); err != nil {
-		return nil, err
+func readStanding(item *etree.Element, account string) (standing, error) {
+	if item.SelectElement("groupOwnerId") == nil {
+		item.CreateElement("groupOwnerId").SetText(account)
 	}
-	found, err := r.as().Call(ctx, "ec2", "DescribeSecurityGroupRules", "Filter.1.Name", "group-id", "Filter.1.Value.1", group)
-	if err != nil {
-		return nil, err
+	text, err := encode(item)
+	s := standing{
+		id: moto.Text(item, "securityGroupRuleId"), group: moto.Text(item, "groupId"),
+		egress: moto.Text(item, "isEgress") == "true", tags: readTags(item), xml: text,
 	}
-	var all []standing
-	for _, item := range found.FindElements("./securityGroupRuleSet/item") {
-		all = append(all, readStanding(item))
-	}
-	return all, nil
-}
-
-func readStanding(item *etree.Element) standing {
-	s := standing{id: moto.Text(item, "securityGroupRuleId"), egress: moto.Text(item, "isEgress") == "true", element: item}
 	s.protocol, s.from, s.to = protocol(moto.Text(item, "ipProtocol")), -1, -1
 	if from, err := strconv.Atoi(moto.Text(item, "fromPort")); err == nil {
 		s.from = from
@@ -172,5 +154,5 @@ func readStanding(item *etree.Element) standing {
 	if short, err := shortest(s.peer); err == nil {
 		s.peer = short
 	}
-	return s
+	return s, err
 }

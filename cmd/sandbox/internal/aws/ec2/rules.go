@@ -4,28 +4,37 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
-	"github.com/beevik/etree"
-
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
 )
 
 // mostRules is how many rules of one direction a group may have.
 const mostRules = 60
 
+// rulesOf is every rule of a group.
+func (r *region) rulesOf(id string) ([]standing, error) {
+	g, ok := r.groups.Get(id, versions.View{})
+	if !ok {
+		return nil, wire.Errorf(http.StatusBadRequest, "InvalidGroup.NotFound", "The security group '%s' does not exist", id)
+	}
+	return g.rules, nil
+}
+
 // authorize adds all rules or, when one is there already, none.
 func (r *region) authorize(ctx context.Context, call identity.Call) (*wire.Answer, error) {
-	group, egress := call.Form.Get("GroupId"), strings.HasSuffix(call.Operation, "Egress")
-	if group == "" { // by name, in a default VPC: moto's way
-		return r.moto.Forward(ctx, call.Request, r.account)
+	id, egress := call.Form.Get("GroupId"), strings.HasSuffix(call.Operation, "Egress")
+	if id == "" { // by name, in a default VPC: moto's way
+		return r.changing(ctx, call)
 	}
 	wanted, err := readRules(call.Form)
 	if err != nil {
 		return nil, err
 	}
-	before, err := r.rulesOf(ctx, group)
+	before, err := r.rulesOf(id)
 	if err != nil {
 		return nil, err
 	}
@@ -38,11 +47,18 @@ func (r *region) authorize(ctx context.Context, call identity.Call) (*wire.Answe
 			form = form.With(w.cidr, w.peer)
 		}
 	}
-	answer, err := r.forward(ctx, call, form)
+	answer, err := r.changing(ctx, with(call, form))
 	if err != nil || answer.Status >= http.StatusBadRequest {
 		return answer, err
 	}
-	return r.added(ctx, call, group, before)
+	after, err := r.rulesOf(id)
+	if err != nil {
+		return nil, err
+	}
+	added := slices.DeleteFunc(slices.Clone(after), func(s standing) bool {
+		return slices.ContainsFunc(before, func(old standing) bool { return old.id == s.id })
+	})
+	return answerSet(call, "securityGroupRuleSet", added, func(s standing) []byte { return s.xml }, "<return>true</return>"), nil
 }
 
 func checkNew(wanted []asked, before []standing, egress bool) error {
@@ -70,32 +86,15 @@ func checkNew(wanted []asked, before []standing, egress bool) error {
 	return nil
 }
 
-// added answers with the rules that are new.
-func (r *region) added(ctx context.Context, call identity.Call, group string, before []standing) (*wire.Answer, error) {
-	after, err := r.rulesOf(ctx, group)
-	if err != nil {
-		return nil, err
-	}
-	document, root := newAnswer(call)
-	root.CreateElement("return").SetText("true")
-	set := root.CreateElement("securityGroupRuleSet")
-	for _, s := range after {
-		if !slices.ContainsFunc(before, func(old standing) bool { return old.id == s.id }) {
-			set.AddChild(s.element.Copy())
-		}
-	}
-	return xmlAnswer(document)
-}
-
 // revoke removes all rules or, when one is not there, none. moto is told IDs:
 // they leave no doubt.
 func (r *region) revoke(ctx context.Context, call identity.Call) (*wire.Answer, error) {
-	group, egress := call.Form.Get("GroupId"), strings.HasSuffix(call.Operation, "Egress")
+	id, egress := call.Form.Get("GroupId"), strings.HasSuffix(call.Operation, "Egress")
 	ids := call.Form.Strings("SecurityGroupRuleId")
-	if group == "" {
-		return r.moto.Forward(ctx, call.Request, r.account)
+	if id == "" {
+		return r.changing(ctx, call)
 	}
-	before, err := r.rulesOf(ctx, group)
+	before, err := r.rulesOf(id)
 	if err != nil {
 		return nil, err
 	}
@@ -116,9 +115,9 @@ func (r *region) revoke(ctx context.Context, call identity.Call) (*wire.Answer, 
 	}
 	form := call.Form.Only("Action", "Version", "GroupId")
 	for i, id := range ids {
-		form = form.With("SecurityGroupRuleId."+itoa(i+1), id)
+		form = form.With("SecurityGroupRuleId."+strconv.Itoa(i+1), id)
 	}
-	return r.forward(ctx, call, form)
+	return r.changing(ctx, with(call, form))
 }
 
 func idsOf(wanted []asked, before []standing, egress bool) ([]string, error) {
@@ -136,27 +135,10 @@ func idsOf(wanted []asked, before []standing, egress bool) ([]string, error) {
 	return ids, nil
 }
 
-// forward lets moto answer a changed form.
-func (r *region) forward(ctx context.Context, call identity.Call, form wire.Form) (*wire.Answer, error) {
+// with is the call with another form.
+func with(call identity.Call, form wire.Form) identity.Call {
 	request := *call.Request
 	request.Form, request.Body = form, []byte(form.Encode())
-	return r.moto.Forward(ctx, &request, r.account)
-}
-
-const namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
-
-func newAnswer(call identity.Call) (*etree.Document, *etree.Element) {
-	document := etree.NewDocument()
-	root := document.CreateElement(call.Operation + "Response")
-	root.CreateAttr("xmlns", namespace)
-	root.CreateElement("requestId").SetText(call.ID)
-	return document, root
-}
-
-func xmlAnswer(document *etree.Document) (*wire.Answer, error) {
-	body, err := document.WriteToBytes()
-	if err != nil {
-		return nil, err
-	}
-	return &wire.Answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/xml"}}, Body: body}, nil
+	call.Request = &request
+	return call
 }

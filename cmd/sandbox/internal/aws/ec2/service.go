@@ -6,12 +6,12 @@ package ec2
 import (
 	"context"
 	"maps"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
 )
@@ -40,10 +40,11 @@ func New(server *moto.Server, settings *setting.Store, inUse InUse, now func() t
 type region struct {
 	*Service
 	place
-	mu      sync.Mutex
-	seen    sync.Mutex // guards what follows
-	created map[string]time.Time
-	recall  recall
+	mu       sync.Mutex
+	groups   *versions.Store[group]
+	mirrored bool
+	seen     sync.Mutex // guards what follows
+	recall   recall
 }
 
 func (s *Service) region(account, name string) *region {
@@ -53,7 +54,7 @@ func (s *Service) region(account, name string) *region {
 	if known, ok := s.regions[at]; ok {
 		return known
 	}
-	r := &region{Service: s, place: at, created: map[string]time.Time{}}
+	r := &region{Service: s, place: at, groups: versions.New[group](s.now)}
 	s.regions[at] = r
 	return r
 }
@@ -69,44 +70,61 @@ func (s *Service) Forget(account string) {
 	}
 }
 
-var operations = map[string]func(*region, context.Context, identity.Call) (*wire.Answer, error){
-	"AuthorizeSecurityGroupEgress":  (*region).authorize,
-	"AuthorizeSecurityGroupIngress": (*region).authorize,
-	"CreateSecurityGroup":           (*region).createGroup,
-	"DeleteSecurityGroup":           (*region).deleteGroup,
-	"DescribeSecurityGroupRules":    (*region).describeRules,
-	"DescribeSecurityGroups":        (*region).describeGroups,
-	"RevokeSecurityGroupEgress":     (*region).revoke,
-	"RevokeSecurityGroupIngress":    (*region).revoke,
+type operation func(*region, context.Context, identity.Call) (*wire.Answer, error)
+
+// groupOperations need the mirror of security groups.
+var groupOperations = map[string]operation{
+	"AuthorizeSecurityGroupEgress":               (*region).authorize,
+	"AuthorizeSecurityGroupIngress":              (*region).authorize,
+	"CreateSecurityGroup":                        (*region).createGroup,
+	"DeleteSecurityGroup":                        (*region).deleteGroup,
+	"DescribeSecurityGroupRules":                 (*region).describeRules,
+	"DescribeSecurityGroups":                     (*region).describeGroups,
+	"ModifySecurityGroupRules":                   (*region).changing,
+	"RevokeSecurityGroupEgress":                  (*region).revoke,
+	"RevokeSecurityGroupIngress":                 (*region).revoke,
+	"UpdateSecurityGroupRuleDescriptionsEgress":  (*region).changing,
+	"UpdateSecurityGroupRuleDescriptionsIngress": (*region).changing,
 }
 
 // Serve answers one call.
 func (s *Service) Serve(ctx context.Context, call identity.Call) (any, error) {
 	r := s.region(call.Caller.Account, call.Region)
-	if call.ReadOnly() {
+	handle, ofGroups := groupOperations[call.Operation]
+	switch {
+	case call.Form.Bool("DryRun", false):
+		return r.moto.Forward(ctx, call.Request, r.account)
+	case ofGroups:
+		return r.onGroups(ctx, call, handle)
+	case call.ReadOnly():
 		return r.read(ctx, call)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	answer, err := r.handle(ctx, call)
-	if err == nil && answer.Status < http.StatusBadRequest {
-		r.seen.Lock()
-		r.recall.written()
-		r.seen.Unlock()
-	}
+	answer, err := r.changing(ctx, call)
+	r.seen.Lock()
+	defer r.seen.Unlock()
+	r.recall.written()
 	return answer, err
 }
 
-func (r *region) handle(ctx context.Context, call identity.Call) (*wire.Answer, error) {
-	own, ok := operations[call.Operation]
-	if !ok || call.Form.Bool("DryRun", false) {
-		return r.moto.Forward(ctx, call.Request, r.account)
+// onGroups answers a call about security groups. Reads do not wait for writes.
+func (r *region) onGroups(ctx context.Context, call identity.Call, handle operation) (*wire.Answer, error) {
+	r.mu.Lock()
+	if err := r.ready(ctx); err != nil {
+		r.mu.Unlock()
+		return nil, err
 	}
-	return own(r, ctx, call)
+	if call.ReadOnly() {
+		r.mu.Unlock()
+		return handle(r, ctx, call)
+	}
+	defer r.mu.Unlock()
+	return handle(r, ctx, call)
 }
 
-// read answers and remembers the answer, or gives a remembered one when a stale
-// one is asked for.
+// read lets moto answer and remembers the answer, or gives a remembered one when
+// a stale one is asked for.
 func (r *region) read(ctx context.Context, call identity.Call) (*wire.Answer, error) {
 	key := call.Form.Encode()
 	if call.Stale {
@@ -117,7 +135,7 @@ func (r *region) read(ctx context.Context, call identity.Call) (*wire.Answer, er
 			return before, nil
 		}
 	}
-	answer, err := r.handle(ctx, call)
+	answer, err := r.moto.Forward(ctx, call.Request, r.account)
 	if err == nil && !call.Stale {
 		r.seen.Lock()
 		defer r.seen.Unlock()

@@ -54,6 +54,13 @@ func (s *Store[V]) Put(name string, value V, kind Kind) {
 	s.add(name, version[V]{value: value, exists: true, written: bool(kind)})
 }
 
+// Import sets a resource that has been there all along: no listing lags behind it.
+func (s *Store[V]) Import(name string, value V) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.history[name] = []version[V]{{value: value, exists: true}}
+}
+
 // Remove takes a resource away.
 func (s *Store[V]) Remove(name string, kind Kind) { s.add(name, version[V]{written: bool(kind)}) }
 

@@ -102,3 +102,14 @@ func TestTheOldIsForgottenButNotWhatViewsNeed(t *testing.T) {
 		t.Errorf("five minutes ago it was %q", got)
 	}
 }
+
+func TestAnImportedResourceHasAlwaysBeenThere(t *testing.T) {
+	t.Parallel()
+	store, _ := newStore()
+	store.Import("old", "as ever")
+	for name, view := range map[string]versions.View{"late": {Lag: time.Hour}, "stale": {Stale: true}, "now": {}} {
+		if got, ok := store.Get("old", view); got != "as ever" || !ok {
+			t.Errorf("%s: %q %t", name, got, ok)
+		}
+	}
+}
