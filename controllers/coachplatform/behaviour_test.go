@@ -19,8 +19,9 @@ import (
 
 func TestAPlatformBecomesAnEncryptedFencedDatabase(t *testing.T) {
 	t.Parallel()
-	w := made(t)
-	platform, world := w.platform(), w.inventory()
+	w := newWorld(t)
+	w.start()
+	platform, world := w.ready(), w.inventory()
 	if len(world.Instances) != 1 || len(world.Keys) != 1 {
 		t.Fatalf("the account holds %d instances and %d keys, want one of each", len(world.Instances), len(world.Keys))
 	}
@@ -56,9 +57,11 @@ func TestAPlatformBecomesAnEncryptedFencedDatabase(t *testing.T) {
 	if d := status.Database; d.State != "available" || d.ResourceID != db.ResourceID || d.Port != 5433 || d.Endpoint == "" {
 		t.Errorf("the database is shown as %+v", d)
 	}
-	if secrets := w.secrets(); len(secrets) != 1 || db.Tags[naming.TagCredential] != scope.Fingerprint(string(secrets[0].Data["password"])) {
-		t.Errorf("%d passwords are stored, or the database has another", len(secrets))
+	secrets := w.secrets()
+	if len(secrets) != 1 || db.Tags[naming.TagCredential] != scope.Fingerprint(string(secrets[0].Data["password"])) {
+		t.Fatalf("%d passwords are stored, or the database has another", len(secrets))
 	}
+	w.checkNowhere(string(secrets[0].Data["password"]))
 }
 
 func TestAQuietPlatformCostsOnlyLooks(t *testing.T) {

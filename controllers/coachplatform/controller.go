@@ -4,6 +4,7 @@ package coachplatform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -31,8 +32,14 @@ import (
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 )
 
-// passTimeout bounds one pass: a stalled call must not hold a worker.
-const passTimeout = 3 * time.Minute
+const (
+	// passTimeout bounds one pass, and stepTimeout one step of it: a call that stalls must hold neither a
+	// worker nor the steps that follow.
+	passTimeout = 3 * time.Minute
+	stepTimeout = time.Minute
+	// reportTimeout bounds the writes that end a pass.
+	reportTimeout = 15 * time.Second
+)
 
 // kind is the metric label of this controller.
 const kind = "CoachPlatform"
@@ -77,9 +84,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, platform *v1alpha1.CoachPlat
 	for _, step := range r.Steps {
 		outcomes = append(outcomes, r.run(ctx, step, run, mode))
 	}
-	if err := r.record(ctx, platform, run, outcomes); err != nil {
-		return ctrl.Result{}, err
-	}
 	return r.finish(ctx, before, platform, run, refuse(outcomes, denied))
 }
 
@@ -120,12 +124,15 @@ func requested(platform *v1alpha1.CoachPlatform) string {
 func (r *Reconciler) run(
 	ctx context.Context, step converge.Step[*scope.Platform], run *scope.Platform, mode converge.Mode,
 ) converge.Outcome {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	log := logf.FromContext(ctx).WithValues("step", step.Name())
 	started := r.Clock.Now()
 	out := step.Run(logf.IntoContext(ctx, log), run, mode)
 	class, effects := "converged", make([]string, 0, len(out.Changes))
 	for _, c := range out.Changes {
 		effects = append(effects, c.Effect.String())
+		log.V(1).Info("Step found a difference", "change", c.Path, "held", c.Held, "written", out.Applied && !c.Held)
 	}
 	if out.Err != nil {
 		class = fault.ClassOf(out.Err).String()
@@ -177,13 +184,17 @@ func refuse(outcomes []converge.Outcome, denied error) []converge.Outcome {
 	return outcomes
 }
 
-// finish reports the pass and says when to look again.
+// finish keeps and reports what the pass saw, and says when to look again. It does so even when the
+// time of the pass is up: a status that is not rewritten would go on claiming what was true once.
 func (r *Reconciler) finish(
 	ctx context.Context, before, platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome,
 ) (ctrl.Result, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
+	defer cancel()
+	unrecorded := r.record(ctx, platform, run, outcomes)
 	r.report(platform, run, outcomes)
 	r.announce(before, platform, outcomes)
-	if err := r.patchStatus(ctx, before, platform); err != nil {
+	if err := errors.Join(unrecorded, r.patchStatus(ctx, before, platform)); err != nil {
 		return ctrl.Result{}, err
 	}
 	return report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)

@@ -1,6 +1,7 @@
 package coachplatform_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -390,6 +391,23 @@ func TestOneFailingStepDoesNotKeepTheOthers(t *testing.T) {
 	}
 	if !is(b.platform(), "FirewallReady", metav1.ConditionFalse) || !is(b.platform(), "KeyReady", metav1.ConditionUnknown) {
 		t.Errorf("each step has its own condition:%s", describe(b.platform()))
+	}
+}
+
+func TestAPassWhoseTimeIsUpStillReports(t *testing.T) {
+	t.Parallel()
+	b, w := newTrio(t)
+	b.start()
+	b.settle()
+	ctx, cancel := context.WithCancel(t.Context())
+	w.key.onLook = cancel
+	w.key.change(func(m *memory) { m.looking = context.Canceled })
+	if _, err := b.reconciler.Reconcile(ctx, b.platform()); err == nil {
+		t.Error("a pass that was cut short must be retried")
+	}
+	b.expect(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonTransientError)
+	if unknown := b.platform().Status.Security.Unknown; unknown != 3 {
+		t.Errorf("%d controls are unknown, want those of the step that could not look", unknown)
 	}
 }
 

@@ -63,7 +63,7 @@ func (r *Reconciler) letGo(ctx context.Context, platform *v1alpha1.CoachPlatform
 		"everything in AWS is kept and being let go"))
 	done = true
 	for i, step := range slices.Backward(r.Steps) { // one that fails does not keep the others
-		ended, err := step.Release(ctx, run)
+		ended, err := release(ctx, step, run)
 		if err != nil {
 			outcomes[i].Err = err
 			logf.FromContext(ctx).Info("Release is not done", "step", step.Name(), "reason", err.Error())
@@ -71,6 +71,13 @@ func (r *Reconciler) letGo(ctx context.Context, platform *v1alpha1.CoachPlatform
 		done = done && ended && err == nil
 	}
 	return outcomes, done
+}
+
+// release lets go of one step's thing, within the time of a step.
+func release(ctx context.Context, step converge.Step[*scope.Platform], run *scope.Platform) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	return step.Release(ctx, run)
 }
 
 // closing says whether the namespace is being deleted, or gone: then nothing waits for a person.

@@ -216,11 +216,13 @@ func TestEveryRunJudgesEveryControl(t *testing.T) {
 			thing{live: there(wanted)}, wanted, judged(converge.Verified, converge.Verified, "size 2", "class b"),
 		},
 		"what does not hold is violated, also in the pass that mends it": {
-			thing{live: there(but(func(s *state) { s.Size = "open" }))}, wanted,
+			thing{live: there(but(func(s *state) { s.Size = "open" }))},
+			wanted,
 			judged(converge.Violated, converge.Verified, "size open", "class b"),
 		},
 		"a control may compare with what was wanted": {
-			thing{live: there(wanted)}, but(func(s *state) { s.Class = "c" }),
+			thing{live: there(wanted)},
+			but(func(s *state) { s.Class = "c" }),
 			judged(converge.Verified, converge.Violated, "size 2", "class b"),
 		},
 		"evidence is what is, not what is queued": {
@@ -239,7 +241,8 @@ func TestEveryRunJudgesEveryControl(t *testing.T) {
 			thing{live: there(wanted)}, state{Size: "impossible"}, unknown("could not be observed"),
 		},
 		"a failed write leaves the evidence": {
-			thing{live: there(but(func(s *state) { s.Size = "1" })), applying: errors.New("no")}, wanted,
+			thing{live: there(but(func(s *state) { s.Size = "1" })), applying: errors.New("no")},
+			wanted,
 			judged(converge.Verified, converge.Verified, "size 1", "class b"),
 		},
 	} {
@@ -353,8 +356,10 @@ func TestDescribeIsTheStatement(t *testing.T) {
 	want := converge.Description{
 		Step: "thing", About: "A thing.",
 		Fields: []converge.FieldDescription{
-			{Path: "size", About: "how big"}, {Path: "class", Effect: converge.Disruptive},
-			{Path: "volume", Effect: converge.Replace}, {Path: "password"},
+			{Path: "size", About: "how big"},
+			{Path: "class", Effect: converge.Disruptive},
+			{Path: "volume", Effect: converge.Replace},
+			{Path: "password"},
 		},
 		Controls: []string{"CP-X-01", "CP-X-02"},
 		Reads:    []string{"x:Get"}, Writes: []string{"x:Put"},

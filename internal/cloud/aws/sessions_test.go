@@ -154,7 +154,8 @@ func TestMetricsHearOfEveryCallAndItsError(t *testing.T) {
 		t.Errorf("a key that does not exist: %v", err)
 	}
 	want := []call{
-		{sts.ServiceID, "AssumeRole", ""}, {sts.ServiceID, "GetCallerIdentity", ""},
+		{sts.ServiceID, "AssumeRole", ""},
+		{sts.ServiceID, "GetCallerIdentity", ""},
 		{kms.ServiceID, "DescribeKey", "NotFoundException"},
 	}
 	if diff := cmp.Diff(want, heard); diff != "" {

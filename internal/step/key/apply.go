@@ -93,8 +93,12 @@ func (w writer) update(ctx context.Context, got State, changes []converge.Change
 		path string
 		do   func(context.Context, State) error
 	}{
-		{"state", w.revive}, {"policy", w.putPolicy}, {"rotationDays", w.rotate},
-		{"alias", w.name}, {"released", w.takeBack}, {"duplicates", w.dropExtras},
+		{"state", w.revive},
+		{"policy", w.putPolicy},
+		{"rotationDays", w.rotate},
+		{"alias", w.name},
+		{"released", w.takeBack},
+		{"duplicates", w.dropExtras},
 	} {
 		wanted := slices.ContainsFunc(changes, func(c converge.Change) bool { return c.Path == step.path })
 		if !wanted {

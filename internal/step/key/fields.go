@@ -3,6 +3,7 @@ package key
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/coachplatform/coach-operator/internal/converge"
@@ -80,10 +81,8 @@ func namesEverybody(principal json.RawMessage) bool {
 		} else if json.Unmarshal(names, &many) != nil {
 			return true
 		}
-		for _, name := range many {
-			if name == "*" {
-				return true
-			}
+		if slices.Contains(many, "*") {
+			return true
 		}
 	}
 	return false

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,27 +111,30 @@ func TestTheEndpointResolvesInsideTheCluster(t *testing.T) {
 func TestAnOpenedFirewallIsSeenAndClosedWithinAResync(t *testing.T) {
 	d := running(t)
 	before := d.platform(t, "tenant-acme", "acme")
+	since := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionDrifted).LastTransitionTime
 	d.sandbox(t, "sabotage", "--tag", "coach:name=acme", "open-firewall")
-	eventually(t, oneResync, func(ctx context.Context) string {
-		var events corev1.EventList
-		if err := d.List(ctx, &events, client.InNamespace("tenant-acme")); err != nil {
-			return err.Error()
-		}
-		for _, e := range events.Items {
-			if e.Reason == v1alpha1.ReasonDriftFound && strings.Contains(e.Message, "firewall.ingress") {
-				return ""
-			}
-		}
-		return "no event tells of the drift"
-	})
-	eventually(t, soon, func(context.Context) string {
+	eventually(t, oneResync, func(context.Context) string {
 		p := d.platform(t, "tenant-acme", "acme")
-		if p.Status.Drift != "None" || p.Status.Security.Violated != 0 ||
-			!meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReady) {
-			return fmt.Sprintf("drift %q, security %s", p.Status.Drift, p.Status.Security.Summary)
+		drifted := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDrifted)
+		switch {
+		case drifted.LastTransitionTime.Equal(&since):
+			return "the operator has not seen it"
+		case drifted.Status == metav1.ConditionTrue, p.Status.Security.Violated != 0,
+			!meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReady):
+			return fmt.Sprintf("seen and not closed: drift %q, security %s", p.Status.Drift, p.Status.Security.Summary)
 		}
 		return ""
 	})
+	var events corev1.EventList
+	if err := d.List(t.Context(), &events, client.InNamespace("tenant-acme")); err != nil {
+		t.Fatal(err)
+	}
+	told := slices.ContainsFunc(events.Items, func(e corev1.Event) bool {
+		return e.Reason == v1alpha1.ReasonDriftFound && strings.Contains(e.Message, "firewall.ingress")
+	})
+	if !told {
+		t.Error("no event tells of the drift")
+	}
 	after := d.platform(t, "tenant-acme", "acme")
 	if after.Status.Database.ResourceID != before.Status.Database.ResourceID {
 		t.Errorf("the database was replaced")

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"net/http"
 	"os"
@@ -132,9 +133,7 @@ func (a *Account) Policy(t testing.TB, document string) {
 func (a *Account) Sabotage(t testing.TB, name string, more map[string]any) {
 	t.Helper()
 	body := map[string]any{"account": a.ID, "region": a.Region}
-	for k, v := range more {
-		body[k] = v
-	}
+	maps.Copy(body, more)
 	a.sandbox.must(t, http.MethodPost, "/sabotage/"+name, nil, body, nil)
 }
 

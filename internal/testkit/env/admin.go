@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -193,9 +194,8 @@ func (s *Sandbox) ask(ctx context.Context, method, path string, values url.Value
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
+	if err = errors.Join(err, response.Body.Close()); err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	if response.StatusCode != http.StatusOK {

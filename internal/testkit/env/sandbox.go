@@ -29,7 +29,7 @@ const (
 	// Lag is how far listings of the sandbox are behind writes.
 	Lag = 20 * time.Millisecond
 	// readyTime is how long the sandbox may take to start: its Python part imports much.
-	readyTime = 90 * time.Second
+	readyTime = 3 * time.Minute
 )
 
 // Sandbox is a running sandbox: AWS, as far as the operator can tell, and an API to look behind it.
@@ -88,7 +88,7 @@ func start(ctx context.Context, o options) (s *Sandbox, err error) {
 		}
 	}()
 	// PostgreSQL servers run as another user and must get through.
-	if err = os.Chmod(dir, 0o755); err != nil { //nolint:gosec // other users pass through, they cannot write
+	if err = os.Chmod(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("opening the state directory: %w", err)
 	}
 	args, err := arguments(ctx, sources, dir, o)
