@@ -18,7 +18,7 @@ type limit struct {
 // RDS: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-api-throttling.html (12/s, 300)
 // EC2: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html (20/s, 100)
 // KMS: https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html (5 to 50/s)
-// Tagging: https://docs.aws.amazon.com/general/latest/gr/arg.html (15/s)
+// Tagging: https://docs.aws.amazon.com/general/latest/gr/arg.html (15/s).
 var limits = map[string]limit{
 	"RDS":                         {12, 300},
 	"EC2":                         {20, 100},

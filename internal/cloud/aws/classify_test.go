@@ -165,7 +165,7 @@ func TestSweepsMayOnlyRead(t *testing.T) {
 	if readOnly == "" {
 		t.Fatal("there is no session policy")
 	}
-	for _, action := range strings.Split(between(readOnly, `"Action":[`, `]`), ",") {
+	for action := range strings.SplitSeq(between(readOnly, `"Action":[`, `]`), ",") {
 		_, verb, _ := strings.Cut(strings.Trim(action, `"`), ":")
 		if !slices.ContainsFunc([]string{"Describe", "Get", "List"}, func(read string) bool { return strings.HasPrefix(verb, read) }) {
 			t.Errorf("a sweep may call %s", action)

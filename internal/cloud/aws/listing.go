@@ -144,7 +144,7 @@ func (m *Memo[T]) Get(ctx context.Context, key string, fresh bool, load func(con
 		m.Forget(key)
 	}
 	known := m.peek(key)
-	if !known.at.IsZero() && m.clock.Since(known.at) < m.keep {
+	if m.clock.Since(known.at) < m.keep {
 		return known.item, known.at, nil
 	}
 	for {

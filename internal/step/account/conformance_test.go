@@ -19,6 +19,7 @@ func TestConformance(t *testing.T) {
 		Input: func(_ *testing.T, a *env.Account) func() *scope.Class {
 			return func() *scope.Class { return input(a) }
 		},
+		Least: steptest.Coverage{Boundaries: 3, Failures: 16},
 	})
 }
 

@@ -77,7 +77,7 @@ func (d demo) host(t *testing.T, endpoint string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		if fields := strings.Fields(lines.Text()); len(fields) == 2 && fields[1] == endpoint {
 			return fields[0]
@@ -117,14 +117,14 @@ func (d demo) run(t *testing.T, name string, args ...string) []byte {
 }
 
 // eventually polls until check is content, and fails with its last complaint.
-func eventually(t *testing.T, limit time.Duration, check func(context.Context) string) {
+func eventually(t *testing.T, limit time.Duration, check func() string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		complaint := check(ctx)
+		complaint := check()
 		if complaint == "" {
 			return
 		}

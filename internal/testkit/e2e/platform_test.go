@@ -71,7 +71,7 @@ func TestTheDatabaseSpeaksVerifiedTLSAndNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatalf("a verified TLS login fails: %v", err)
 	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }() // nothing was written
 	var tls bool
 	var super bool
 	err = conn.QueryRow(t.Context(), `select ssl, (select rolsuper from pg_roles where rolname = current_user)
@@ -84,8 +84,7 @@ func TestTheDatabaseSpeaksVerifiedTLSAndNothingElse(t *testing.T) {
 	plain.TLSConfig, plain.Fallbacks = nil, nil
 	refused, err := pgx.ConnectConfig(t.Context(), plain)
 	if err == nil {
-		refused.Close(t.Context())
-		t.Fatal("a login without TLS succeeds")
+		t.Fatalf("a login without TLS succeeds (closing it: %v)", refused.Close(t.Context()))
 	}
 	var answer *pgconn.PgError
 	if !asPgError(err, &answer) || answer.Code != "28000" || !strings.Contains(answer.Message, "no encryption") {
@@ -99,8 +98,8 @@ func TestTheEndpointResolvesInsideTheCluster(t *testing.T) {
 	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, "10.96.0.10:53")
 	}}
-	eventually(t, soon, func(ctx context.Context) string {
-		got, err := resolver.LookupHost(ctx, p.Status.Database.Endpoint+".")
+	eventually(t, soon, func() string {
+		got, err := resolver.LookupHost(t.Context(), p.Status.Database.Endpoint+".")
 		if err != nil || len(got) != 1 || got[0] != d.host(t, p.Status.Database.Endpoint) {
 			return fmt.Sprintf("the cluster's DNS answers %v, %v", got, err)
 		}
@@ -113,7 +112,7 @@ func TestAnOpenedFirewallIsSeenAndClosedWithinAResync(t *testing.T) {
 	before := d.platform(t, "tenant-acme", "acme")
 	since := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionDrifted).LastTransitionTime
 	d.sandbox(t, "sabotage", "--tag", "coach:name=acme", "open-firewall")
-	eventually(t, oneResync, func(context.Context) string {
+	eventually(t, oneResync, func() string {
 		p := d.platform(t, "tenant-acme", "acme")
 		drifted := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDrifted)
 		switch {
@@ -148,7 +147,7 @@ func TestTheOtherReplicaTakesOverWhenTheLeaderIsKilled(t *testing.T) {
 	if err := d.Delete(t.Context(), pod, client.GracePeriodSeconds(0)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, soon, func(context.Context) string {
+	eventually(t, soon, func() string {
 		if now := d.leader(t); now == leader || now == "" {
 			return "the leader is still " + now
 		}
@@ -159,7 +158,7 @@ func TestTheOtherReplicaTakesOverWhenTheLeaderIsKilled(t *testing.T) {
 	if err := d.Update(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, soon, func(context.Context) string {
+	eventually(t, soon, func() string {
 		if got := d.platform(t, "tenant-acme", "acme").Status.ReconcileHandled; got != leader {
 			return "the new leader has not looked: " + got
 		}
@@ -182,7 +181,7 @@ func TestDeletingANamespaceKeepsTheDataAndNeverHangs(t *testing.T) {
 	if err := d.Create(ctx, p); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, soon, func(context.Context) string {
+	eventually(t, soon, func() string {
 		if now := d.platform(t, name, "leaving"); !meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionReady) {
 			return fmt.Sprintf("not Ready: %+v", meta.FindStatusCondition(now.Status.Conditions, v1alpha1.ConditionReady))
 		}
@@ -192,7 +191,7 @@ func TestDeletingANamespaceKeepsTheDataAndNeverHangs(t *testing.T) {
 	if err := d.Delete(ctx, namespace); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, soon, func(ctx context.Context) string {
+	eventually(t, soon, func() string {
 		err := d.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{})
 		if !apierrors.IsNotFound(err) {
 			return fmt.Sprintf("the namespace is still there (%v)", err)

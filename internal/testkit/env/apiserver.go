@@ -62,6 +62,9 @@ func startCluster(ctx context.Context) (*Cluster, error) {
 		CRDDirectoryPaths:     []string{crds},
 		ErrorIfCRDPathMissing: true,
 		Scheme:                scheme,
+		// A machine that compiles meanwhile is slow to start an API server.
+		ControlPlaneStartTimeout: readyTime,
+		ControlPlaneStopTimeout:  stopTime,
 	}}
 	if c.Config, err = c.environment.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the API server: %w", err), c.environment.Stop())

@@ -319,3 +319,52 @@ func TestSessionTagsNeedTagSession(t *testing.T) {
 	_, err = a.sts.AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: in.RoleArn, RoleSessionName: in.RoleSessionName})
 	wantCode(t, err, "AccessDenied") // it trusts one account only
 }
+
+func TestWhatComesAlongWithACallIsAskedForToo(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, nil).seed()
+	a.subnetGroup()
+	key := a.newKey()
+	a.post("/accounts/"+a.id+"/policy", rawJSON(statement("Allow", "rds:CreateDBInstance", "kms:CreateKey", "iam:CreateRole")), nil)
+	session := a.as("bare", nil)
+	database := func(name string, change func(*rds.CreateDBInstanceInput)) func(context.Context) error {
+		in := a.newDatabase(name)
+		in.Tags = nil
+		change(in)
+		return func(ctx context.Context) error {
+			_, err := session.rds.CreateDBInstance(ctx, in)
+			return err
+		}
+	}
+	role := func(tags []iamtypes.Tag) func(context.Context) error {
+		return func(ctx context.Context) error {
+			_, err := session.iam.CreateRole(ctx, &iam.CreateRoleInput{
+				RoleName: aws.String("made"), AssumeRolePolicyDocument: aws.String(statement("Allow", "sts:AssumeRole")), Tags: tags,
+			})
+			return err
+		}
+	}
+	newKey := func(tags []kmstypes.Tag) func(context.Context) error {
+		return func(ctx context.Context) error {
+			_, err := session.kms.CreateKey(ctx, &kms.CreateKeyInput{Tags: tags})
+			return err
+		}
+	}
+	for name, test := range map[string]struct {
+		call func(context.Context) error
+		want string
+	}{
+		"a bare database":                {database("bare", func(*rds.CreateDBInstanceInput) {}), ""},
+		"tags on a database":             {database("tagged", tagged("k", "v")), "AccessDenied"},
+		"a customer's key of a database": {database("keyed", func(in *rds.CreateDBInstanceInput) { in.KmsKeyId = key.KeyId }), "AccessDenied"},
+		"a bare key":                     {newKey(nil), ""},
+		"tags on a key":                  {newKey([]kmstypes.Tag{{TagKey: aws.String("k"), TagValue: aws.String("v")}}), "AccessDeniedException"},
+		"a bare role":                    {role(nil), ""},
+		"tags on a role":                 {role([]iamtypes.Tag{{Key: aws.String("k"), Value: aws.String("v")}}), "AccessDenied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantCode(t, test.call(t.Context()), test.want)
+		})
+	}
+}

@@ -62,8 +62,8 @@ func env(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "export AWS_ENDPOINT_URL=%s\nexport AWS_CA_BUNDLE=%s\nexport AWS_REGION=%s\n"+
-		"export AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=sandbox\n", ready.AWS, ready.CA, t.region, t.account)
+	_, err = fmt.Fprintf(stdout, "export AWS_ENDPOINT_URL=%s\nexport AWS_CA_BUNDLE=%s\nexport AWS_REGION=%[3]s AWS_DEFAULT_REGION=%[3]s\n"+
+		"export AWS_ACCESS_KEY_ID=%[4]s AWS_SECRET_ACCESS_KEY=sandbox\n", ready.AWS, ready.CA, t.region, t.account)
 	return err
 }
 

@@ -63,7 +63,8 @@ func (r *region) ready(ctx context.Context) error {
 }
 
 func (g group) equal(other group) bool {
-	return bytes.Equal(g.xml, other.xml) && slices.EqualFunc(g.rules, other.rules, func(a, b standing) bool { return bytes.Equal(a.xml, b.xml) })
+	same := func(a, b standing) bool { return bytes.Equal(a.xml, b.xml) }
+	return bytes.Equal(g.xml, other.xml) && slices.EqualFunc(g.rules, other.rules, same)
 }
 
 // refresh mirrors one group as it is after a write. The caller holds mu.
