@@ -53,7 +53,3 @@ test: ## all tests: units, steps against the sandbox, API server, real node
 .PHONY: e2e
 e2e: ## the tests on a real node only
 	@hack/e2e
-
-.PHONY: bench
-bench: ## what the operator costs and how fast it is, with many platforms
-	@hack/bench

@@ -45,6 +45,8 @@ func (s *Sandbox) Account(t testing.TB) *Account {
 		t.Fatalf("making an account number: %v", err)
 	}
 	a := &Account{ID: fmt.Sprint(n.Int64() + 100_000_000_000), Region: Region, sandbox: s}
+	pace, lag, dataPlane := Pace.String(), Lag.String(), s.DNS != "" && s.run != nil
+	s.Set(t, a.ID, Settings{Pace: &pace, Lag: &lag, DataPlane: &dataPlane})
 	a.Seeded = s.Seed(t, a.ID, a.Region)
 	a.class = a.newClass(t)
 	t.Cleanup(func() { s.must(t, http.MethodPost, "/accounts/"+a.ID+"/reset", nil, nil, nil) })

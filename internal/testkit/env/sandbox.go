@@ -21,6 +21,9 @@ const (
 	MotoVariable = "SANDBOX_MOTO"
 	// PostgresVariable names a directory of PostgreSQL binaries, by major version.
 	PostgresVariable = "SANDBOX_POSTGRES"
+	// ReadyVariable names the ready.json of a sandbox that runs already. Tests that
+	// need no data plane use it and leave it running.
+	ReadyVariable = "SANDBOX_READY"
 )
 
 const (
@@ -43,6 +46,7 @@ type Sandbox struct {
 	// CA is the file with the certificate of the authority that signed all of the sandbox.
 	CA string
 
+	// dir and run are those of a sandbox that the test started.
 	dir    string
 	run    *process
 	client *http.Client
@@ -72,6 +76,10 @@ func StartSandbox(t testing.TB, opts ...Option) *Sandbox {
 }
 
 func start(ctx context.Context, o options) (s *Sandbox, err error) {
+	if file := os.Getenv(ReadyVariable); file != "" && !o.dataPlane {
+		s = &Sandbox{}
+		return s, s.attach(file)
+	}
 	repository, err := root()
 	if err != nil {
 		return nil, err
@@ -142,18 +150,26 @@ func installed(ctx context.Context, variable, installer string) (string, error) 
 
 // awaitReady reads where the sandbox listens, once it does.
 func (s *Sandbox) awaitReady() error {
-	var text []byte
+	file := filepath.Join(s.dir, "ready.json")
 	err := s.run.await(readyTime, func() bool {
-		var err error
-		text, err = os.ReadFile(filepath.Join(s.dir, "ready.json"))
+		_, err := os.Stat(file)
 		return err == nil
 	})
 	if err != nil {
 		return err
 	}
+	return s.attach(file)
+}
+
+// attach makes s the sandbox that wrote the ready.json.
+func (s *Sandbox) attach(file string) error {
+	text, err := os.ReadFile(filepath.Clean(file))
+	if err != nil {
+		return fmt.Errorf("finding the sandbox: %w", err)
+	}
 	ready := struct{ AWS, Admin, DNS, CA string }{}
 	if err := json.Unmarshal(text, &ready); err != nil {
-		return fmt.Errorf("reading ready.json: %w", err)
+		return fmt.Errorf("reading %s: %w", file, err)
 	}
 	s.AWS, s.Admin, s.DNS, s.CA = ready.AWS, ready.Admin, ready.DNS, ready.CA
 	pem, err := os.ReadFile(s.CA)
@@ -171,6 +187,9 @@ func (s *Sandbox) awaitReady() error {
 }
 
 func (s *Sandbox) close() error {
+	if s.dir == "" {
+		return nil // it was there before
+	}
 	var err error
 	if s.run != nil {
 		err = s.run.stop()

@@ -25,9 +25,11 @@ const (
 	// passes, and for every second of it a test waits this part of one. So waits that are longer than
 	// AWS's lag stay longer than the sandbox's, however slow the machine is.
 	scale = 200
-	// sweep and freshness are the operator's own defaults, and a little.
+	// sweep and freshness are longer than the operator keeps any look at many things, or at one.
 	sweep     = 55 * time.Second
 	freshness = 16 * time.Minute
+	// longestWait is the longest that a test waits for the sandbox, however long the operator does.
+	longestWait = sweep / scale
 	// verify is the time between two calls of Release.
 	verify = 2 * time.Second
 	// generation of the spec in every pass.
@@ -107,7 +109,7 @@ func (p *process[In]) look() converge.Outcome { return p.run(converge.Mode{Fresh
 func (p *process[In]) wait(d time.Duration) {
 	p.t.Helper()
 	select {
-	case <-time.After(d / scale):
+	case <-time.After(min(d/scale, longestWait)):
 	case <-p.t.Context().Done():
 	}
 	p.clock.SetTime(p.clock.Now().Add(d))
