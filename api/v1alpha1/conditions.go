@@ -60,7 +60,7 @@ const (
 	ReasonReplacementRefused = "ReplacementRefused"
 	// ReasonTransientError: a call failed and is tried again.
 	ReasonTransientError = "TransientError"
-	// ReasonThrottled: AWS asked for fewer calls; they are tried again.
+	// ReasonThrottled: AWS asked for fewer calls, or would; they are tried again.
 	ReasonThrottled = "Throttled"
 	// ReasonAccessDenied: the operator's role lacks a permission.
 	ReasonAccessDenied = "AccessDenied"

@@ -70,7 +70,10 @@ func (c *Config) Validate() error {
 	return errors.Join(problems...)
 }
 
-// Sweep is how old a shared look may be. All platforms look in the same short part of a resync, so one
-// look serves them all; and resync, window and this together keep what changed in AWS unseen for less
+// oldest is how old a shared look may be at most: what is on its way is followed that closely.
+const oldest = 5 * time.Second
+
+// Sweep is how old a shared look may be. All platforms look in the same short part of a resync, so few
+// looks serve them all; and resync, window and this together keep what changed in AWS unseen for less
 // than a minute.
-func (c *Config) Sweep() time.Duration { return c.Resync / 10 }
+func (c *Config) Sweep() time.Duration { return min(c.Resync/10, oldest) }

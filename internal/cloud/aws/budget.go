@@ -2,27 +2,45 @@ package aws
 
 import (
 	"context"
+	"math/rand/v2"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/aws/smithy-go/middleware"
 	"golang.org/x/time/rate"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/fault"
 )
 
-// limit is what one service lets one account do in one region.
+// limit is what AWS lets one account do in one region.
 type limit struct {
 	perSecond rate.Limit
 	burst     int
 }
 
-// limits are the published ones, of which the operator takes a share only: it is not alone.
+// limits are the published ones, of which the operator takes a share only: it is not alone. Where AWS
+// counts each operation by itself, its name follows the service's.
 // RDS: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-api-throttling.html (12/s, 300)
 // EC2: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html (20/s, 100)
-// KMS: https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html (5 to 50/s)
+// KMS: https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html
 // Tagging: https://docs.aws.amazon.com/general/latest/gr/arg.html (15/s).
 var limits = map[string]limit{
 	"RDS":                         {12, 300},
 	"EC2":                         {20, 100},
-	"KMS":                         {15, 30},
+	"KMS":                         {5, 5},
+	"KMS:CreateAlias":             {5, 5},
+	"KMS:CreateKey":               {5, 5},
+	"KMS:DescribeKey":             {2000, 2000},
+	"KMS:EnableKeyRotation":       {15, 15},
+	"KMS:GetKeyPolicy":            {1000, 1000},
+	"KMS:GetKeyRotationStatus":    {1000, 1000},
+	"KMS:ListAliases":             {500, 500},
+	"KMS:ListResourceTags":        {2000, 2000},
+	"KMS:PutKeyPolicy":            {15, 15},
+	"KMS:ScheduleKeyDeletion":     {15, 15},
+	"KMS:TagResource":             {10, 10},
 	"STS":                         {100, 100},
 	"Resource Groups Tagging API": {15, 15},
 }
@@ -30,50 +48,106 @@ var limits = map[string]limit{
 // readShare is how much of the operator's share reads may use: the rest is always there for writes.
 const readShare = 0.7
 
+// patience is how long a call waits for its turn. Beyond it the platform steps aside, so that those who
+// wait for one limit of one account do not keep all others from being looked at. What is loaded for all
+// of them waits for as long as it takes.
+const patience = time.Second
+
+type patientKey struct{}
+
+// patient makes the calls of ctx wait for as long as ctx lasts.
+func patient(ctx context.Context) context.Context { return context.WithValue(ctx, patientKey{}, true) }
+
 // tenantLimit keeps one busy tenant from using up what all share.
 var tenantLimit = limit{5, 50}
 
 // budget is the operator's share of an account's call limits in one region.
 type budget struct {
-	share      float64
+	share  float64
+	quotas *quotas
+	tenant *rate.Limiter
+}
+
+// quotas are what all tenants of an account share. The mutex makes a turn in several of them one step.
+type quotas struct {
+	mu         sync.Mutex
 	all, reads map[string]*rate.Limiter
-	tenant     *rate.Limiter
 }
 
 func newBudget(share float64) *budget {
-	b := &budget{share: share, all: map[string]*rate.Limiter{}, reads: map[string]*rate.Limiter{}}
-	for service, l := range limits {
-		b.all[service] = l.limiter(share)
-		b.reads[service] = l.limiter(share * readShare)
+	q := &quotas{all: map[string]*rate.Limiter{}, reads: map[string]*rate.Limiter{}}
+	for name, l := range limits {
+		q.all[name] = l.limiter(share)
+		q.reads[name] = l.limiter(share * readShare)
 	}
-	return b
+	return &budget{share: share, quotas: q}
 }
 
 // forTenant returns the same budget behind a limit of the tenant's own.
 func (b *budget) forTenant() *budget {
-	return &budget{share: b.share, all: b.all, reads: b.reads, tenant: tenantLimit.limiter(b.share)}
+	return &budget{share: b.share, quotas: b.quotas, tenant: tenantLimit.limiter(b.share)}
 }
 
 func (l limit) limiter(part float64) *rate.Limiter {
 	return rate.NewLimiter(l.perSecond*rate.Limit(part), max(1, int(float64(l.burst)*part)))
 }
 
-// wait returns when the call may be made, or ctx's error.
+// wait returns when the call may be made, or ctx's error. It returns a fault at once when that is not soon.
 func (b *budget) wait(ctx context.Context, service, operation string) error {
-	queue := []*rate.Limiter{b.tenant}
-	if isRead(operation) {
-		queue = append(queue, b.reads[service])
+	delay, taken := b.turn(time.Now(), service, operation, ctx.Value(patientKey{}) != nil)
+	if !taken {
+		return fault.Wait(v1alpha1.ReasonThrottled, aside(),
+			"many platforms wait for %s, which AWS limits; it is tried again", action(service, operation))
 	}
-	for _, l := range append(queue, b.all[service]) {
-		if l == nil {
-			continue
-		}
-		if err := l.Wait(ctx); err != nil {
-			return err
-		}
+	if delay <= 0 {
+		return ctx.Err()
 	}
-	return nil
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
+
+// turn takes the next free place in every queue that the call is in, and says how far away it is. Unless
+// the call is patient it takes none when one of them is far away.
+func (b *budget) turn(now time.Time, service, operation string, patient bool) (delay time.Duration, taken bool) {
+	b.quotas.mu.Lock()
+	defer b.quotas.mu.Unlock()
+	queues := b.queues(service, operation)
+	for _, q := range queues {
+		if short := 1 - q.TokensAt(now); !patient && short > float64(q.Limit())*patience.Seconds() {
+			return 0, false
+		}
+	}
+	for _, q := range queues {
+		delay = max(delay, q.ReserveN(now, 1).DelayFrom(now))
+	}
+	return delay, true
+}
+
+// queues returns the limiters that count the call.
+func (b *budget) queues(service, operation string) []*rate.Limiter {
+	quota := service + ":" + operation
+	if limits[quota] == (limit{}) {
+		quota = service
+	}
+	queues := []*rate.Limiter{b.quotas.all[quota]}
+	if isRead(operation) {
+		queues = append(queues, b.quotas.reads[quota])
+	}
+	if b.tenant != nil {
+		queues = append(queues, b.tenant)
+	}
+	return queues
+}
+
+// aside is how long a platform steps aside: long against its patience, so that most of its time it is no
+// load, and spread, so that not all come back at once.
+func aside() time.Duration { return time.Duration((2 + 4*rand.Float64()) * float64(patience)) }
 
 func isRead(operation string) bool {
 	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "Get") ||

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,19 +19,32 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 	"golang.org/x/time/rate"
+
+	"github.com/coachplatform/coach-operator/internal/fault"
 )
 
-// crowd makes calls without end until the test is over.
+// crowd makes calls without end until the test is over. Who is asked to step aside does.
 func crowd(ctx context.Context, b *budget, callers int, operation string, made *int) {
 	var mu sync.Mutex
 	for range callers {
 		go func() {
-			for b.wait(ctx, rds.ServiceID, operation) == nil {
+			for ctx.Err() == nil {
+				if err := b.wait(ctx, rds.ServiceID, operation); err != nil {
+					pause(ctx, fault.As(err).After)
+					continue
+				}
 				mu.Lock()
 				*made++
 				mu.Unlock()
 			}
 		}()
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 
@@ -133,14 +147,81 @@ func TestACallThatIsGivenUpWaitsNoMore(t *testing.T) {
 func TestEveryServiceHasALimit(t *testing.T) {
 	for _, service := range []string{rds.ServiceID, ec2.ServiceID, kms.ServiceID, sts.ServiceID, tagging.ServiceID} {
 		b := newBudget(1)
-		if b.all[service] == nil || b.reads[service] == nil {
+		if b.quotas.all[service] == nil || b.quotas.reads[service] == nil {
 			t.Errorf("%s has no limit", service)
 			continue
 		}
-		if all, reads := b.all[service].Limit(), b.reads[service].Limit(); reads >= all {
+		if all, reads := b.quotas.all[service].Limit(), b.quotas.reads[service].Limit(); reads >= all {
 			t.Errorf("%s: reads may use %f of %f a second", service, reads, all)
 		}
 	}
+}
+
+func TestWhoWouldWaitLongStepsAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, began := newBudget(1), time.Now()
+		var waits, asides atomic.Int32
+		var all sync.WaitGroup
+		for range 20 { // of which 5 go at once, and 5 within a second
+			all.Go(func() {
+				err := b.wait(t.Context(), kms.ServiceID, "CreateKey")
+				switch f := fault.As(err); {
+				case err == nil && time.Since(began) > 0:
+					waits.Add(1)
+				case err != nil && f.Class == fault.Waiting && f.After >= 2*time.Second && time.Since(began) == 0:
+					asides.Add(1)
+				case err != nil:
+					t.Errorf("got %v after %s", err, time.Since(began))
+				}
+			})
+			synctest.Wait()
+		}
+		all.Wait()
+		if waits.Load() != 5 || asides.Load() != 10 {
+			t.Errorf("%d waited and %d stepped aside, want 5 and 10", waits.Load(), asides.Load())
+		}
+		// Those who stepped aside took nobody's place.
+		pause(t.Context(), time.Second)
+		if delay, taken := b.turn(time.Now(), kms.ServiceID, "CreateKey", false); delay > 0 || !taken {
+			t.Errorf("a call a second later waits %s (%t)", delay, taken)
+		}
+	})
+}
+
+func TestWhatIsLoadedForAllWaitsForAsLongAsItTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, began := newBudget(1), time.Now()
+		for range 35 { // 5 at once, and 5 in each of six seconds
+			if err := b.wait(patient(t.Context()), kms.ServiceID, "UpdateAlias"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began).Round(time.Millisecond); took != 6*time.Second {
+			t.Errorf("it took %s, want 6s", took)
+		}
+	})
+}
+
+func TestOperationsThatAWSCountsByThemselvesDoNotWaitForOneAnother(t *testing.T) {
+	b, now := newBudget(1), time.Now()
+	for b.free(now, "CreateKey") { // use it up
+	}
+	for _, c := range []struct {
+		operation string
+		free      bool
+	}{
+		{"CreateKey", false}, {"CreateAlias", true}, {"DescribeKey", true}, {"UpdateAlias", true}, {"DisableKey", true},
+	} {
+		if got := b.free(now, c.operation); got != c.free {
+			t.Errorf("%s is free: %t, want %t", c.operation, got, c.free)
+		}
+	}
+}
+
+// free takes a turn if there is one now.
+func (b *budget) free(now time.Time, operation string) bool {
+	delay, taken := b.turn(now, kms.ServiceID, operation, false)
+	return taken && delay == 0
 }
 
 // answers is an HTTP client that answers with the given statuses, and with success after them.
@@ -164,8 +245,10 @@ func (a *answers) Do(*http.Request) (*http.Response, error) {
 func TestEveryAttemptUsesTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		web := &answers{statuses: []int{http.StatusServiceUnavailable}}
-		two := rate.NewLimiter(0, 2) // two calls, and never a third
-		b := &budget{all: map[string]*rate.Limiter{rds.ServiceID: two}}
+		two := rate.NewLimiter(0, 4) // two reads, which count twice, and never a third
+		b := &budget{quotas: &quotas{
+			all: map[string]*rate.Limiter{rds.ServiceID: two}, reads: map[string]*rate.Limiter{rds.ServiceID: two},
+		}}
 		client := rds.New(rds.Options{
 			Region: "eu-central-1", HTTPClient: web, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
 			APIOptions: []func(*middleware.Stack) error{b.attach},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/smithy-go"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
@@ -41,6 +42,7 @@ var (
 		"DBInstanceNotFound", "DBInstanceNotFoundFault", "DBSubnetGroupNotFoundFault", "DBParameterGroupNotFound",
 		"DBParameterGroupNotFoundFault", "NotFoundException", "InvalidGroup.NotFound", "InvalidGroupId.NotFound",
 		"InvalidInstanceID.NotFound", "InvalidVpcID.NotFound", "InvalidSubnetID.NotFound", "InvalidPermission.NotFound",
+		"InvalidSecurityGroupRuleId.NotFound",
 	}
 	duplicateCodes = []string{
 		"DBInstanceAlreadyExists", "DBSubnetGroupAlreadyExists", "DBParameterGroupAlreadyExists",
@@ -128,12 +130,17 @@ func callOf(err error) string {
 		if !ok {
 			return call
 		}
-		call = strings.ToLower(op.Service()) + ":" + op.Operation()
-		if op.Service() == "Resource Groups Tagging API" {
-			call = "tag:" + op.Operation()
-		}
+		call = action(op.Service(), op.Operation())
 		err = op.Unwrap()
 	}
+}
+
+// action is the name that IAM has for an operation.
+func action(service, operation string) string {
+	if service == tagging.ServiceID {
+		return "tag:" + operation
+	}
+	return strings.ToLower(service) + ":" + operation
 }
 
 func isThrottle(code string) bool {

@@ -42,9 +42,6 @@ func (a *Account) Instance(ctx context.Context, name string, fresh bool) (*rdsty
 // InstanceWritten notes a write to an instance: answers older than it are not used any more.
 func (a *Account) InstanceWritten(name string) { a.instances.Written(name) }
 
-// InstanceMoving notes whether an instance is on the move and is looked at more often.
-func (a *Account) InstanceMoving(name string, moving bool) { a.instances.Hot(name, moving) }
-
 func (a *Account) listInstances(ctx context.Context) (map[string]rdstypes.DBInstance, error) {
 	found := map[string]rdstypes.DBInstance{}
 	pages := rds.NewDescribeDBInstancesPaginator(a.RDS,

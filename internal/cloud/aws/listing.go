@@ -12,9 +12,6 @@ import (
 // loadTimeout bounds a shared load, which outlives the caller that started it.
 const loadTimeout = 90 * time.Second
 
-// hotAge is how old a shared look may be for something that is on the move.
-const hotAge = 5 * time.Second
-
 // Listing is a look at many things at once that all platforms share.
 type Listing[T any] struct {
 	load  func(context.Context) (map[string]T, error)
@@ -27,19 +24,18 @@ type Listing[T any] struct {
 	items   map[string]T
 	at      time.Time
 	written map[string]time.Time
-	hot     map[string]bool
 }
 
 func newListing[T any](o Options, load func(context.Context) (map[string]T, error)) *Listing[T] {
 	return &Listing[T]{
 		load: load, clock: o.Clock, sweep: o.Sweep, lag: o.Lag,
-		written: map[string]time.Time{}, hot: map[string]bool{},
+		written: map[string]time.Time{},
 	}
 }
 
 // Get returns the thing of that key, whether it was listed, and when the list was made. The list is
-// made again when it is older than a sweep; sooner when the key is hot, and always when the key was
-// written after the list was made.
+// made again when it is older than a sweep, and always when the key was written after the list was
+// made.
 func (l *Listing[T]) Get(ctx context.Context, key string) (item T, listed bool, at time.Time, err error) {
 	// A load that was under way may have begun before the key was written; the next one has not.
 	for again := !l.usable(key); again; again = l.outdated(key) {
@@ -67,25 +63,10 @@ func (l *Listing[T]) Written(key string) {
 	l.written[key] = l.clock.Now()
 }
 
-// Hot notes whether the key is on the move and deserves a closer look.
-func (l *Listing[T]) Hot(key string, hot bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if hot {
-		l.hot[key] = true
-	} else {
-		delete(l.hot, key)
-	}
-}
-
 func (l *Listing[T]) usable(key string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	age := l.sweep
-	if l.hot[key] {
-		age = min(age, hotAge)
-	}
-	return !l.at.IsZero() && l.clock.Since(l.at) < age && !l.at.Before(l.written[key])
+	return !l.at.IsZero() && l.clock.Since(l.at) < l.sweep && !l.at.Before(l.written[key])
 }
 
 // outdated says that the key was written after the list was made.
@@ -99,7 +80,7 @@ func (l *Listing[T]) reload(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
 	started := l.clock.Now()
-	items, err := l.load(ctx)
+	items, err := l.load(patient(ctx))
 	if err != nil {
 		return err
 	}

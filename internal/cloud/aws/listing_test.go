@@ -60,19 +60,10 @@ func TestAListingIsMadeAgainWhenItMust(t *testing.T) {
 		loads int
 		found bool
 	}{
-		"a young list serves":              {since: nothing, key: "a", found: true},
-		"a young list serves all keys":     {since: nothing, key: "b"},
-		"just before the sweep":            {since: func(s *shelf) { s.after(50*time.Second - 1) }, key: "a", found: true},
-		"after a sweep":                    {since: func(s *shelf) { s.after(50 * time.Second) }, key: "a", loads: 1, found: true},
-		"a moving thing is looked at soon": {since: hot(5 * time.Second), key: "a", loads: 1, found: true},
-		"but not at once":                  {since: hot(5*time.Second - 1), key: "a", found: true},
-		"another thing's moving is no matter": {
-			since: hot(5 * time.Second), key: "b",
-		},
-		"what moves no more is not hot": {since: func(s *shelf) {
-			hot(5 * time.Second)(s)
-			s.list.Hot("a", false)
-		}, key: "a", found: true},
+		"a young list serves":          {since: nothing, key: "a", found: true},
+		"a young list serves all keys": {since: nothing, key: "b"},
+		"just before the sweep":        {since: func(s *shelf) { s.after(50*time.Second - 1) }, key: "a", found: true},
+		"after a sweep":                {since: func(s *shelf) { s.after(50 * time.Second) }, key: "a", loads: 1, found: true},
 		"a list older than a write of the key": {since: func(s *shelf) {
 			s.after(1)
 			s.list.Written("a")
@@ -103,13 +94,6 @@ func TestAListingIsMadeAgainWhenItMust(t *testing.T) {
 	}
 }
 
-func hot(d time.Duration) func(*shelf) {
-	return func(s *shelf) {
-		s.list.Hot("a", true)
-		s.after(d)
-	}
-}
-
 func TestAListIsBehindForTheLagAfterAWrite(t *testing.T) {
 	s := newShelf()
 	s.list.Written("a")
@@ -130,7 +114,7 @@ func TestAListIsBehindForTheLagAfterAWrite(t *testing.T) {
 func TestAWriteIsRememberedWhileAListMayMissIt(t *testing.T) {
 	s := newShelf()
 	s.list.Written("a")
-	s.list.Hot("a", true)
+	s.list.sweep = 5 * time.Second
 	for _, c := range []struct {
 		after  time.Duration
 		behind bool

@@ -31,7 +31,6 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 		return none, err
 	}
 	if db == nil {
-		account.InstanceMoving(want.Identifier, false)
 		return none, lost(recorded)
 	}
 	if err := identify(in, db, recorded); err != nil {
@@ -43,7 +42,6 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 		return none, err
 	}
 	m := meaningOf(state.Status)
-	account.InstanceMoving(want.Identifier, m.life == moving)
 	return converge.Observation[State]{
 		Exists: true, Settled: m.life != moving, Busy: m.message, ID: state.Record.ResourceID, At: at,
 		State: state, Next: overlay(state, db.PendingModifiedValues, want),

@@ -51,7 +51,8 @@ func (r *resource) Apply(
 // create makes the key, once its absence is certain. What is left to do (rotation, alias) is a
 // difference that the next look finds.
 func (r *resource) create(ctx context.Context, in *scope.Platform, w writer) error {
-	if left := r.uncertain(in.Tenant, w.account); left > 0 {
+	place := cradle(w.account, in.Tenant)
+	if left := r.uncertain(place, w.account.Lag()); left > 0 {
 		return fault.Wait(v1alpha1.ReasonConfirmingAbsence, left,
 			"looking twice for a key of this platform before one is made, since KMS listings lag")
 	}
@@ -66,13 +67,13 @@ func (r *resource) create(ctx context.Context, in *scope.Platform, w writer) err
 	w.account.KeysWritten(in.Tenant)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := r.births[in.Tenant.Resource()]
-	b.since = w.account.Now()
-	if err != nil {
-		return err
+	now := w.account.Now()
+	b := &birth{since: now, looked: now}
+	if err == nil {
+		b.made = []string{awssdk.ToString(out.KeyMetadata.KeyId)}
 	}
-	b.made = append(b.made, awssdk.ToString(out.KeyMetadata.KeyId))
-	return nil
+	r.births[place] = b
+	return err
 }
 
 // once sends a call a single time: after a lost answer the SDK would send it again, and a second
@@ -80,11 +81,14 @@ func (r *resource) create(ctx context.Context, in *scope.Platform, w writer) err
 func once(o *kms.Options) { o.RetryMaxAttempts = 1 }
 
 // uncertain returns how long a key must still be missing from listings before one may be made.
-func (r *resource) uncertain(t naming.Tenant, account *aws.Account) time.Duration {
+func (r *resource) uncertain(cradle string, lag time.Duration) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := r.births[t.Resource()]
-	return account.Lag() - b.looked.Sub(b.since)
+	b := r.births[cradle]
+	if b == nil {
+		return lag
+	}
+	return lag - b.looked.Sub(b.since)
 }
 
 // update makes the changes, protective ones first.

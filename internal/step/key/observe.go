@@ -54,17 +54,20 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 // keysOf returns the facts of every key that carries the tenant's tags.
 func (r *resource) keysOf(ctx context.Context, in *scope.Platform, fresh bool) ([]seen, error) {
 	account := r.sessions.Account(in.Class)
-	ids, at, err := account.KeysOf(ctx, in.Tenant)
+	listed, listedAt, err := account.KeysOf(ctx, in.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	ids = r.remember(in.Tenant, ids, at, account.Now())
+	place := cradle(account, in.Tenant)
+	ids := append(listed, r.unlisted(place, listed)...)
 	if len(ids) == 0 {
 		named, err := r.named(ctx, account, in.Tenant)
-		if err != nil || named == "" {
+		if err != nil {
 			return nil, err
 		}
-		ids = []string{named}
+		if named != "" {
+			ids = []string{named}
+		}
 	}
 	var keys []seen
 	for _, id := range ids {
@@ -75,6 +78,9 @@ func (r *resource) keysOf(ctx context.Context, in *scope.Platform, fresh bool) (
 		if k != nil && naming.Owns(in.Tenant, k.Tags) {
 			keys = append(keys, seen{k, at})
 		}
+	}
+	if len(keys) == 0 {
+		r.missed(place, listedAt, account.Now())
 	}
 	return keys, nil
 }
@@ -98,26 +104,35 @@ func (r *resource) named(ctx context.Context, account *aws.Account, t naming.Ten
 	return id, nil
 }
 
-// remember adds the keys that this process made and the listing does not show yet, and notes since
-// when there is none.
-func (r *resource) remember(t naming.Tenant, listed []string, at, now time.Time) []string {
+// cradle names where a tenant's key is born: a platform that is made anew may be in another account.
+func cradle(account *aws.Account, t naming.Tenant) string {
+	return account.ID() + "/" + account.Region() + "/" + t.Resource()
+}
+
+// unlisted returns the keys that this process made and the listing does not show yet. Once it shows
+// them, their birth is over: should they vanish one day, that is looked at twice as well.
+func (r *resource) unlisted(cradle string, listed []string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := r.births[t.Resource()]
-	if b == nil && len(listed) > 0 {
-		return listed
-	}
+	b := r.births[cradle]
 	if b == nil {
-		b = &birth{since: now}
-		r.births[t.Resource()] = b
+		return nil
 	}
-	b.looked = at
-	for _, id := range b.made {
-		if !slices.Contains(listed, id) {
-			listed = append(listed, id)
-		}
+	left := slices.DeleteFunc(slices.Clone(b.made), func(id string) bool { return slices.Contains(listed, id) })
+	if len(listed) > 0 && len(left) == 0 {
+		delete(r.births, cradle)
 	}
-	return listed
+	return left
+}
+
+// missed notes that no key of the tenant was found, by a listing made at the given time.
+func (r *resource) missed(cradle string, listedAt, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.births[cradle] == nil {
+		r.births[cradle] = &birth{since: now}
+	}
+	r.births[cradle].looked = listedAt
 }
 
 // choose returns the key to use: the one that ever protected a database, else the one that the alias

@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
@@ -168,6 +170,9 @@ func TestWhen(t *testing.T) {
 type recorder struct {
 	API
 	modified, untagged []string
+	tags               map[string]string
+	// answer is what it says of a group that is made.
+	answer error
 }
 
 func (r *recorder) ModifyDBParameterGroup(
@@ -186,4 +191,40 @@ func (r *recorder) RemoveTagsFromResource(
 ) (*rds.RemoveTagsFromResourceOutput, error) {
 	r.untagged = slices.Concat(r.untagged, in.TagKeys)
 	return &rds.RemoveTagsFromResourceOutput{}, nil
+}
+
+func TestAGroupThatIsThereAlreadyIsLeftToTheNextLook(t *testing.T) {
+	t.Parallel()
+	want := desired(t, "16", tls12)
+	for name, c := range map[string]struct {
+		answer error
+		class  fault.Class
+		fails  bool
+	}{
+		"made":                     {nil, fault.Transient, false},
+		"there already":            {&rdstypes.DBParameterGroupAlreadyExistsFault{}, fault.Transient, false},
+		"one more than AWS allows": {&rdstypes.DBParameterGroupQuotaExceededFault{}, fault.Denied, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &recorder{answer: c.answer}
+			err := create(t.Context(), api, &scope.Class{Owner: owner}, want)
+			if (err != nil) != c.fails || err != nil && fault.ClassOf(err) != c.class {
+				t.Errorf("got %v", err)
+			}
+			if diff := cmp.Diff(owner.Tags(), api.tags); diff != "" {
+				t.Errorf("tags (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func (r *recorder) CreateDBParameterGroup(
+	_ context.Context, in *rds.CreateDBParameterGroupInput, _ ...func(*rds.Options),
+) (*rds.CreateDBParameterGroupOutput, error) {
+	r.tags = map[string]string{}
+	for _, tag := range in.Tags {
+		r.tags[*tag.Key] = *tag.Value
+	}
+	return &rds.CreateDBParameterGroupOutput{}, r.answer
 }

@@ -325,7 +325,7 @@ func TestWhatComesAlongWithACallIsAskedForToo(t *testing.T) {
 	a := newAccount(t, nil).seed()
 	a.subnetGroup()
 	key := a.newKey()
-	a.post("/accounts/"+a.id+"/policy", rawJSON(statement("Allow", "rds:CreateDBInstance", "kms:CreateKey", "iam:CreateRole")), nil)
+	a.post("/accounts/"+a.id+"/policy", rawJSON(statement("Allow", "rds:CreateDBInstance", "kms:CreateKey", "kms:DescribeKey", "iam:CreateRole")), nil)
 	session := a.as("bare", nil)
 	database := func(name string, change func(*rds.CreateDBInstanceInput)) func(context.Context) error {
 		in := a.newDatabase(name)

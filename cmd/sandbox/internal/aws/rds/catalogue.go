@@ -46,24 +46,26 @@ func readCatalogue(text string) []parameter {
 	return all
 }
 
-// defaultOf is a parameter's engine default. Before PostgreSQL 15 RDS did not
-// force TLS.
-func defaultOf(name, majorVersion string) string {
-	if name == "rds.force_ssl" && majorVersion == "14" {
-		return "0"
+// in is the parameter as a major version has it. Before PostgreSQL 15 RDS did not
+// force TLS; since 18 log_connections lists what to log.
+// https://www.postgresql.org/docs/18/runtime-config-logging.html
+func (p parameter) in(majorVersion string) parameter {
+	switch {
+	case p.name == "rds.force_ssl" && majorVersion == "14":
+		p.usual = "0"
+	case p.name == "log_connections" && majorVersion == "18":
+		p.kind, p.usual, p.allowed = "list", "", "receipt,authentication,authorization,setup_durations,all"
 	}
-	if p, ok := find(name); ok {
-		return p.usual
-	}
-	return ""
+	return p
 }
 
-func find(name string) (parameter, bool) {
+// find returns the parameter of that name as a major version has it.
+func find(name, majorVersion string) (parameter, bool) {
 	i := slices.IndexFunc(catalogue, func(p parameter) bool { return p.name == name })
 	if i < 0 {
 		return parameter{}, false
 	}
-	return catalogue[i], true
+	return catalogue[i].in(majorVersion), true
 }
 
 // accepts tells whether a value is one of those allowed.

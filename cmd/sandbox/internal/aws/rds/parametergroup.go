@@ -104,7 +104,7 @@ func (r *region) modifyParameterGroup(_ context.Context, q query) (any, error) {
 	changed := map[string]string{} // apply methods by name
 	for _, p := range asked {
 		name, value, method := p.Get("ParameterName"), p.Get("ParameterValue"), p.Get("ApplyMethod")
-		if err := checkParameter(name, value, method); err != nil {
+		if err := checkParameter(group.major(), name, value, method); err != nil {
 			return nil, err
 		}
 		// AWS accepts a change of the apply method alone and ignores it.
@@ -118,8 +118,8 @@ func (r *region) modifyParameterGroup(_ context.Context, q query) (any, error) {
 	return groupName{group.DBParameterGroupName}, nil
 }
 
-func checkParameter(name, value, method string) error {
-	known, ok := find(name)
+func checkParameter(major, name, value, method string) error {
+	known, ok := find(name, major)
 	switch {
 	case !ok:
 		return invalidValue("Could not find parameter with name: %s", name)
@@ -146,13 +146,13 @@ func (r *region) resetParameterGroup(_ context.Context, q query) (any, error) {
 	if q.Bool("ResetAllParameters", len(q.Structs("Parameters")) == 0) {
 		for name := range group.values {
 			changed[name] = pendingReboot
-			if p, _ := find(name); !p.static {
+			if p, _ := find(name, group.major()); !p.static {
 				changed[name] = immediately
 			}
 		}
 	}
 	for _, p := range q.Structs("Parameters") {
-		known, ok := find(p.Get("ParameterName"))
+		known, ok := find(p.Get("ParameterName"), group.major())
 		if !ok {
 			return nil, invalidValue("Could not find parameter with name: %s", p.Get("ParameterName"))
 		}

@@ -17,8 +17,9 @@ type Parameter struct {
 
 // show is a parameter with the value of a group, or the engine's default.
 func (p parameter) show(group ParameterGroup) Parameter {
+	p = p.in(group.major())
 	shown := Parameter{
-		ParameterName: p.name, ParameterValue: defaultOf(p.name, group.DBParameterGroupFamily[len("postgres"):]),
+		ParameterName: p.name, ParameterValue: p.usual,
 		Description: p.about, Source: "engine-default", ApplyType: "dynamic", DataType: p.kind,
 		AllowedValues: p.allowed, IsModifiable: !p.fixed, ApplyMethod: pendingReboot,
 	}

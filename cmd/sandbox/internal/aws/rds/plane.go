@@ -30,7 +30,8 @@ func settings(inst Instance) postgres.Settings {
 		if set, ok := inst.parameters[name]; ok {
 			return set
 		}
-		return defaultOf(name, major(inst.EngineVersion))
+		known, _ := find(name, major(inst.EngineVersion))
+		return known.usual
 	}
 	parameters := map[string]string{}
 	for name, set := range inst.parameters {

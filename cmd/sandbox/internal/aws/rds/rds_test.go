@@ -94,8 +94,25 @@ func TestParametersAcceptWhatTheyAllow(t *testing.T) {
 		{"deadlock_timeout", "1.5", false},
 		{"search_path", "anything", true},
 	} {
-		if p, ok := find(test.name); !ok || p.accepts(test.value) != test.want {
+		if p, ok := find(test.name, "16"); !ok || p.accepts(test.value) != test.want {
 			t.Errorf("%s = %q: accepted %t, want %t", test.name, test.value, !test.want, test.want)
+		}
+	}
+}
+
+func TestParametersChangeBetweenMajors(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, major, usual, accepts, refuses string
+	}{
+		{"rds.force_ssl", "14", "0", "1", "2"},
+		{"rds.force_ssl", "15", "1", "0", "2"},
+		{"log_connections", "17", "0", "1", "all"},
+		{"log_connections", "18", "", "receipt,authorization", "1"},
+	} {
+		p, _ := find(test.name, test.major)
+		if p.usual != test.usual || !p.accepts(test.accepts) || p.accepts(test.refuses) {
+			t.Errorf("%s of %s: default %q, allowed %q", test.name, test.major, p.usual, p.allowed)
 		}
 	}
 }
