@@ -283,6 +283,22 @@ func TestAnEditThatIsHeldIsNoDriftAndHidesNone(t *testing.T) {
 	}
 }
 
+func TestAnEditThatIsTakenBackHidesNoDrift(t *testing.T) {
+	t.Parallel()
+	b, w := newTrio(t)
+	b.start()
+	b.settle()
+	b.edit(func(p *v1alpha1.CoachPlatform) { observe(p); p.Spec.DisplayName = "green" })
+	w.firewall.change(func(m *memory) { m.live.Colour = "red" })
+	if drift := b.mustPass().Status.Drift; drift != "None" {
+		t.Errorf("what waits for a write since an edit is the drift %q", drift)
+	}
+	b.edit(func(p *v1alpha1.CoachPlatform) { p.Spec.DisplayName = "blue" })
+	if drift := b.mustPass().Status.Drift; drift != "firewall.colour" {
+		t.Errorf("the drift is %q, want what was changed in AWS", drift)
+	}
+}
+
 func TestFindingsComeFromEveryPass(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -19,7 +19,7 @@ func check(root string) error {
 	}
 	var problems []error
 	for _, path := range pages {
-		problems = append(problems, links(path)...)
+		problems = append(append(problems, links(path)...), examples(path)...)
 	}
 	reasons, err := reasonPages(root)
 	if err != nil {

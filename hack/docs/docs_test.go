@@ -52,7 +52,15 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 			want:  "a.md: the link #one leads nowhere: there is no such heading",
 		},
 		"a hidden folder is not looked at": {files: map[string]string{".x/a.md": "[b](b.md)"}},
-		"a reason has no page": {
+		"an example has a field that does not exist": {
+			files: map[string]string{"a.md": "```yaml\nkind: CoachPlatform\nspec:\n  size: 1\n```"},
+			want:  "a.md: an example is wrong: error unmarshaling JSON: while decoding JSON: json: unknown field \"size\"",
+		},
+		"an example of ours is right": {
+			files: map[string]string{"a.md": "```yaml\nkind: CoachPlatform\nspec:\n  className: standard\n```"},
+		},
+		"an example of somebody else's kind": {files: map[string]string{"a.md": "```yaml\nkind: Pod\nsize: 1\n```"}},
+		"a page without a reason": {
 			files: map[string]string{"docs/reasons/Gone.md": "", "docs/reasons/README.md": "", "docs/reasons/Old.md": ""},
 			want:  "docs/reasons/Old.md describes a reason that does not exist",
 		},

@@ -105,17 +105,26 @@ broken() {
 
 # stop NAME...: ask the programs to end, and see to it that they have.
 stop() {
-  local name process signal deadline
+  local name process last signal deadline
   for name; do
-    signal=TERM deadline=$((SECONDS + 10))
+    last='' signal=TERM deadline=$((SECONDS + 10))
     while process=$(process_of "$name") && [[ $process ]]; do
       ((SECONDS < deadline)) || signal=KILL
       # A program that somebody stopped must run on to notice that it is to end.
       ! kill -s $signal "$process" 2>/dev/null || kill -s CONT "$process" 2>/dev/null || true
+      last=$process
       sleep 0.1
     done
+    until [[ ! $last ]] || gone "$last"; do sleep 0.1; done
     unset "fresh[$name]"
   done
+}
+
+# gone PROCESS: has it let go of its ports and files? It loses its command line before those.
+gone() {
+  local status
+  { read -r status <"/proc/$1/stat"; } 2>/dev/null || return 0
+  [[ ${status##*) } == [ZX]* ]]
 }
 
 # answers ADDRESS PORT PATH: does a plain HTTP request there succeed within 3 s?

@@ -29,8 +29,9 @@ type State struct {
 	Released string
 	// Inbound and Outbound are the live rules.
 	Inbound, Outbound []aws.Rule
-	// Surplus are live ingress rules that nobody asked for, Missing are rules that are not there yet.
-	Surplus, Missing []aws.Rule
+	// Surplus are live ingress rules that nobody asked for, Missing are rules that are not there yet, and
+	// Unjudged are live ones of which neither can be said, since the peer could not be looked at.
+	Surplus, Missing, Unjudged []aws.Rule
 	// Problems are the peers that are not admitted, and why.
 	Problems []Problem
 }

@@ -34,6 +34,9 @@ func checkAllowed(_, got State) (converge.Verdict, string) {
 	if len(got.Surplus) > 0 {
 		return converge.Violated, "open and not asked for: " + some(got.Surplus)
 	}
+	if len(got.Unjudged) > 0 {
+		return converge.Unknown, "it cannot be seen whose these are: " + some(got.Unjudged)
+	}
 	return converge.Verified, fmt.Sprintf("%d rules, each of them asked for", len(got.Inbound))
 }
 

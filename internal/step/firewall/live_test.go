@@ -234,6 +234,33 @@ func TestRulesFollowTheAddressesOfAnInstance(t *testing.T) {
 	w.mustBeOpenTo(t, w.everybody())
 }
 
+func TestABlindLookKeepsNothingOpenThatIsTooOpen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, env.StartSandbox(t).Account(t))
+	w.settle(t)
+	openTo("0.0.0.0/0", 22)(t, w.account, &scope.Platform{Firewall: scope.Firewall{GroupID: w.group}})
+	openTo("10.9.0.0/16", w.spec.Database.Port)(t, w.account, &scope.Platform{Firewall: scope.Firewall{GroupID: w.group}})
+	w.account.Fault(t, env.Fault{
+		Service: "ec2", Operation: "DescribeInstances", Kind: env.Failure, Code: "UnauthorizedOperation", Status: 403,
+	})
+
+	out := w.settle(t)
+	if f := fault.As(out.Err); f.Class != fault.Denied || strings.Count(f.Message, "ec2:DescribeInstances") != 1 {
+		t.Errorf("complains %v, want once that ec2:DescribeInstances is refused", out.Err)
+	}
+	w.mustBeOpenTo(t, w.everybody())
+	want := []converge.Verdict{converge.Unknown, converge.Verified, converge.Verified}
+	for i, f := range out.Findings {
+		if f.Verdict != want[i] {
+			t.Errorf("%s is %v: %s", f.Control, f.Verdict, f.Seen)
+		}
+	}
+	w.account.ClearFaults(t)
+	if out := w.settle(t); out.Err != nil || out.Findings[0].Verdict != converge.Verified {
+		t.Errorf("after the failure: %v, %+v", out.Err, out.Findings[0])
+	}
+}
+
 func TestALostTagMakesTheGroupAStrangers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, env.StartSandbox(t).Account(t))

@@ -53,11 +53,12 @@ func own(ctx context.Context, account *aws.Account, in *scope.Platform, vpc stri
 }
 
 // look sees what the wanted peers stand for at present. The class's own groups are resolved once a
-// sweep for all its platforms; before a write, what the tenant names is looked at again.
+// sweep for all its platforms; before a write, what the tenant names is looked at again. When the peers
+// of one kind cannot be seen, that is a problem of theirs: it keeps nothing else open.
 func look(ctx context.Context, account *aws.Account, in *scope.Platform, want State, fresh bool) (
 	v view, at time.Time, err error,
 ) {
-	v = view{tenant: in.Tenant, class: in.Class.Name}
+	v = view{tenant: in.Tenant, class: in.Class.Name, unseen: map[string]*fault.Error{}}
 	at = account.Now()
 	if v.network, err = account.Network(ctx, in.Class, false); err != nil {
 		return v, at, err
@@ -65,16 +66,18 @@ func look(ctx context.Context, account *aws.Account, in *scope.Platform, want St
 	if ids := want.ids(kindGroup); len(ids) > 0 {
 		var seen time.Time
 		if v.groups, seen, err = account.GroupsByID(ctx, ids, fresh); err != nil {
-			return v, at, err
+			v.unseen[kindGroup] = fault.As(err)
+		} else {
+			at = earlier(at, seen)
 		}
-		at = earlier(at, seen)
 	}
 	if ids := want.ids(kindInstance); len(ids) > 0 {
 		var seen time.Time
 		if v.hosts, seen, err = account.Hosts(ctx, ids, fresh); err != nil {
-			return v, at, err
+			v.unseen[kindInstance] = fault.As(err)
+		} else {
+			at = earlier(at, seen)
 		}
-		at = earlier(at, seen)
 	}
 	return v, at, nil
 }

@@ -24,6 +24,8 @@ type view struct {
 	network aws.Network
 	groups  map[string]aws.Group
 	hosts   map[string]aws.Host
+	// unseen are the kinds of peers that could not be looked at, and why.
+	unseen map[string]*fault.Error
 }
 
 // judge compares a live group with the wanted one, and names its rules as the spec does: a rule for
@@ -56,13 +58,30 @@ func (v view) judge(want State, group *aws.Group) State {
 		s.Ingress = append(s.Ingress, shown(want.entry(p), there, len(targets))...)
 	}
 	for _, r := range group.Ingress {
-		if !wanted[plain(r)] {
+		switch {
+		case wanted[plain(r)]:
+		case v.perhaps(want, r):
+			s.Unjudged = append(s.Unjudged, r)
+		default:
 			s.Surplus = append(s.Surplus, r)
 			s.Ingress = append(s.Ingress, describe(r))
 		}
 	}
 	s.Ingress = set(s.Ingress)
 	return s
+}
+
+// perhaps says that a rule may be that of a wanted peer which cannot be seen now. It stays: a database
+// that its coaches cannot reach is no remedy for a look that fails. A range is never an unseen peer.
+func (v view) perhaps(want State, r aws.Rule) bool {
+	if r.Protocol != "tcp" || r.From != want.Port || r.To != want.Port {
+		return false
+	}
+	if isGroup(r.Peer) {
+		return v.unseen[kindGroup] != nil && slices.Contains(want.ids(kindGroup), r.Peer)
+	}
+	p, err := netip.ParsePrefix(r.Peer)
+	return err == nil && p.IsSingleIP() && v.unseen[kindInstance] != nil && len(want.ids(kindInstance)) > 0
 }
 
 // plain is a rule without its ID: what it does.
@@ -85,6 +104,9 @@ func shown(entry string, there, all int) []string {
 // resolve returns what a peer stands for at present: ranges or security groups, at least one; or why
 // it is not admitted.
 func (v view) resolve(p Peer) ([]string, *fault.Error) {
+	if f := v.unseen[p.Kind]; f != nil {
+		return nil, f
+	}
 	switch p.Kind {
 	case kindCIDR:
 		return []string{p.ID}, nil
@@ -185,8 +207,10 @@ func complain(want, got State) error {
 		return strings.Compare(x.Peer, y.Peer)
 	})
 	all := *problems[0].Fault
-	for _, p := range problems[1:] {
-		all.Message += ". " + p.Fault.Message
+	for i, p := range problems[1:] {
+		if p.Fault.Message != problems[i].Fault.Message {
+			all.Message += ". " + p.Fault.Message
+		}
 	}
 	return &all
 }

@@ -46,6 +46,8 @@ type Sandbox struct {
 	// CA is the file with the certificate of the authority that signed all of the sandbox.
 	CA string
 
+	// ready is its ready.json.
+	ready string
 	// dir and run are those of a sandbox that the test started.
 	dir    string
 	run    *process
@@ -75,45 +77,47 @@ func StartSandbox(t testing.TB, opts ...Option) *Sandbox {
 	return obtain(t, name, func() (*Sandbox, error) { return start(context.WithoutCancel(t.Context()), o) })
 }
 
-func start(ctx context.Context, o options) (s *Sandbox, err error) {
+func start(ctx context.Context, o options) (*Sandbox, error) {
+	s := &Sandbox{}
 	if file := os.Getenv(ReadyVariable); file != "" && !o.dataPlane {
-		s = &Sandbox{}
 		return s, s.attach(file)
+	}
+	var err error
+	if s.dir, err = os.MkdirTemp("", "sandbox-"); err != nil {
+		return nil, fmt.Errorf("making a state directory: %w", err)
+	}
+	if err := s.boot(ctx, o); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// boot builds the sandbox and starts it.
+func (s *Sandbox) boot(ctx context.Context, o options) error {
+	// PostgreSQL servers run as another user and must get through.
+	if err := os.Chmod(s.dir, 0o755); err != nil {
+		return fmt.Errorf("opening the state directory: %w", err)
 	}
 	repository, err := root()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	sources := filepath.Join(repository, "cmd", "sandbox")
-	dir, err := os.MkdirTemp("", "sandbox-")
+	args, err := arguments(ctx, sources, s.dir, o)
 	if err != nil {
-		return nil, fmt.Errorf("making a state directory: %w", err)
+		return err
 	}
-	s = &Sandbox{dir: dir}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
-	// PostgreSQL servers run as another user and must get through.
-	if err = os.Chmod(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("opening the state directory: %w", err)
-	}
-	args, err := arguments(ctx, sources, dir, o)
-	if err != nil {
-		return nil, err
-	}
-	program := filepath.Join(dir, "sandbox")
+	program := filepath.Join(s.dir, "sandbox")
 	build := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
 	build.Dir = sources
 	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building the sandbox: %w: %s", err, out)
+		return fmt.Errorf("building the sandbox: %w: %s", err, out)
 	}
-	s.run, err = launch(exec.CommandContext(ctx, program, args...), filepath.Join(dir, "sandbox.log"))
+	s.run, err = launch(exec.CommandContext(ctx, program, args...), filepath.Join(s.dir, "sandbox.log"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s, s.awaitReady()
+	return s.awaitReady()
 }
 
 // arguments are the flags of the sandbox.
@@ -171,7 +175,7 @@ func (s *Sandbox) attach(file string) error {
 	if err := json.Unmarshal(text, &ready); err != nil {
 		return fmt.Errorf("reading %s: %w", file, err)
 	}
-	s.AWS, s.Admin, s.DNS, s.CA = ready.AWS, ready.Admin, ready.DNS, ready.CA
+	s.ready, s.AWS, s.Admin, s.DNS, s.CA = file, ready.AWS, ready.Admin, ready.DNS, ready.CA
 	pem, err := os.ReadFile(s.CA)
 	if err != nil {
 		return fmt.Errorf("reading the sandbox's CA: %w", err)
@@ -185,6 +189,9 @@ func (s *Sandbox) attach(file string) error {
 	}}
 	return nil
 }
+
+// Ready is the file that lets other processes use the sandbox: the value of ReadyVariable.
+func (s *Sandbox) Ready() string { return s.ready }
 
 func (s *Sandbox) close() error {
 	if s.dir == "" {

@@ -17,13 +17,15 @@ var shared struct {
 	mu    sync.Mutex
 	on    bool
 	items map[string]closer
+	// failed are things that could not be started: the next test would only wait for it again.
+	failed map[string]error
 }
 
 // Main runs the tests of a package, which share one sandbox and one API server, ends both and returns
 // the exit code.
 func Main(m *testing.M) int {
 	shared.mu.Lock()
-	shared.on, shared.items = true, map[string]closer{}
+	shared.on, shared.items, shared.failed = true, map[string]closer{}, map[string]error{}
 	shared.mu.Unlock()
 	if err := widen(); err != nil {
 		fmt.Fprintln(os.Stderr, "letting tests run side by side:", err)
@@ -66,18 +68,24 @@ func obtain[T closer](t testing.TB, name string, start func() (T, error)) T {
 	if have, ok := shared.items[name].(T); ok {
 		return have
 	}
+	if err := shared.failed[name]; err != nil {
+		t.Fatalf("starting the %s has failed before: %v", name, err)
+	}
 	item, err := start()
-	if err != nil {
+	switch {
+	case err != nil && shared.on:
+		shared.failed[name] = err
+		fallthrough
+	case err != nil:
 		t.Fatalf("starting the %s: %v", name, err)
-	}
-	if shared.on {
+	case shared.on:
 		shared.items[name] = item
-		return item
+	default:
+		t.Cleanup(func() {
+			if err := item.close(); err != nil {
+				t.Errorf("ending the %s: %v", name, err)
+			}
+		})
 	}
-	t.Cleanup(func() {
-		if err := item.close(); err != nil {
-			t.Errorf("ending the %s: %v", name, err)
-		}
-	})
 	return item
 }
