@@ -39,6 +39,21 @@ func (a *Account) Instance(ctx context.Context, name string, fresh bool) (*rdsty
 	return &out.DBInstances[0], at, nil
 }
 
+// Instances returns the database instances of the account by name, from the listing that serves all
+// platforms. It must not be changed.
+func (a *Account) Instances(ctx context.Context) (map[string]rdstypes.DBInstance, error) {
+	return a.instances.All(ctx)
+}
+
+// TagsOf returns the tags of an instance.
+func TagsOf(db *rdstypes.DBInstance) map[string]string {
+	tags := make(map[string]string, len(db.TagList))
+	for _, t := range db.TagList {
+		tags[awssdk.ToString(t.Key)] = awssdk.ToString(t.Value)
+	}
+	return tags
+}
+
 // InstanceWritten notes a write to an instance: answers older than it are not used any more.
 func (a *Account) InstanceWritten(name string) { a.instances.Written(name) }
 

@@ -95,8 +95,9 @@ func (a *Account) readKeyRules(ctx context.Context, id string, k *Key) error {
 		return err
 	}
 	k.Policy = awssdk.ToString(policy.Policy)
-	if k.Metadata.KeyState == kmstypes.KeyStatePendingDeletion {
-		return nil // rotation cannot be read in this state, and does not happen
+	if k.Metadata.KeyState == kmstypes.KeyStatePendingDeletion || k.Metadata.Origin != kmstypes.OriginTypeAwsKms ||
+		k.Metadata.KeySpec != kmstypes.KeySpecSymmetricDefault {
+		return nil // rotation cannot be read of such a key, and does not happen
 	}
 	rotation, err := a.KMS.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: &id})
 	if err != nil {

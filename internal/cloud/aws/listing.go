@@ -49,6 +49,16 @@ func (l *Listing[T]) Get(ctx context.Context, key string) (item T, listed bool, 
 	return item, listed, l.at, nil
 }
 
+// All returns all things of a list that is younger than a sweep. It must not be changed.
+func (l *Listing[T]) All(ctx context.Context) (map[string]T, error) {
+	if _, _, _, err := l.Get(ctx, ""); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.items, nil
+}
+
 // Behind says that the list may not show the last write to the key yet.
 func (l *Listing[T]) Behind(key string) bool {
 	l.mu.Lock()

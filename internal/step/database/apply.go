@@ -168,7 +168,7 @@ func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error
 		return true, nil
 	}
 	ours := identify(in, db, recorded) == nil
-	if !ours || tagsOf(db)[naming.TagReleased] != "" {
+	if !ours || aws.TagsOf(db)[naming.TagReleased] != "" {
 		return true, nil
 	}
 	_, err = rds.NewFromConfig(account.Write(in.Tenant)).AddTagsToResource(ctx, &rds.AddTagsToResourceInput{

@@ -81,7 +81,7 @@ func lost(recorded scope.Record) error {
 
 // identify says whether the instance of our name is our instance.
 func identify(in *scope.Platform, db *rdstypes.DBInstance, recorded scope.Record) error {
-	if !naming.Owns(in.Tenant, tagsOf(db)) {
+	if !naming.Owns(in.Tenant, aws.TagsOf(db)) {
 		return fault.New(fault.Conflict, v1alpha1.ReasonConflict,
 			"the RDS instance %s does not carry this platform's coach: tags; it is not touched: rename or remove it, or restore "+
 				"its tags if it is this platform's", in.Tenant.Resource())
@@ -96,18 +96,10 @@ func identify(in *scope.Platform, db *rdstypes.DBInstance, recorded scope.Record
 	return nil
 }
 
-func tagsOf(db *rdstypes.DBInstance) map[string]string {
-	tags := make(map[string]string, len(db.TagList))
-	for _, t := range db.TagList {
-		tags[awssdk.ToString(t.Key)] = awssdk.ToString(t.Value)
-	}
-	return tags
-}
-
 // stateOf translates what RDS says. A value that only another step can judge is compared only when
 // that step gave it.
 func stateOf(in *scope.Platform, account *aws.Account, db *rdstypes.DBInstance, want State) State {
-	tags := tagsOf(db)
+	tags := aws.TagsOf(db)
 	s := State{
 		Identifier: awssdk.ToString(db.DBInstanceIdentifier), ARN: awssdk.ToString(db.DBInstanceArn),
 		Record: scope.Record{AccountID: account.ID(), Region: account.Region(), ResourceID: awssdk.ToString(db.DbiResourceId)},
@@ -128,8 +120,8 @@ func stateOf(in *scope.Platform, account *aws.Account, db *rdstypes.DBInstance, 
 		Logs: db.EnabledCloudwatchLogsExports, MasterUser: awssdk.ToString(db.MasterUsername),
 		Credential: tags[naming.TagCredential], Released: tags[naming.TagReleased],
 	}
-	// Without the key's tags nobody can say that the record is missing.
-	s.Recorded = in.Key.ID == "" || in.Key.Recorded == s.Record
+	// Without the key's tags nobody can say that the record is missing, and no other key gets one.
+	s.Recorded = in.Key.ID == "" || in.Key.ARN != s.KeyARN || in.Key.Recorded == s.Record
 	readParts(db, &s)
 	if want.Key != "" {
 		s.Key = s.KeyARN

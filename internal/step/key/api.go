@@ -34,7 +34,7 @@ var _ API = (*kms.Client)(nil)
 var (
 	reads = []string{
 		"kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListAliases",
-		"kms:ListResourceTags", "tag:GetResources",
+		"kms:ListResourceTags", "rds:DescribeDBInstances", "tag:GetResources",
 	}
 	writes = []string{
 		"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:CreateKey", "kms:EnableKey", "kms:EnableKeyRotation",

@@ -2,7 +2,6 @@ package key
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -20,8 +19,6 @@ import (
 
 // deletionDays is how long an extra key awaits its deletion: the longest that KMS offers.
 const deletionDays = 30
-
-func unmarshal(text string, into any) error { return json.Unmarshal([]byte(text), into) }
 
 // writer writes for one tenant.
 type writer struct {
@@ -85,8 +82,8 @@ func (r *resource) uncertain(cradle string, lag time.Duration) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b := r.births[cradle]
-	if b == nil {
-		return lag
+	if b == nil || len(b.made) > 0 {
+		return lag // a key that was made is not gone: KMS is only slow to show it
 	}
 	return lag - b.looked.Sub(b.since)
 }
@@ -169,11 +166,16 @@ func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error
 	if err != nil {
 		return false, err
 	}
+	used, err := r.usage(ctx, in)
+	if err != nil {
+		return false, err
+	}
 	if len(keys) == 0 {
 		return true, nil
 	}
-	own := choose(keys, in.Tenant.Alias())
+	own := choose(keys, in.Tenant.Alias(), in.Recorded, used)
 	if own.Tags[naming.TagReleased] != "" {
+		r.forget(cradle(r.sessions.Account(in.Class), in.Tenant))
 		return true, nil
 	}
 	w := r.writer(in, State{}, awssdk.ToString(own.Metadata.KeyId))

@@ -65,9 +65,9 @@ func checkPolicy(want, got State) (converge.Verdict, string) {
 }
 
 func namesEverybody(principal json.RawMessage) bool {
-	var any1 string
-	if json.Unmarshal(principal, &any1) == nil {
-		return any1 == "*"
+	var name string
+	if json.Unmarshal(principal, &name) == nil {
+		return name == "*"
 	}
 	var byKind map[string]json.RawMessage
 	if json.Unmarshal(principal, &byKind) != nil {

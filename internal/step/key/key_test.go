@@ -136,46 +136,108 @@ func TestCheckPolicy(t *testing.T) {
 	}
 }
 
-// named is a key made at the given second.
-func named(id string, second int64, change func(*aws.Key)) seen {
-	k := &aws.Key{Tags: map[string]string{}, Metadata: kmstypes.KeyMetadata{
-		KeyId: &id, CreationDate: awssdk.Time(time.Unix(second, 0)), KeyState: kmstypes.KeyStateEnabled,
+// named is a key made at the given second, just as this operator makes them.
+func named(id string, second int64, changes ...func(*aws.Key)) seen {
+	k := &aws.Key{Tags: map[string]string{}, Policy: ours, Metadata: kmstypes.KeyMetadata{
+		KeyId: &id, Arn: awssdk.String("arn:" + id), CreationDate: awssdk.Time(time.Unix(second, 0)),
+		KeyState: kmstypes.KeyStateEnabled, KeySpec: kmstypes.KeySpecSymmetricDefault,
+		KeyUsage: kmstypes.KeyUsageTypeEncryptDecrypt, Origin: kmstypes.OriginTypeAwsKms,
 	}}
-	if change != nil {
+	for _, change := range changes {
 		change(k)
 	}
 	return seen{Key: k}
 }
 
-func TestChooseAndExtras(t *testing.T) {
-	const alias = "alias/a"
-	recorded := func(k *aws.Key) { k.Tags[naming.TagDatabase] = "a/r/db-1" }
-	aliased := func(k *aws.Key) { k.Aliases = []string{"alias/b", alias} }
-	dying := func(k *aws.Key) { k.Metadata.KeyState = kmstypes.KeyStatePendingDeletion }
-	both := func(k *aws.Key) { recorded(k); dying(k) }
+const (
+	ours  = `{"Statement":[]}`
+	alias = "alias/a"
+)
+
+func recorded(k *aws.Key)      { k.Tags[naming.TagDatabase] = "a/r/db-1" }
+func recordedOther(k *aws.Key) { k.Tags[naming.TagDatabase] = "a/r/db-2" }
+func aliased(k *aws.Key)       { k.Aliases = []string{"alias/b", alias} }
+func dying(k *aws.Key)         { k.Metadata.KeyState = kmstypes.KeyStatePendingDeletion }
+func foreign(k *aws.Key)       { k.Policy = `{"Statement":[{"Sid":"payroll"}]}` }
+
+func TestWhichKeyIsUsed(t *testing.T) {
 	for name, c := range map[string]struct {
-		keys   []seen
-		own    string
-		extras []string
+		keys     []seen
+		recorded scope.Record
+		used     string
+		own      string
 	}{
-		"the only one":                       {[]seen{named("a", 1, nil)}, "a", nil},
-		"the oldest":                         {[]seen{named("b", 2, nil), named("a", 1, nil)}, "a", []string{"b"}},
-		"the one with the alias":             {[]seen{named("a", 1, nil), named("b", 2, aliased)}, "b", []string{"a"}},
-		"the one that records a database":    {[]seen{named("a", 1, aliased), named("b", 2, recorded)}, "b", []string{"a"}},
-		"even when it awaits deletion":       {[]seen{named("a", 1, aliased), named("b", 2, both)}, "b", []string{"a"}},
-		"one that lives before one dying":    {[]seen{named("a", 1, dying), named("b", 2, nil)}, "b", nil},
-		"a dying one when there is no other": {[]seen{named("b", 2, dying), named("a", 1, dying)}, "a", nil},
-		"another record is kept":             {[]seen{named("a", 1, recorded), named("b", 2, recorded)}, "a", nil},
+		"the only one":                     {keys: []seen{named("a", 1)}, own: "a"},
+		"the oldest":                       {keys: []seen{named("b", 2), named("a", 1)}, own: "a"},
+		"the one with the alias":           {keys: []seen{named("a", 1), named("b", 2, aliased)}, own: "b"},
+		"the one that records a database":  {keys: []seen{named("a", 1, aliased), named("b", 2, recorded)}, own: "b"},
+		"even when it awaits deletion":     {keys: []seen{named("a", 1, aliased), named("b", 2, recorded, dying)}, own: "b"},
+		"one that lives before one dying":  {keys: []seen{named("a", 1, dying), named("b", 2)}, own: "b"},
+		"a dying one rather than no other": {keys: []seen{named("b", 2, dying), named("a", 1, dying)}, own: "a"},
+		"the record of the object before an older key's": {
+			keys: []seen{named("a", 1, recordedOther), named("b", 2, recorded)}, own: "b",
+			recorded: scope.Record{AccountID: "a", Region: "r", ResourceID: "db-1"},
+		},
+		"the database's own before every tag and name": {
+			keys: []seen{named("a", 1, recorded, aliased), named("b", 2, foreign)}, used: "b", own: "b",
+			recorded: scope.Record{AccountID: "a", Region: "r", ResourceID: "db-1"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			own := choose(c.keys, alias)
+			u := usage{}
+			if c.used != "" {
+				u.own = "arn:" + c.used
+			}
+			own := choose(c.keys, alias, c.recorded, u)
 			if got := awssdk.ToString(own.Metadata.KeyId); got != c.own {
 				t.Errorf("chose %s, want %s", got, c.own)
 			}
-			if diff := cmp.Diff(c.extras, extras(c.keys, own)); diff != "" {
-				t.Errorf("extras (-want +got):\n%s", diff)
+		})
+	}
+}
+
+func TestWhichKeysAreDropped(t *testing.T) {
+	inUse := map[string]bool{"arn:own": true, "arn:another's": true}
+	for name, c := range map[string]struct {
+		key     seen
+		used    usage
+		dropped bool
+	}{
+		"one that a lost answer left":             {named("a", 2), usage{"arn:own", inUse}, true},
+		"not while there is no database":          {named("a", 2), usage{}, false},
+		"not while the database has another key":  {named("a", 2), usage{"arn:b", inUse}, false},
+		"not one with another policy":             {named("a", 2, foreign), usage{"arn:own", inUse}, false},
+		"not one with a name":                     {named("a", 2, aliased), usage{"arn:own", inUse}, false},
+		"not one that records a database":         {named("a", 2, recorded), usage{"arn:own", inUse}, false},
+		"not one that a database uses":            {named("another's", 2), usage{"arn:own", inUse}, false},
+		"not one that awaits its deletion anyway": {named("a", 2, dying), usage{"arn:own", inUse}, false},
+		"not one whose policy cannot be read": {named("a", 2, func(k *aws.Key) { k.Policy = "" }),
+			usage{"arn:own", inUse}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			own := named("own", 1)
+			got := extras([]seen{own, c.key}, own, State{Policy: ours}, c.used)
+			if dropped := len(got) > 0; dropped != c.dropped {
+				t.Errorf("dropped: %v, want %t", got, c.dropped)
 			}
 		})
+	}
+}
+
+func TestOnlyAKeyThatRDSTakesIsSuitable(t *testing.T) {
+	for name, c := range map[string]struct {
+		change   func(*aws.Key)
+		suitable bool
+	}{
+		"as this operator makes it": {func(*aws.Key) {}, true},
+		"of several regions":        {func(k *aws.Key) { k.Metadata.MultiRegion = awssdk.Bool(true) }, false},
+		"with imported material":    {func(k *aws.Key) { k.Metadata.Origin = kmstypes.OriginTypeExternal }, false},
+		"asymmetric":                {func(k *aws.Key) { k.Metadata.KeySpec = kmstypes.KeySpecRsa2048 }, false},
+		"for signatures":            {func(k *aws.Key) { k.Metadata.KeyUsage = kmstypes.KeyUsageTypeSignVerify }, false},
+	} {
+		if got := suitable(named("a", 1, c.change).Key); got != c.suitable {
+			t.Errorf("a key %s is suitable: %t", name, got)
+		}
 	}
 }
 

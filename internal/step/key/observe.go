@@ -2,6 +2,7 @@ package key
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -28,6 +29,10 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	converge.Observation[State], error,
 ) {
 	none := converge.Observation[State]{Settled: true}
+	used, err := r.usage(ctx, in)
+	if err != nil {
+		return none, err
+	}
 	keys, err := r.keysOf(ctx, in, fresh)
 	if err != nil {
 		return none, err
@@ -35,17 +40,18 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	if len(keys) == 0 {
 		if in.Recorded != (scope.Record{}) {
 			return none, fault.New(fault.Conflict, v1alpha1.ReasonKeyLost,
-				"the key of the recorded database %s is gone; nothing is created in its place: restore the key's tags if it "+
-					"still exists, or restore the data from a backup into a new platform", in.Recorded)
+				"the key of the recorded database %s is gone; nothing is created in its place: restore the key's tags if it still exists, "+
+					"restore the data from a backup into a new platform, or, if this platform never had that database, remove the "+
+					"annotation %s", in.Recorded, v1alpha1.AnnotationDatabase)
 		}
 		return none, nil
 	}
-	own := choose(keys, want.Alias)
+	own := choose(keys, want.Alias, in.Recorded, used)
 	state, err := stateOf(own, want)
 	if err != nil {
 		return none, err
 	}
-	state.Extras = extras(keys, own)
+	state.Extras = extras(keys, own, want, used)
 	return converge.Observation[State]{
 		Exists: true, Settled: true, ID: state.ID, At: own.at, State: state,
 	}, nil
@@ -75,7 +81,7 @@ func (r *resource) keysOf(ctx context.Context, in *scope.Platform, fresh bool) (
 		if err != nil {
 			return nil, err
 		}
-		if k != nil && naming.Owns(in.Tenant, k.Tags) {
+		if k != nil && naming.Owns(in.Tenant, k.Tags) && suitable(k) {
 			keys = append(keys, seen{k, at})
 		}
 	}
@@ -135,39 +141,82 @@ func (r *resource) missed(cradle string, listedAt, now time.Time) {
 	r.births[cradle].looked = listedAt
 }
 
-// choose returns the key to use: the one that ever protected a database, else the one that the alias
-// names, else the oldest.
-func choose(keys []seen, alias string) seen {
+// forget ends what is remembered of a tenant that is let go.
+func (r *resource) forget(cradle string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.births, cradle)
+}
+
+// suitable says that a key is of the kind that RDS takes and whose material KMS made and keeps. Whatever
+// tags another one carries, it is none of ours.
+func suitable(k *aws.Key) bool {
+	m := k.Metadata
+	return m.KeySpec == kmstypes.KeySpecSymmetricDefault && m.KeyUsage == kmstypes.KeyUsageTypeEncryptDecrypt &&
+		m.Origin == kmstypes.OriginTypeAwsKms && !awssdk.ToBool(m.MultiRegion)
+}
+
+// usage is which keys databases are encrypted with, by ARN. Tags and aliases are anybody's to move;
+// this is not.
+type usage struct {
+	// own is the key of the tenant's own database; "" while there is none.
+	own string
+	all map[string]bool
+}
+
+func (r *resource) usage(ctx context.Context, in *scope.Platform) (usage, error) {
+	u := usage{all: map[string]bool{}}
+	databases, err := r.sessions.Account(in.Class).Instances(ctx)
+	if err != nil {
+		return u, err
+	}
+	for name, db := range databases {
+		u.all[awssdk.ToString(db.KmsKeyId)] = true
+		recorded := in.Recorded.ResourceID
+		if name == in.Tenant.Resource() && naming.Owns(in.Tenant, aws.TagsOf(&db)) &&
+			(recorded == "" || recorded == awssdk.ToString(db.DbiResourceId)) {
+			u.own = awssdk.ToString(db.KmsKeyId)
+		}
+	}
+	return u, nil
+}
+
+// choose returns the key to use: the one that the tenant's database is encrypted with, else the one that
+// records a database, the object's own before any other, else the one that the alias names, else the
+// oldest.
+func choose(keys []seen, alias string, recorded scope.Record, used usage) seen {
 	slices.SortFunc(keys, func(x, y seen) int {
 		return awssdk.ToTime(x.Metadata.CreationDate).Compare(awssdk.ToTime(y.Metadata.CreationDate))
 	})
-	for _, k := range keys {
-		if k.Tags[naming.TagDatabase] != "" {
-			return k
-		}
-	}
-	for _, k := range keys {
-		if slices.Contains(k.Aliases, alias) {
-			return k
-		}
-	}
-	for _, k := range keys {
-		if k.Metadata.KeyState != kmstypes.KeyStatePendingDeletion {
-			return k
+	for _, is := range []func(seen) bool{
+		func(k seen) bool { return used.own != "" && awssdk.ToString(k.Metadata.Arn) == used.own },
+		func(k seen) bool {
+			return recorded != (scope.Record{}) && k.Tags[naming.TagDatabase] == recorded.String()
+		},
+		func(k seen) bool { return k.Tags[naming.TagDatabase] != "" },
+		func(k seen) bool { return slices.Contains(k.Aliases, alias) },
+		func(k seen) bool { return k.Metadata.KeyState != kmstypes.KeyStatePendingDeletion },
+	} {
+		if i := slices.IndexFunc(keys, is); i >= 0 {
+			return keys[i]
 		}
 	}
 	return keys[0]
 }
 
-// extras are the other keys: they protect nothing, since none of them was ever recorded. One that
-// records another database is kept: only a person can tell what it is for.
-func extras(keys []seen, own seen) []string {
+// extras are keys that a lost answer of CreateKey left and that protect nothing: what this operator makes
+// and nothing else, with its policy, no name and no record, while the tenant's database is encrypted with
+// another. Whatever else carries the tenant's tags is kept: anybody can put them on a key.
+func extras(keys []seen, own seen, want State, used usage) []string {
+	if used.own == "" || awssdk.ToString(own.Metadata.Arn) != used.own {
+		return nil
+	}
 	var ids []string
 	for _, k := range keys {
-		id := awssdk.ToString(k.Metadata.KeyId)
-		if id != awssdk.ToString(own.Metadata.KeyId) && k.Tags[naming.TagDatabase] == "" &&
-			k.Metadata.KeyState != kmstypes.KeyStatePendingDeletion {
-			ids = append(ids, id)
+		state, err := stateOf(k, want)
+		if err == nil && state.ARN != used.own && state.Policy == want.Policy && len(k.Aliases) == 0 && state.Recorded == "" &&
+			!used.all[state.ARN] && state.KeyState != string(kmstypes.KeyStatePendingDeletion) {
+			ids = append(ids, state.ID)
 		}
 	}
 	return ids
@@ -186,7 +235,7 @@ func stateOf(k seen, want State) (State, error) {
 		s.RotationDays = k.RotationDays
 	}
 	var document any
-	if err := unmarshal(k.Policy, &document); err != nil {
+	if err := json.Unmarshal([]byte(k.Policy), &document); err != nil {
 		return s, fmt.Errorf("reading the policy of key %s: %w", s.ID, err)
 	}
 	var err error
