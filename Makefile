@@ -53,3 +53,7 @@ test: ## all tests: units, steps against the sandbox, API server, real node
 .PHONY: e2e
 e2e: ## the tests on a real node only
 	@hack/e2e
+
+.PHONY: bench
+bench: ## measure the operator with 200 platforms: a table, about eight minutes
+	@hack/bench

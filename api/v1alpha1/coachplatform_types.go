@@ -40,16 +40,16 @@ type Encryption struct {
 }
 
 // Storage of the database (gp3).
-// +kubebuilder:validation:XValidation:rule="!has(self.maxSizeGiB) || self.maxSizeGiB >= self.sizeGiB",message="maxSizeGiB must not be below sizeGiB; leave it out to switch growth off"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxSizeGiB) || self.maxSizeGiB * 10 >= self.sizeGiB * 11",message="maxSizeGiB must be at least 10 % above sizeGiB, as RDS asks; leave it out for no growth"
 type Storage struct {
-	// SizeGiB is the allocated storage in GiB. It can grow and cannot shrink.
+	// SizeGiB is the allocated storage in GiB. It can grow and cannot shrink below what the database has.
 	// +optional
 	// +default=20
 	// +kubebuilder:validation:Minimum=20
 	// +kubebuilder:validation:Maximum=65536
-	// +kubebuilder:validation:XValidation:rule="self >= oldSelf",message="storage cannot shrink on RDS; set sizeGiB back, or move the data to a new platform"
 	SizeGiB int32 `json:"sizeGiB,omitempty"`
-	// MaxSizeGiB lets RDS grow the storage by itself up to this size, in GiB.
+	// MaxSizeGiB lets RDS grow the storage by itself up to this size, in GiB: at least 10 % above sizeGiB.
+	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html
 	// +optional
 	// +kubebuilder:validation:Minimum=22
 	// +kubebuilder:validation:Maximum=65536
@@ -83,6 +83,7 @@ type Backup struct {
 	// +default="02:00-03:00"
 	// +kubebuilder:validation:MaxLength=11
 	// +kubebuilder:validation:Pattern=`^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$`
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{2}[:-]){3}[0-9]{2}$') || (int(self.substring(6, 8)) * 60 + int(self.substring(9)) - int(self.substring(0, 2)) * 60 - int(self.substring(3, 5)) + 1440) % 1440 >= 30",message="a backup window is at least 30 minutes long, such as 02:00-03:00"
 	Window string `json:"window,omitempty"`
 }
 
@@ -115,12 +116,12 @@ type AllowFrom struct {
 
 // Database is the tenant's RDS PostgreSQL instance.
 type Database struct {
-	// EngineVersion is a floor within its major: "16" takes the newest 16, "16.4" that or newer.
+	// EngineVersion is a floor within its major: "16" takes the newest 16, "16.4" that or newer. The major
+	// can change only to the one that the database runs, once AWS has upgraded it at its end of support.
 	// +optional
 	// +default="16"
 	// +kubebuilder:validation:MaxLength=5
 	// +kubebuilder:validation:Pattern=`^(14|15|16|17|18)(\.[0-9]{1,2})?$`
-	// +kubebuilder:validation:XValidation:rule="self.split('.')[0] == oldSelf.split('.')[0]",message="the major version cannot change in place; set it back, or move the data to a new platform"
 	EngineVersion string `json:"engineVersion,omitempty"`
 	// InstanceClass is the size of the machine, one that the class allows.
 	// +optional
@@ -136,7 +137,7 @@ type Database struct {
 	// +optional
 	// +default=true
 	MultiAZ *bool `json:"multiAZ,omitempty"`
-	// Encrypted is always true: storage, snapshots and logs are encrypted with the tenant's key.
+	// Encrypted is always true: storage and snapshots are encrypted with the tenant's key.
 	// +optional
 	// +default=true
 	// +kubebuilder:validation:XValidation:rule="self",message="encrypted cannot be false: personal data is stored encrypted only; leave the field out"
@@ -154,12 +155,13 @@ type Database struct {
 	// +optional
 	// +default=true
 	IAMAuthentication *bool `json:"iamAuthentication,omitempty"`
-	// Port of the database; not the default 5432 (FSBP RDS.23).
+	// Port of the database; not the default 5432 (FSBP RDS.23). It cannot change.
 	// +optional
 	// +default=5433
 	// +kubebuilder:validation:Minimum=1150
 	// +kubebuilder:validation:Maximum=65535
 	// +kubebuilder:validation:XValidation:rule="self != 5432",message="5432 is the port every scanner tries first (FSBP RDS.23); choose another, such as 5433"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="database.port cannot be changed: clients and firewall would be cut off; make a new platform"
 	Port int32 `json:"port,omitempty"`
 	// TLS is how clients must connect.
 	// +optional
@@ -315,6 +317,9 @@ type DatabaseStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=16
 	EngineVersion string `json:"engineVersion,omitempty"`
+	// AllocatedGiB is the storage that the database has.
+	// +optional
+	AllocatedGiB int32 `json:"allocatedGiB,omitempty"`
 	// State is the instance's state as RDS names it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
@@ -363,10 +368,10 @@ type CoachPlatformStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	ReconcileHandled string `json:"reconcileHandled,omitempty"`
-	// Converged fingerprints the wanted state that a pass last found in place; it only tells drift
-	// from a pending edit in reports.
+	// Converged fingerprints what was asked for and was last found in place, field by field; it only tells
+	// drift from a pending edit in reports.
 	// +optional
-	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:MaxLength=1024
 	Converged string `json:"converged,omitempty"`
 }
 
@@ -375,6 +380,8 @@ type CoachPlatformStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=cp,categories=coach
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",message="metadata.name: at most 40 characters, since names of AWS resources are made from it"
+// +kubebuilder:validation:XValidation:rule="self.spec.database.engineVersion.split('.')[0] == oldSelf.spec.database.engineVersion.split('.')[0] || !has(self.status) || !has(self.status.database) || !has(self.status.database.resourceID) || has(self.status.database.engineVersion) && self.spec.database.engineVersion.split('.')[0] == self.status.database.engineVersion.split('.')[0]",message="the major version cannot change in place, but to the one that the database runs; set it back, or move the data to a new platform",fieldPath=".spec.database.engineVersion"
+// +kubebuilder:validation:XValidation:rule="self.spec.database.storage.sizeGiB >= oldSelf.spec.database.storage.sizeGiB || !has(self.status) || !has(self.status.database) || !has(self.status.database.resourceID) || has(self.status.database.allocatedGiB) && self.spec.database.storage.sizeGiB >= self.status.database.allocatedGiB",message="storage cannot shrink on RDS below what the database has (status.database.allocatedGiB); set sizeGiB back, or move the data to a new platform",fieldPath=".spec.database.storage.sizeGiB"
 // +kubebuilder:printcolumn:name="READY",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="DATABASE",type=string,JSONPath=`.status.database.state`
 // +kubebuilder:printcolumn:name="SECURITY",type=string,JSONPath=`.status.security.summary`

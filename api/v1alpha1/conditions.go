@@ -2,12 +2,14 @@ package v1alpha1
 
 // Annotations that people and pipelines may set.
 const (
-	// AnnotationPaused set to "true" stops all writes; looking and reporting go on.
+	// AnnotationPaused stops all writes, whatever its value but "" and "false"; looking and reporting go on.
 	AnnotationPaused = "payouts.coachplatform.io/paused"
 	// AnnotationReconcile with any new value asks for a look at once, past every cache.
 	AnnotationReconcile = "payouts.coachplatform.io/reconcile-requested-at"
 	// AnnotationApprove holds the hash of the held changes that may be made; it is removed when used.
 	AnnotationApprove = "payouts.coachplatform.io/approve"
+	// AnnotationApproved holds the hash that was approved last: it approves nothing a second time.
+	AnnotationApproved = "payouts.coachplatform.io/approved"
 	// AnnotationDatabase is the operator's record of the one database of a platform, as
 	// account/region/resource ID. Once written, an absent database is lost, never recreated.
 	AnnotationDatabase = "payouts.coachplatform.io/database"
@@ -60,6 +62,8 @@ const (
 	ReasonReplacementRefused = "ReplacementRefused"
 	// ReasonTransientError: a call failed and is tried again.
 	ReasonTransientError = "TransientError"
+	// ReasonNotObserved: not everything could be seen.
+	ReasonNotObserved = "NotObserved"
 	// ReasonThrottled: AWS asked for fewer calls, or would; they are tried again.
 	ReasonThrottled = "Throttled"
 	// ReasonAccessDenied: the operator's role lacks a permission.

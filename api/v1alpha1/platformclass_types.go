@@ -59,15 +59,19 @@ type ClassIdentity struct {
 type ClassNetwork struct {
 	// VPC that holds everything; it must select exactly one.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="!has(self.ids) || self.ids.all(id, id.startsWith('vpc-'))",message="network.vpc.ids: the ID of a VPC begins with vpc-"
 	VPC Selector `json:"vpc,omitzero"`
 	// Subnets of the databases: private, in two zones or more.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="!has(self.ids) || self.ids.all(id, id.startsWith('subnet-'))",message="network.subnets.ids: the ID of a subnet begins with subnet-"
 	Subnets Selector `json:"subnets,omitzero"`
 	// WorkloadSecurityGroups may reach every database of the class: those of the cluster's nodes or pods.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="!has(self.ids) || self.ids.all(id, id.startsWith('sg-'))",message="network.workloadSecurityGroups.ids: the ID of a security group begins with sg-"
 	WorkloadSecurityGroups Selector `json:"workloadSecurityGroups,omitzero"`
 	// OperatorSecurityGroup is the operator's own; it may reach every database of the class.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="!has(self.ids) || self.ids.all(id, id.startsWith('sg-'))",message="network.operatorSecurityGroup.ids: the ID of a security group begins with sg-"
 	OperatorSecurityGroup Selector `json:"operatorSecurityGroup,omitzero"`
 }
 
@@ -180,6 +184,7 @@ type PlatformClassSpec struct {
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]?([a-z0-9-]*[a-z0-9])?-?\*?$`
 	AllowedNamespaces []string `json:"allowedNamespaces,omitempty"`

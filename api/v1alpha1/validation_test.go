@@ -156,11 +156,18 @@ type edge struct {
 	bad map[string]any
 	// was is the good value that stands before the bad or good one is written; nil makes the object anew.
 	was any
+	// has is what the status says of the database meanwhile; nil is that there is none.
+	has map[string]any
 }
 
 const (
+	otherShrinks    = "storage cannot shrink on RDS below what the database has (status.database.allocatedGiB); set sizeGiB back, or move the data to a new platform"
 	immutableClass  = "className cannot change, since databases do not move between accounts; make a new platform"
+	otherMajor      = "the major version cannot change in place, but to the one that the database runs; set it back, or move the data to a new platform"
 	noWholeInternet = "a range that is the whole internet is never allowed; name the addresses that need access"
+	otherPort       = "database.port cannot be changed: clients and firewall would be cut off; make a new platform"
+	tooLittleGrowth = "maxSizeGiB must be at least 10 % above sizeGiB, as RDS asks; leave it out for no growth"
+	tooShortWindow  = "a backup window is at least 30 minutes long, such as 02:00-03:00"
 	notACIDR        = "not an IPv4 range in CIDR form with its host bits zero, such as 203.0.113.0/28 or 203.0.113.7/32"
 )
 
@@ -186,22 +193,27 @@ var platformEdges = []edge{
 	{path: "database.engineVersion", good: []any{"14", "15.1", "16", "17.12", "18"}, bad: map[string]any{
 		"should match": "13", "Too long": "16.123", "must be of type string": 16,
 	}},
-	{path: "database.engineVersion", was: "16.4", good: []any{"16", "16.9", "16.4"}, bad: map[string]any{
-		"the major version cannot change in place; set it back, or move the data to a new platform": "17",
-	}},
+	{path: "database.engineVersion", was: "16.4", good: []any{"16", "16.9", "16.4"}, bad: map[string]any{otherMajor: "17"}, has: map[string]any{"resourceID": "db-1"}},
 	{path: "database.instanceClass", good: []any{"db.m7g.large"}, bad: map[string]any{
 		"should match": "t4g.medium", "Too long": "db.t4g." + strings.Repeat("m", 26),
 	}},
 	{path: "database.storage", good: []any{absent{}, map[string]any{"sizeGiB": 20}, map[string]any{"sizeGiB": 20, "maxSizeGiB": 22}}, bad: map[string]any{
-		"maxSizeGiB must not be below sizeGiB; leave it out to switch growth off": map[string]any{"sizeGiB": 30, "maxSizeGiB": 29},
+		tooLittleGrowth: map[string]any{"sizeGiB": 30, "maxSizeGiB": 29},
 	}},
-	{path: "database.storage.sizeGiB", good: []any{20, 200}, bad: map[string]any{
+	{path: "database.storage", bad: map[string]any{tooLittleGrowth: map[string]any{"sizeGiB": 30, "maxSizeGiB": 30}}},
+	{
+		path: "database.storage", good: []any{map[string]any{"sizeGiB": 30, "maxSizeGiB": 33}},
+		bad: map[string]any{tooLittleGrowth: map[string]any{"sizeGiB": 30, "maxSizeGiB": 32}},
+	},
+	{path: "database.storage.sizeGiB", good: []any{20, 180}, bad: map[string]any{
 		"greater than or equal to 20": 19, "less than or equal to 65536": 65537,
 	}},
-	{path: "database.storage.sizeGiB", was: 100, good: []any{100, 101}, bad: map[string]any{
-		"storage cannot shrink on RDS; set sizeGiB back, or move the data to a new platform": 99,
-	}},
-	{path: "database.storage.maxSizeGiB", good: []any{100, 65536, absent{}}, bad: map[string]any{
+	{path: "database.storage.sizeGiB", was: 100, good: []any{100, 101, 99}}, // there is no database yet
+	{
+		path: "database.storage.sizeGiB", was: 100, good: []any{100, 101, 50}, bad: map[string]any{otherShrinks: 49},
+		has: map[string]any{"resourceID": "db-1", "allocatedGiB": int64(50)},
+	},
+	{path: "database.storage.maxSizeGiB", good: []any{110, 65536, absent{}}, bad: map[string]any{
 		"greater than or equal to 22": 21, "less than or equal to 65536": 65537,
 	}},
 	{path: "database.multiAZ", good: []any{true, false}, bad: map[string]any{"must be of type boolean": "yes"}},
@@ -217,6 +229,8 @@ var platformEdges = []edge{
 		"greater than or equal to 1150": 1149, "less than or equal to 65535": 65536,
 		"5432 is the port every scanner tries first (FSBP RDS.23); choose another, such as 5433": 5432,
 	}},
+	{path: "database.port", was: 5433, good: []any{5433, absent{}}, bad: map[string]any{otherPort: 5434}},
+	{path: "database.port", was: 5434, good: []any{5434}, bad: map[string]any{otherPort: absent{}}},
 	{path: "database.tls", good: []any{absent{}, map[string]any{}}},
 	{path: "database.tls.required", good: []any{true, absent{}}, bad: map[string]any{
 		"tls.required cannot be false: personal data travels over TLS only; leave the field out": false,
@@ -225,9 +239,10 @@ var platformEdges = []edge{
 	{path: "database.backup.retentionDays", good: []any{1, 35}, bad: map[string]any{
 		"greater than or equal to 1": 0, "less than or equal to 35": 36,
 	}},
-	{path: "database.backup.window", good: []any{"23:30-00:00"}, bad: map[string]any{
-		"should match": "24:00-25:00", "Too long": "002:00-03:00",
+	{path: "database.backup.window", good: []any{"23:30-00:00", "00:00-00:30"}, bad: map[string]any{
+		"should match": "24:00-25:00", "Too long": "002:00-03:00", tooShortWindow: "02:00-02:00",
 	}},
+	{path: "database.backup.window", bad: map[string]any{tooShortWindow: "23:45-00:14", "should match": "2-3"}},
 	{path: "database.maintenanceWindow", good: []any{"mon:00:00-mon:00:30"}, bad: map[string]any{
 		"should match": "04:00-05:00", "Too long": "sunday:04:00-sun:05:00",
 	}},
@@ -272,7 +287,9 @@ func selectorEdges(path, prefix string) []edge {
 		many = append(many, map[string]any{"key": fmt.Sprint("k", i), "value": "v"})
 	}
 	list := func(ids ...string) map[string]any { return map[string]any{"ids": ids} }
+	strange := map[string]string{"vpc": "subnet-0a1b2c3d", "subnet": "sg-0a1b2c3d", "sg": "vpc-0a1b2c3d"}[prefix]
 	return []edge{
+		{path: path, bad: map[string]any{path + ".ids: the ID of a ": list(prefix+"-0a1b2c3d", strange), "begins with " + prefix + "-": list(strange)}},
 		{path: path, bad: map[string]any{neitherNorBoth: map[string]any{}}},
 		{path: path, bad: map[string]any{neitherNorBoth: map[string]any{"ids": ids(prefix, 1), "tags": tag("a", "b")}}},
 		{path: path, good: []any{list(ids(prefix, 16)...), tagged(many[:8]), tagged(tag("k", "v"))}, bad: map[string]any{
@@ -360,7 +377,7 @@ var classEdges = slices.Concat([]edge{
 		"Duplicate value": []string{"i-0a1b2c3d", "i-0a1b2c3d"}, "must have at most 64 items": ids("i", 65),
 	}},
 	{path: "allowedNamespaces", good: []any{[]string{"*"}, []string{"a"}, []string{"tenant-*", "b2"}, ids("n", 256)}, bad: map[string]any{
-		"Required value": absent{}, "should have at least 1 items": []string{}, "should match": []string{"a*b"},
+		"Required value": absent{}, "should have at least 1 items": []string{}, "should match": []string{"a*b"}, "at least 1 char": []string{""},
 		"Too long": []string{strings.Repeat("a", 64)}, "Duplicate value": []string{"a", "a"}, "must have at most 256 items": ids("n", 257),
 	}},
 	{path: "exemptions", good: []any{absent{}, exempt("control", "CP-KEY-01")}, bad: map[string]any{
@@ -440,12 +457,26 @@ func try(t *testing.T, c client.Client, good *unstructured.Unstructured, e edge,
 	if err := c.Create(t.Context(), stored); err != nil {
 		t.Fatalf("storing %s as it was: %v", e.path, err)
 	}
+	if e.has != nil {
+		storeStatus(t, c, stored, e.has)
+	}
 	changed.SetResourceVersion(stored.GetResourceVersion())
 	err := c.Update(t.Context(), changed, client.DryRunAll, strict)
 	if gone := c.Delete(t.Context(), stored); gone != nil {
 		t.Fatalf("clearing up: %v", gone)
 	}
 	return err
+}
+
+// storeStatus writes what the status says of the database.
+func storeStatus(t *testing.T, c client.Client, stored *unstructured.Unstructured, database map[string]any) {
+	t.Helper()
+	if err := unstructured.SetNestedField(stored.Object, map[string]any{"database": database}, "status"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Status().Update(t.Context(), stored); err != nil {
+		t.Fatalf("writing the status: %v", err)
+	}
 }
 
 // strict refuses unknown fields, as kubectl does.
@@ -500,12 +531,63 @@ func bounds(root *schema) []bound {
 			}
 		}
 		for _, rule := range s.XValidations {
-			found = append(found, bound{path, rule.Message})
+			at := path
+			if rule.FieldPath != "" {
+				at = strings.TrimPrefix(path+rule.FieldPath, ".")
+			}
+			found = append(found, bound{at, rule.Message})
 		}
 	}
 	visit("", root)
 	walk("", root, visit)
 	return found
+}
+
+func TestTheMajorFollowsTheDatabaseThatRuns(t *testing.T) {
+	cluster := env.APIServer(t)
+	for name, c := range map[string]struct {
+		runs, was, to string
+		refused       bool
+	}{
+		"AWS has upgraded the database":                    {runs: "17.5", was: "16.4", to: "17"},
+		"AWS has upgraded it and the minor is given":       {runs: "17.5", was: "16.4", to: "17.5"},
+		"a spec that went ahead comes back":                {runs: "16.4", was: "17", to: "16"},
+		"another minor of the old major":                   {runs: "17.5", was: "16.4", to: "16.9"},
+		"a major that the database does not run":           {runs: "17.5", was: "16.4", to: "18", refused: true},
+		"an upgrade by hand":                               {runs: "16.4", was: "16.4", to: "17", refused: true},
+		"a downgrade":                                      {runs: "17.5", was: "17", to: "16", refused: true},
+		"a major that begins like the one that runs":       {runs: "1", was: "16.4", to: "17", refused: true},
+		"there is no database yet":                         {was: "16.4", to: "17"},
+		"nobody knows yet what runs":                       {runs: "-", was: "16.4", to: "17", refused: true},
+		"the field is left out, which is the default 16":   {runs: "17.5", was: "17", to: "", refused: true},
+		"the field is left out, and the default 16 is run": {runs: "16.4", was: "17", to: ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stored := with(t, parse(t, platformYAML), "database.engineVersion", c.was)
+			if err := cluster.Client.Create(t.Context(), stored); err != nil {
+				t.Fatalf("storing it as it was: %v", err)
+			}
+			defer func() { _ = cluster.Client.Delete(t.Context(), stored) }()
+			if c.runs != "" {
+				storeStatus(t, cluster.Client, stored, map[string]any{"resourceID": "db-1", "engineVersion": strings.Trim(c.runs, "-")})
+			}
+			var value any = c.to
+			if c.to == "" {
+				value = absent{}
+			}
+			err := cluster.Client.Update(t.Context(), with(t, stored, "database.engineVersion", value), client.DryRunAll, strict)
+			if !c.refused {
+				if err != nil {
+					t.Errorf("from %s to %s: %v", c.was, c.to, err)
+				}
+				return
+			}
+			causes := causesOf(err)
+			if len(causes) != 1 || causes[0].Field != "spec.database.engineVersion" || !strings.Contains(causes[0].Message, otherMajor) {
+				t.Errorf("from %s to %s: %v, want it refused for its major", c.was, c.to, err)
+			}
+		})
+	}
 }
 
 func TestUnknownFieldsAreRefused(t *testing.T) {

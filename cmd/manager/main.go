@@ -4,16 +4,21 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
+	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -45,8 +50,11 @@ func main() {
 	if settings.Debug {
 		level = slog.LevelDebug
 	}
-	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
-	if err := run(ctrl.SetupSignalHandler(), *settings); err != nil {
+	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})
+	ctrl.SetLogger(logr.FromSlogHandler(handler))
+	klog.SetSlogLogger(slog.New(handler)) //nolint:logcheck // client-go's own words, which know no other logger
+	ctx := ctrl.SetupSignalHandler()
+	if err := run(ctx, *settings); err != nil && ctx.Err() == nil {
 		ctrl.Log.Error(err, "The operator stops")
 		os.Exit(1)
 	}
@@ -78,11 +86,14 @@ func run(ctx context.Context, settings config.Config) error {
 	if err := wire(mgr, settings, id, sessions, measured); err != nil {
 		return err
 	}
+	if err := probes(ctx, mgr); err != nil {
+		return err
+	}
 	return mgr.Start(ctx)
 }
 
 // newManager returns a manager whose cache holds what the operator needs and nothing that tenants
-// could fill: no Secret outside its own namespace, and metadata of namespaces only.
+// could fill: no Secret outside its own namespace.
 func newManager(settings config.Config) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
@@ -104,10 +115,7 @@ func newManager(settings config.Config) (ctrl.Manager, error) {
 				&corev1.Secret{}: {Namespaces: map[string]cache.Config{settings.Namespace: {LabelSelector: own}}},
 			},
 		},
-		Metrics: metricsserver.Options{
-			BindAddress: settings.MetricsAddress, SecureServing: true,
-			FilterProvider: filters.WithAuthenticationAndAuthorization,
-		},
+		Metrics:                       metricsOptions(settings),
 		HealthProbeBindAddress:        settings.ProbeAddress,
 		LeaderElection:                settings.LeaderElection,
 		LeaderElectionID:              "coach-operator.payouts.coachplatform.io",
@@ -116,7 +124,17 @@ func newManager(settings config.Config) (ctrl.Manager, error) {
 	})
 }
 
-// wire registers the controllers and the probes.
+// metricsOptions are those of a server that tells its metrics over TLS, to those who may read them.
+// HTTP/2 is off: it is of no use here, and its rapid resets (CVE-2023-44487) are not worth a thought.
+func metricsOptions(settings config.Config) metricsserver.Options {
+	return metricsserver.Options{
+		BindAddress: settings.MetricsAddress, SecureServing: true,
+		FilterProvider: filters.WithAuthenticationAndAuthorization,
+		TLSOpts:        []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }},
+	}
+}
+
+// wire registers the controllers.
 func wire(
 	mgr ctrl.Manager, settings config.Config, id string, sessions *aws.Sessions, measured *telemetry.Metrics,
 ) error {
@@ -129,14 +147,40 @@ func wire(
 		return fmt.Errorf("setting up the platform controller: %w", err)
 	}
 	classes := &platformclass.Reconciler{
-		Client: mgr.GetClient(), Steps: step.Class(sessions), Metrics: measured,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Steps: step.Class(sessions), Metrics: measured,
 		Installation: id, Events: mgr.GetEventRecorder("coach-operator"), Clock: clock.RealClock{}, Resync: settings.Resync,
 	}
 	if err := classes.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("setting up the class controller: %w", err)
 	}
+	return nil
+}
+
+// probes registers the health probes. What the controllers read is asked for here and now, so that it
+// is there before the first probe says so, also in a replica that waits for its turn.
+func probes(ctx context.Context, mgr ctrl.Manager) error {
+	for _, kind := range []client.Object{&v1alpha1.CoachPlatform{}, &v1alpha1.PlatformClass{}} {
+		if _, err := mgr.GetCache().GetInformer(ctx, kind); err != nil {
+			return fmt.Errorf("watching %T: %w", kind, err)
+		}
+	}
 	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
 		return err
 	}
-	return mgr.AddReadyzCheck("ready", healthz.Ping)
+	return mgr.AddReadyzCheck("caches", synced(mgr.GetCache()))
+}
+
+// probeTimeout is how long a probe may wait; the kubelet waits for a second.
+const probeTimeout = 500 * time.Millisecond
+
+// synced is a probe that holds once the caches have read everything.
+func synced(caches cache.Cache) healthz.Checker {
+	return func(r *http.Request) error {
+		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+		defer cancel()
+		if !caches.WaitForCacheSync(ctx) {
+			return errors.New("the caches are not synced yet")
+		}
+		return nil
+	}
 }

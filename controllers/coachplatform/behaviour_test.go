@@ -255,7 +255,7 @@ func TestAnOutageOfAWSIsUnknownAndPasses(t *testing.T) {
 	w := made(t)
 	end := w.blackout()
 	platform := w.settled(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonTransientError)
-	if s := platform.Status.Security; s.Unknown != 21 || platform.Status.Database.State != "available" || platform.Status.Drift != "None" {
+	if s := platform.Status.Security; s.Unknown != 21 || platform.Status.Database.State != "available" || platform.Status.Drift != "Unknown" {
 		t.Errorf("in an outage: %d unknown, state %q, drift %q", s.Unknown, platform.Status.Database.State, platform.Status.Drift)
 	}
 	w.expect(v1alpha1.ConditionEvidenceFresh, metav1.ConditionFalse, v1alpha1.ReasonStale)

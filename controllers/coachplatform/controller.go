@@ -27,18 +27,8 @@ import (
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
 	"github.com/coachplatform/coach-operator/internal/converge"
-	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/scope"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
-)
-
-const (
-	// passTimeout bounds one pass, and stepTimeout one step of it: a call that stalls must hold neither a
-	// worker nor the steps that follow.
-	passTimeout = 3 * time.Minute
-	stepTimeout = time.Minute
-	// reportTimeout bounds the writes that end a pass.
-	reportTimeout = 15 * time.Second
 )
 
 // kind is the metric label of this controller.
@@ -69,20 +59,23 @@ func (r *Reconciler) Reconcile(ctx context.Context, platform *v1alpha1.CoachPlat
 	if !platform.DeletionTimestamp.IsZero() {
 		return r.teardown(ctx, platform)
 	}
-	if err := r.claim(ctx, platform); err != nil {
-		return ctrl.Result{}, err
-	}
 	before := platform.DeepCopy()
 	run, err := r.inputs(ctx, platform)
 	if err != nil {
 		return r.finish(ctx, before, platform, &scope.Platform{}, report.Failed(r.names(), err))
 	}
 	denied := permit(run)
-	mode := r.mode(platform, denied)
+	if denied != nil && !controllerutil.ContainsFinalizer(platform, v1alpha1.FinalizerPlatform) {
+		return r.finish(ctx, before, platform, run, report.Failed(r.names(), denied)) // it never had anything in AWS
+	}
+	if err := r.claim(ctx, platform); err != nil {
+		return ctrl.Result{}, err
+	}
+	mode, observer := r.mode(platform, denied), report.Observer{Kind: kind, Metrics: r.Metrics, Clock: r.Clock}
 
 	var outcomes []converge.Outcome
 	for _, step := range r.Steps {
-		outcomes = append(outcomes, r.run(ctx, step, run, mode))
+		outcomes = append(outcomes, report.Run(ctx, observer, step, run, mode))
 	}
 	return r.finish(ctx, before, platform, run, refuse(outcomes, denied))
 }
@@ -100,15 +93,13 @@ func (r *Reconciler) claim(ctx context.Context, platform *v1alpha1.CoachPlatform
 // mode says how far this pass may go.
 func (r *Reconciler) mode(platform *v1alpha1.CoachPlatform, denied error) converge.Mode {
 	return converge.Mode{
-		Write:      denied == nil && !paused(platform) && !observing(platform),
+		Write:      denied == nil && !report.Paused(platform) && !observing(platform),
 		Approved:   platform.Annotations[v1alpha1.AnnotationApprove],
+		Used:       platform.Annotations[v1alpha1.AnnotationApproved],
 		Generation: platform.Generation,
 		Fresh:      requested(platform) != platform.Status.ReconcileHandled,
+		InPlace:    wasInPlace(platform.Status.Converged),
 	}
-}
-
-func paused(platform *v1alpha1.CoachPlatform) bool {
-	return platform.Annotations[v1alpha1.AnnotationPaused] == "true"
 }
 
 func observing(platform *v1alpha1.CoachPlatform) bool {
@@ -120,28 +111,6 @@ func requested(platform *v1alpha1.CoachPlatform) string {
 	return report.Truncate(platform.Annotations[v1alpha1.AnnotationReconcile], maxDrift)
 }
 
-// run runs one step, measured and logged.
-func (r *Reconciler) run(
-	ctx context.Context, step converge.Step[*scope.Platform], run *scope.Platform, mode converge.Mode,
-) converge.Outcome {
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
-	log := logf.FromContext(ctx).WithValues("step", step.Name())
-	started := r.Clock.Now()
-	out := step.Run(logf.IntoContext(ctx, log), run, mode)
-	class, effects := "converged", make([]string, 0, len(out.Changes))
-	for _, c := range out.Changes {
-		effects = append(effects, c.Effect.String())
-		log.V(1).Info("Step found a difference", "change", c.Path, "held", c.Held, "written", out.Applied && !c.Held)
-	}
-	if out.Err != nil {
-		class = fault.ClassOf(out.Err).String()
-		log.Info("Step is not converged", "class", class, "reason", out.Err.Error(), "changes", len(out.Changes))
-	}
-	r.Metrics.Step(kind, step.Name(), class, effects, r.Clock.Since(started))
-	return out
-}
-
 // record keeps what must outlive the status: which database is the platform's, and that an approval
 // was used. The patch holds these annotations only, so it needs no lock against the edits of others.
 func (r *Reconciler) record(
@@ -151,8 +120,9 @@ func (r *Reconciler) record(
 	if id := run.Database.Record.String(); id != "" && platform.Annotations[v1alpha1.AnnotationDatabase] == "" {
 		metav1.SetMetaDataAnnotation(&platform.ObjectMeta, v1alpha1.AnnotationDatabase, id)
 	}
-	if usedUp(outcomes) {
+	if given, ok := platform.Annotations[v1alpha1.AnnotationApprove]; ok && usedUp(outcomes) {
 		delete(platform.Annotations, v1alpha1.AnnotationApprove)
+		platform.Annotations[v1alpha1.AnnotationApproved] = report.Truncate(given, maxDrift)
 	}
 	if maps.Equal(before.Annotations, platform.Annotations) {
 		return nil
@@ -189,12 +159,17 @@ func refuse(outcomes []converge.Outcome, denied error) []converge.Outcome {
 func (r *Reconciler) finish(
 	ctx context.Context, before, platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome,
 ) (ctrl.Result, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
+	if report.Stopping(ctx) {
+		return ctrl.Result{}, ctx.Err()
+	}
+	ctx, cancel := report.Ending(ctx)
 	defer cancel()
 	unrecorded := r.record(ctx, platform, run, outcomes)
 	r.report(platform, run, outcomes)
 	r.announce(before, platform, outcomes)
-	if err := errors.Join(unrecorded, r.patchStatus(ctx, before, platform)); err != nil {
+	base := platform.DeepCopy()
+	base.Status = before.Status
+	if err := errors.Join(unrecorded, report.PatchStatus(ctx, r.Client, base, platform)); err != nil {
 		return ctrl.Result{}, err
 	}
 	return report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
@@ -217,7 +192,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.PlatformClass{}, handler.EnqueueRequestsFromMapFunc(r.platformsOf),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: r.Workers, RateLimiter: report.Backoff(), ReconciliationTimeout: passTimeout,
+			MaxConcurrentReconciles: r.Workers, RateLimiter: report.Backoff(), ReconciliationTimeout: report.PassTimeout,
 		}).
 		Complete(reconcile.AsReconciler(r.Client, r))
 }

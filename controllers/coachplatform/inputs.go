@@ -27,6 +27,12 @@ func (r *Reconciler) inputs(ctx context.Context, platform *v1alpha1.CoachPlatfor
 	if err != nil {
 		return nil, err
 	}
+	if stored == "" {
+		// The cache holds labelled Secrets only: one that was restored without its label is there all the same.
+		if stored, err = passwords.password(ctx, r.Live, run.Tenant); err != nil {
+			return nil, err
+		}
+	}
 	if stored != "" {
 		run.MasterFingerprint = scope.Fingerprint(stored)
 	}
@@ -60,11 +66,12 @@ func (r *Reconciler) tenancy(ctx context.Context, platform *v1alpha1.CoachPlatfo
 	}, nil
 }
 
-// namespace returns the metadata of a namespace.
+// namespace returns the metadata of a namespace, past the cache: one that was made anew under its old
+// name is another tenant's.
 func (r *Reconciler) namespace(ctx context.Context, name string) (*metav1.PartialObjectMetadata, error) {
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	if err := r.Client.Get(ctx, types.NamespacedName{Name: name}, namespace); err != nil {
+	if err := r.Live.Get(ctx, types.NamespacedName{Name: name}, namespace); err != nil {
 		return nil, fmt.Errorf("reading the namespace: %w", err)
 	}
 	return namespace, nil

@@ -20,6 +20,10 @@ func TestNothingIsWrittenWhereNothingMayBe(t *testing.T) {
 			func(b *bench) { b.annotate(v1alpha1.AnnotationPaused, "true") },
 			func(b *bench) { b.forget(v1alpha1.AnnotationPaused) }, v1alpha1.ReasonPaused,
 		},
+		"while it is paused, however that is spelled": {
+			func(b *bench) { b.annotate(v1alpha1.AnnotationPaused, "Yes") },
+			func(b *bench) { b.annotate(v1alpha1.AnnotationPaused, "false") }, v1alpha1.ReasonPaused,
+		},
 		"while it is only observed": {
 			func(b *bench) { b.edit(observe) },
 			func(b *bench) {
@@ -46,8 +50,9 @@ func TestNothingIsWrittenWhereNothingMayBe(t *testing.T) {
 				t.Error("an event claims a write")
 			}
 			b.expect(v1alpha1.ConditionReady, metav1.ConditionFalse, c.reason)
-			if all, _ := w.key.looks(); all == 0 {
-				t.Error("nobody looked")
+			// What was never let in has nothing in AWS to look at.
+			if all, _ := w.key.looks(); (all > 0) != (c.reason != v1alpha1.ReasonNamespaceNotAllowed) {
+				t.Errorf("it was looked at %d times", all)
 			}
 
 			c.allow(b)

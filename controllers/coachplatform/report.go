@@ -1,17 +1,12 @@
 package coachplatform
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
@@ -25,8 +20,9 @@ import (
 const maxDrift = 200
 
 const (
-	// none is what the status shows for nothing.
-	none = "None"
+	// none is what the status shows for nothing, and unknown for what could not be seen.
+	none    = "None"
+	unknown = "Unknown"
 	// separator of the fields of a drift.
 	separator = ", "
 )
@@ -35,13 +31,13 @@ const (
 func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome) {
 	now, status := r.Clock.Now(), &platform.Status
 	ready, reconciling, stalled := report.Summary(outcomes)
-	drift := driftOf(status, outcomes)
-	if ready.Status == metav1.ConditionTrue {
-		status.Converged = desired(outcomes)
+	drift := driftOf(outcomes)
+	if known := inPlace(outcomes); known != "" {
+		status.Converged = known
 	}
 	answers := evidence.Judge(findings(outcomes), exemptions(run), now)
 	status.ObservedGeneration = platform.Generation
-	if run.Class != nil {
+	if run.Class != nil && !blind(outcomes) {
 		status.ReconcileHandled = requested(platform)
 	}
 	status.Plan, status.PlanSummary, status.Approval = report.Plan(outcomes), report.PlanSummary(outcomes), approval(outcomes)
@@ -56,7 +52,7 @@ func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platfor
 func withPolicy(platform *v1alpha1.CoachPlatform, all []metav1.Condition) []metav1.Condition {
 	reason := v1alpha1.ReasonPending
 	switch {
-	case paused(platform):
+	case report.Paused(platform):
 		reason = v1alpha1.ReasonPaused
 	case observing(platform):
 		reason = v1alpha1.ReasonObserving
@@ -78,7 +74,7 @@ func observed(status *v1alpha1.CoachPlatformStatus, run *scope.Platform, outcome
 	if db := run.Database; db.Identifier != "" {
 		status.Database = v1alpha1.DatabaseStatus{
 			Identifier: db.Identifier, Endpoint: db.Endpoint, Port: db.Port, EngineVersion: db.EngineVersion,
-			State: db.State, ResourceID: db.Record.ResourceID,
+			State: db.State, AllocatedGiB: db.AllocatedGiB, ResourceID: db.Record.ResourceID,
 		}
 	}
 	for _, o := range outcomes {
@@ -88,44 +84,53 @@ func observed(status *v1alpha1.CoachPlatformStatus, run *scope.Platform, outcome
 	}
 }
 
-// driftOf names the fields that differ although nobody changed what is wanted since a pass last found
-// everything in place. What waits for an approval since somebody changed the spec is no drift.
-func driftOf(before *v1alpha1.CoachPlatformStatus, outcomes []converge.Outcome) string {
-	if before.Converged == "" || before.Converged != desired(outcomes) {
-		return none
-	}
+// driftOf names what differs although it was in place and nobody asked for anything else since. A thing
+// that is gone is named alone.
+func driftOf(outcomes []converge.Outcome) string {
 	var paths []string
 	for _, o := range outcomes {
-		for _, c := range o.Changes {
-			if !heldEdit(before, c) {
-				paths = append(paths, c.Step+"."+c.Path)
-			}
+		drifted := slices.DeleteFunc(slices.Clone(o.Changes), func(c converge.Change) bool { return !c.Drift })
+		if len(drifted) > 0 && !o.Exists {
+			paths = append(paths, o.Step)
+			continue
+		}
+		for _, c := range drifted {
+			paths = append(paths, c.Step+"."+c.Path)
 		}
 	}
-	if len(paths) == 0 {
-		return none
+	switch {
+	case len(paths) > 0:
+		return strings.Join(paths, separator)
+	case blind(outcomes):
+		return unknown
 	}
-	return strings.Join(paths, separator)
+	return none
 }
 
-// heldEdit says that a change was held before and was no drift then.
-func heldEdit(before *v1alpha1.CoachPlatformStatus, c converge.Change) bool {
-	known := slices.ContainsFunc(before.Plan, func(p v1alpha1.PlannedChange) bool {
-		return p.Held && p.Step == c.Step && p.Path == c.Path && p.From == c.From
-	})
-	return known && !slices.Contains(strings.Split(before.Drift, separator), c.Step+"."+c.Path)
+// blind says that a step saw nothing.
+func blind(outcomes []converge.Outcome) bool {
+	return slices.ContainsFunc(outcomes, func(o converge.Outcome) bool { return o.Blind })
 }
 
-// desired fingerprints what all steps want; "" when one of them could not say.
-func desired(outcomes []converge.Outcome) string {
-	h := sha256.New()
+// inPlace is what the outcomes say of it, as one text; what was in place before is read from it.
+func inPlace(outcomes []converge.Outcome) string {
+	var all []string
 	for _, o := range outcomes {
-		if o.Desired == "" {
-			return ""
+		if o.InPlace != "" {
+			all = append(all, o.Step+"="+o.InPlace)
 		}
-		fmt.Fprintf(h, "%s=%s\n", o.Step, o.Desired)
 	}
-	return hex.EncodeToString(h.Sum(nil))[:16]
+	return strings.Join(all, separator)
+}
+
+// wasInPlace reads what inPlace wrote.
+func wasInPlace(text string) map[string]string {
+	all := map[string]string{}
+	for part := range strings.SplitSeq(text, separator) {
+		step, codes, _ := strings.Cut(part, "=")
+		all[step] = codes
+	}
+	return all
 }
 
 func findings(outcomes []converge.Outcome) []converge.Finding {
@@ -153,7 +158,13 @@ func approval(outcomes []converge.Outcome) string {
 }
 
 func drifted(drift string) metav1.Condition {
-	if drift == none {
+	switch drift {
+	case unknown:
+		return metav1.Condition{
+			Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotObserved,
+			Message: "not everything could be seen; the steps' conditions say why",
+		}
+	case none:
 		return metav1.Condition{
 			Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoDrift,
 			Message: "nothing was changed behind the operator's back",
@@ -208,23 +219,9 @@ func (r *Reconciler) announce(before, platform *v1alpha1.CoachPlatform, outcomes
 func news(before, now string) string {
 	known, found := strings.Split(before, separator), []string(nil)
 	for path := range strings.SplitSeq(now, separator) {
-		if path != none && !slices.Contains(known, path) {
+		if path != none && path != unknown && !slices.Contains(known, path) {
 			found = append(found, path)
 		}
 	}
 	return strings.Join(found, separator)
-}
-
-// patchStatus writes the status, once, and only if it changed: idle means idle. The patch carries no
-// optimistic lock, since nobody else writes status and a lost status is harmless.
-func (r *Reconciler) patchStatus(ctx context.Context, before, platform *v1alpha1.CoachPlatform) error {
-	if equality.Semantic.DeepEqual(before.Status, platform.Status) {
-		return nil
-	}
-	base := platform.DeepCopy()
-	base.Status = before.Status
-	if err := r.Client.Status().Patch(ctx, platform, client.MergeFrom(base)); err != nil {
-		return client.IgnoreNotFound(fmt.Errorf("writing the status: %w", err))
-	}
-	return nil
 }

@@ -196,6 +196,7 @@ func TestATransitionTimeMovesWithItsStatusOnly(t *testing.T) {
 	}
 	want := map[string]bool{
 		v1alpha1.ConditionReady: true, v1alpha1.ConditionReconciling: true, "FirewallReady": true, v1alpha1.ConditionEvidenceFresh: true,
+		v1alpha1.ConditionDrifted: true,
 	}
 	if diff := cmp.Diff(want, moved); diff != "" {
 		t.Errorf("transition times that moved (-want +got):\n%s", diff)
@@ -410,20 +411,40 @@ func TestOneFailingStepDoesNotKeepTheOthers(t *testing.T) {
 	}
 }
 
+// cutShort is a pass whose context ends while the step key looks.
+func (b *bench) cutShort(ctx context.Context, w *trio, end func()) {
+	b.t.Helper()
+	w.key.onLook = end
+	w.key.change(func(m *memory) { m.looking = context.Canceled })
+	platform := b.platform() //nolint:contextcheck // reading it is not part of the pass
+	if _, err := b.reconciler.Reconcile(ctx, platform); err == nil {
+		b.t.Error("a pass that was cut short must be retried")
+	}
+}
+
 func TestAPassWhoseTimeIsUpStillReports(t *testing.T) {
 	t.Parallel()
 	b, w := newTrio(t)
 	b.start()
 	b.settle()
-	ctx, cancel := context.WithCancel(t.Context())
-	w.key.onLook = cancel
-	w.key.change(func(m *memory) { m.looking = context.Canceled })
-	if _, err := b.reconciler.Reconcile(ctx, b.platform()); err == nil {
-		t.Error("a pass that was cut short must be retried")
-	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	b.cutShort(ctx, w, func() { <-ctx.Done() })
 	b.expect(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonTransientError)
 	if unknown := b.platform().Status.Security.Unknown; unknown != 3 {
 		t.Errorf("%d controls are unknown, want those of the step that could not look", unknown)
+	}
+}
+
+func TestAnOperatorThatEndsSaysNothingOfWhatItDidNotSee(t *testing.T) {
+	t.Parallel()
+	b, w := newTrio(t)
+	b.start()
+	before := b.settle()
+	ctx, cancel := context.WithCancel(t.Context())
+	b.cutShort(ctx, w, cancel)
+	if diff := cmp.Diff(before.Status, b.platform().Status); diff != "" {
+		t.Errorf("the status was changed (-before +after):\n%s", diff)
 	}
 }
 

@@ -38,7 +38,7 @@ func (r *Reconciler) teardown(ctx context.Context, platform *v1alpha1.CoachPlatf
 		return ctrl.Result{}, err
 	}
 	// Nothing may be written; in a terminating namespace nobody could end the pause.
-	if observing(platform) || paused(platform) && closing {
+	if observing(platform) || report.Paused(platform) && closing {
 		return ctrl.Result{}, r.dropFinalizer(ctx, platform)
 	}
 	before := platform.DeepCopy()
@@ -51,7 +51,7 @@ func (r *Reconciler) teardown(ctx context.Context, platform *v1alpha1.CoachPlatf
 
 // letGo releases every step's thing, last step first, and says whether nothing was left to do.
 func (r *Reconciler) letGo(ctx context.Context, platform *v1alpha1.CoachPlatform) (outcomes []converge.Outcome, done bool) {
-	if paused(platform) {
+	if report.Paused(platform) {
 		return report.Failed(r.names(), fault.New(fault.Invalid, v1alpha1.ReasonPaused,
 			"the platform is to be deleted and is paused: remove the annotation %s, and it is let go", v1alpha1.AnnotationPaused)), false
 	}
@@ -63,21 +63,17 @@ func (r *Reconciler) letGo(ctx context.Context, platform *v1alpha1.CoachPlatform
 		"everything in AWS is kept and being let go"))
 	done = true
 	for i, step := range slices.Backward(r.Steps) { // one that fails does not keep the others
-		ended, err := release(ctx, step, run)
-		if err != nil {
+		ended, err := report.Release(ctx, step, run)
+		switch {
+		case err != nil:
 			outcomes[i].Err = err
 			logf.FromContext(ctx).Info("Release is not done", "step", step.Name(), "reason", err.Error())
+		case ended: // it waits for the others, and asks for no look of its own
+			outcomes[i].Err = fault.Wait(v1alpha1.ReasonReleasing, r.Resync, "let go")
 		}
 		done = done && ended && err == nil
 	}
 	return outcomes, done
-}
-
-// release lets go of one step's thing, within the time of a step.
-func release(ctx context.Context, step converge.Step[*scope.Platform], run *scope.Platform) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
-	return step.Release(ctx, run)
 }
 
 // closing says whether the namespace is being deleted, or gone: then nothing waits for a person.

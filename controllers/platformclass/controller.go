@@ -18,41 +18,36 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
 	"github.com/coachplatform/coach-operator/internal/converge"
-	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 )
 
 const (
-	// passTimeout bounds one pass: a stalled call must not hold a worker.
-	passTimeout = 3 * time.Minute
 	// workers is how many classes are reconciled at a time; there are few.
 	workers = 2
 	// kind is the metric label of this controller.
 	kind = "PlatformClass"
 )
 
-// Reconciler reconciles PlatformClasses.
+// Reconciler reconciles PlatformClasses. All fields are required.
 type Reconciler struct {
 	Client client.Client
-	// Live reads past the cache; SetupWithManager sets it to the manager's reader when it is nil.
+	// Live reads past the cache.
 	Live client.Reader
 	// Steps in their order.
 	Steps []converge.Step[*scope.Class]
 	// Installation is the ID that names everything.
 	Installation string
 	Events       events.EventRecorder
-	// Metrics hear of every step; nil is nobody.
-	Metrics *telemetry.Metrics
-	Clock   clock.PassiveClock
+	Metrics      *telemetry.Metrics
+	Clock        clock.PassiveClock
 	// Resync is how often a quiet class is looked at.
 	Resync time.Duration
 
@@ -87,21 +82,36 @@ func (r *Reconciler) Reconcile(ctx context.Context, class *v1alpha1.PlatformClas
 	}
 	before := class.DeepCopy()
 	run, mode := r.scope(class), r.mode(class)
+	observer := report.Observer{Kind: kind, Metrics: r.Metrics, Clock: r.Clock}
 
 	var outcomes []converge.Outcome
 	for _, step := range r.Steps {
-		outcomes = append(outcomes, r.run(ctx, step, run, mode))
+		outcomes = append(outcomes, report.Run(ctx, observer, step, run, mode))
 	}
 	r.report(class, run, used, outcomes)
-	r.announce(before, class, outcomes)
-	if err := r.patchStatus(ctx, before, class); err != nil {
-		return ctrl.Result{}, err
-	}
-	result, err := report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
+	result, err := r.finish(ctx, before, class, outcomes)
 	if err == nil {
 		r.answered.Store(class.Name, asked(class))
 	}
 	return result, err
+}
+
+// finish tells what the pass saw, and says when to look again.
+func (r *Reconciler) finish(
+	ctx context.Context, before, class *v1alpha1.PlatformClass, outcomes []converge.Outcome,
+) (ctrl.Result, error) {
+	if report.Stopping(ctx) {
+		return ctrl.Result{}, ctx.Err()
+	}
+	ctx, cancel := report.Ending(ctx)
+	defer cancel()
+	r.announce(before, class, outcomes)
+	base := class.DeepCopy()
+	base.Status = before.Status
+	if err := report.PatchStatus(ctx, r.Client, base, class); err != nil {
+		return ctrl.Result{}, err
+	}
+	return report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
 }
 
 // claim stores the finalizer before the first call to AWS. The pass goes on: a finalizer does not
@@ -121,40 +131,11 @@ func (r *Reconciler) scope(class *v1alpha1.PlatformClass) *scope.Class {
 // mode says how far this pass may go.
 func (r *Reconciler) mode(class *v1alpha1.PlatformClass) converge.Mode {
 	answered, _ := r.answered.Load(class.Name)
-	return converge.Mode{Write: !paused(class), Generation: class.Generation, Fresh: answered != asked(class)}
-}
-
-func paused(class *v1alpha1.PlatformClass) bool {
-	return class.Annotations[v1alpha1.AnnotationPaused] == "true"
-}
-
-// run runs one step, measured and logged.
-func (r *Reconciler) run(
-	ctx context.Context, step converge.Step[*scope.Class], run *scope.Class, mode converge.Mode,
-) converge.Outcome {
-	log := logf.FromContext(ctx).WithValues("step", step.Name())
-	started := r.Clock.Now()
-	out := step.Run(logf.IntoContext(ctx, log), run, mode)
-	class, effects := "converged", make([]string, 0, len(out.Changes))
-	for _, c := range out.Changes {
-		effects = append(effects, c.Effect.String())
-		log.V(1).Info("Step found a difference", "change", c.Path, "held", c.Held)
-	}
-	if out.Err != nil {
-		class = fault.ClassOf(out.Err).String()
-		log.Info("Step is not converged", "class", class, "reason", out.Err.Error(), "changes", len(out.Changes))
-	}
-	if r.Metrics != nil {
-		r.Metrics.Step(kind, step.Name(), class, effects, r.Clock.Since(started))
-	}
-	return out
+	return converge.Mode{Write: !report.Paused(class), Generation: class.Generation, Fresh: answered != asked(class)}
 }
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	if r.Live == nil {
-		r.Live = mgr.GetAPIReader()
-	}
 	changed := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
 	// A platform's class never changes, so only its coming and going matters here.
 	comesOrGoes := predicate.Funcs{
@@ -166,7 +147,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.PlatformClass{}, builder.WithPredicates(changed)).
 		Watches(&v1alpha1.CoachPlatform{}, handler.EnqueueRequestsFromMapFunc(classOf), builder.WithPredicates(comesOrGoes)).
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: workers, RateLimiter: report.Backoff(), ReconciliationTimeout: passTimeout,
+			MaxConcurrentReconciles: workers, RateLimiter: report.Backoff(), ReconciliationTimeout: report.PassTimeout,
 		}).
 		Complete(reconcile.AsReconciler(r.Client, r))
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,6 +26,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/telemetry"
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
@@ -99,6 +101,10 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	cluster := env.APIServer(t)
+	metrics, err := telemetry.New(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatalf("making metrics: %v", err)
+	}
 	b := &bench{
 		t: t, client: cluster.Client, clock: testclock.NewFakePassiveClock(time.Now().Truncate(time.Minute).Add(pastBeat)),
 		recorder: events.NewFakeRecorder(100),
@@ -107,7 +113,7 @@ func newBench(t *testing.T) *bench {
 	b.account.log, b.network.log, b.parameters.log = &b.released, &b.released, &b.released
 	b.reconciler = &platformclass.Reconciler{
 		Client: b.client, Live: b.client, Installation: "test", Events: b.recorder, Clock: b.clock, Resync: time.Minute,
-		Steps: []converge.Step[*scope.Class]{b.account, b.network, b.parameters},
+		Metrics: metrics, Steps: []converge.Step[*scope.Class]{b.account, b.network, b.parameters},
 	}
 	class := newClass()
 	if err := b.client.Create(t.Context(), class); err != nil {

@@ -88,7 +88,7 @@ func start(t *testing.T, b *bench) {
 		t.Fatalf("making a manager: %v", err)
 	}
 	r := &platformclass.Reconciler{
-		Client: mgr.GetClient(), Installation: "test", Events: mgr.GetEventRecorder("coach-operator"),
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Metrics: b.reconciler.Metrics, Installation: "test", Events: mgr.GetEventRecorder("coach-operator"),
 		Clock: clock.RealClock{}, Resync: time.Hour, Steps: b.reconciler.Steps,
 	}
 	if err := r.SetupWithManager(mgr); err != nil {

@@ -1,15 +1,12 @@
 package platformclass
 
 import (
-	"context"
 	"fmt"
-	"reflect"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
@@ -88,18 +85,4 @@ func (r *Reconciler) tell(before, class *v1alpha1.PlatformClass, kind, reason st
 	if now != nil && now.Reason == reason && (then == nil || then.Reason != reason) {
 		r.Events.Eventf(class, nil, corev1.EventTypeWarning, reason, report.ActionReconcile, "%s", report.Note(now.Message))
 	}
-}
-
-// patchStatus writes the status, once, and only if it changed: idle means idle. The patch carries no
-// optimistic lock, since nobody else writes status and a lost status is harmless.
-func (r *Reconciler) patchStatus(ctx context.Context, before, class *v1alpha1.PlatformClass) error {
-	if reflect.DeepEqual(before.Status, class.Status) {
-		return nil
-	}
-	base := class.DeepCopy()
-	base.Status = before.Status
-	if err := r.Client.Status().Patch(ctx, class, client.MergeFrom(base)); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("writing the status: %w", err)
-	}
-	return nil
 }

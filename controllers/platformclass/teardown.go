@@ -2,7 +2,6 @@ package platformclass
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -38,11 +37,7 @@ func (r *Reconciler) teardown(ctx context.Context, class *v1alpha1.PlatformClass
 	ready, reconciling, stalled := report.Summary(outcomes)
 	report.Set(&class.Status.Conditions, class.Generation, r.Clock.Now(),
 		append(report.Steps(outcomes), ready, reconciling, stalled)...)
-	r.announce(before, class, outcomes)
-	if err := r.patchStatus(ctx, before, class); err != nil {
-		return ctrl.Result{}, err
-	}
-	return report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
+	return r.finish(ctx, before, class, outcomes)
 }
 
 // release lets go of every step's thing and returns what there is to say about each, and whether all
@@ -59,15 +54,16 @@ func (r *Reconciler) release(ctx context.Context, class *v1alpha1.PlatformClass)
 	return outcomes, all
 }
 
-// letGo lets go of one step's thing. What is not done, and what waits for the others, is a wait.
+// letGo lets go of one step's thing. What is not done, and what waits for the others, is a wait: only
+// the former asks for a look soon, or one that is stuck would have all of them asked for ever.
 func (r *Reconciler) letGo(ctx context.Context, step converge.Step[*scope.Class], run *scope.Class) (bool, error) {
-	if paused(run.Class) {
+	if report.Paused(run.Class) {
 		return false, fault.Wait(v1alpha1.ReasonPaused, r.Resync,
 			"nothing is let go while the class is paused; remove the annotation %s", v1alpha1.AnnotationPaused)
 	}
 	log := logf.FromContext(ctx).WithValues("step", step.Name())
 	log.Info("Letting go")
-	done, err := step.Release(ctx, run)
+	done, err := report.Release(ctx, step, run)
 	switch {
 	case err != nil:
 		log.Info("Step is not let go", "reason", err.Error())
@@ -75,6 +71,6 @@ func (r *Reconciler) letGo(ctx context.Context, step converge.Step[*scope.Class]
 	case !done:
 		return false, fault.Wait(v1alpha1.ReasonReleasing, releasePoll, "being let go")
 	default:
-		return true, fault.Wait(v1alpha1.ReasonReleasing, releasePoll, "let go")
+		return true, fault.Wait(v1alpha1.ReasonReleasing, r.Resync, "let go")
 	}
 }

@@ -32,6 +32,13 @@ type Config struct {
 	Debug bool
 }
 
+// A control counts as observed for 3 minutes when sweeps see it and for 20 when the freshness clock
+// does (package evidence). Looks that are further apart than these would leave all of them unknown.
+const (
+	maxResync    = 2 * time.Minute
+	maxFreshness = 18 * time.Minute
+)
+
 // installationPattern bounds what goes into tags and names.
 var installationPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{4,38}[a-z0-9])$`)
 
@@ -45,8 +52,8 @@ func Bind(fs *flag.FlagSet, namespace string) *Config {
 	fs.StringVar(&c.ProbeAddress, "health-probe-bind-address", ":8081", "listen address of the health probes")
 	fs.BoolVar(&c.LeaderElection, "leader-elect", true, "let one of several replicas work")
 	fs.IntVar(&c.Workers, "workers", 20, "how many platforms are reconciled at a time")
-	fs.DurationVar(&c.Resync, "resync", 50*time.Second, "how often a quiet platform is looked at")
-	fs.DurationVar(&c.Freshness, "freshness", 15*time.Minute, "how old a look without a batch form may be")
+	fs.DurationVar(&c.Resync, "resync", 50*time.Second, "how often a quiet platform is looked at, at most 2m")
+	fs.DurationVar(&c.Freshness, "freshness", 15*time.Minute, "how old a look without a batch form may be, at most 18m")
 	fs.DurationVar(&c.Lag, "aws-lag", 15*time.Second, "how long AWS listings may lag behind writes")
 	fs.BoolVar(&c.Debug, "debug", false, "log more")
 	return c
@@ -65,7 +72,11 @@ func (c *Config) Validate() error {
 		"--installation-id %q: 6 to 40 lower-case letters, digits and hyphens, a letter or digit at both ends", c.Installation)
 	refuse(c.Workers < 1 || c.Workers > 200, "--workers %d: between 1 and 200", c.Workers)
 	refuse(c.Resync < time.Second, "--resync %s: at least 1s", c.Resync)
+	refuse(c.Resync > maxResync, "--resync %s: at most %s, since a security control that was seen longer ago reads Unknown",
+		c.Resync, maxResync)
 	refuse(c.Freshness < c.Resync, "--freshness %s: at least --resync (%s)", c.Freshness, c.Resync)
+	refuse(c.Freshness > maxFreshness, "--freshness %s: at most %s, since a security control that was seen longer ago reads Unknown",
+		c.Freshness, maxFreshness)
 	refuse(c.Lag < 0 || c.Lag > 10*time.Minute, "--aws-lag %s: between 0s and 10m", c.Lag)
 	return errors.Join(problems...)
 }

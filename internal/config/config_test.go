@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coachplatform/coach-operator/internal/evidence"
 )
 
 func parse(t *testing.T, args ...string) *Config {
@@ -39,18 +41,20 @@ func TestASettingThatCannotWorkIsRefusedByItsFlag(t *testing.T) {
 		args []string
 		flag string
 	}{
-		"no namespace":                    {[]string{"--namespace="}, "--namespace"},
-		"too short an installation ID":    {[]string{"--installation-id=short"}, "--installation-id"},
-		"too long an installation ID":     {[]string{"--installation-id=" + strings.Repeat("a", 41)}, "--installation-id"},
-		"an installation ID in capitals":  {[]string{"--installation-id=NOTHERE1"}, "--installation-id"},
-		"an installation ID with a slash": {[]string{"--installation-id=not/here1"}, "--installation-id"},
-		"an installation ID of hyphens":   {[]string{"--installation-id=-nothere-"}, "--installation-id"},
-		"no workers":                      {[]string{"--workers=0"}, "--workers"},
-		"too many workers":                {[]string{"--workers=201"}, "--workers"},
-		"no time between looks":           {[]string{"--resync=0s"}, "--resync"},
-		"freshness below the resync":      {[]string{"--resync=2m", "--freshness=1m"}, "--freshness"},
-		"a negative lag":                  {[]string{"--aws-lag=-1s"}, "--aws-lag"},
-		"an endless lag":                  {[]string{"--aws-lag=11m"}, "--aws-lag"},
+		"no namespace":                        {[]string{"--namespace="}, "--namespace"},
+		"too short an installation ID":        {[]string{"--installation-id=short"}, "--installation-id"},
+		"too long an installation ID":         {[]string{"--installation-id=" + strings.Repeat("a", 41)}, "--installation-id"},
+		"an installation ID in capitals":      {[]string{"--installation-id=NOTHERE1"}, "--installation-id"},
+		"an installation ID with a slash":     {[]string{"--installation-id=not/here1"}, "--installation-id"},
+		"an installation ID of hyphens":       {[]string{"--installation-id=-nothere-"}, "--installation-id"},
+		"no workers":                          {[]string{"--workers=0"}, "--workers"},
+		"too many workers":                    {[]string{"--workers=201"}, "--workers"},
+		"no time between looks":               {[]string{"--resync=0s"}, "--resync"},
+		"resyncs so rare that evidence ages":  {[]string{"--resync=121s"}, "--resync"},
+		"a freshness beyond that of evidence": {[]string{"--freshness=18m1s"}, "--freshness"},
+		"freshness below the resync":          {[]string{"--resync=2m", "--freshness=1m"}, "--freshness"},
+		"a negative lag":                      {[]string{"--aws-lag=-1s"}, "--aws-lag"},
+		"an endless lag":                      {[]string{"--aws-lag=11m"}, "--aws-lag"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := parse(t, c.args...).Validate()
@@ -63,19 +67,37 @@ func TestASettingThatCannotWorkIsRefusedByItsFlag(t *testing.T) {
 
 func TestWhatWorksIsNotRefused(t *testing.T) {
 	for name, args := range map[string][]string{
-		"the shortest installation ID": {"--installation-id=abcdef"},
-		"the longest installation ID":  {"--installation-id=" + strings.Repeat("a", 40)},
-		"one with digits and hyphens":  {"--installation-id=7-eleven-7"},
-		"one worker":                   {"--workers=1"},
-		"as many as there may be":      {"--workers=200"},
-		"freshness equal to resync":    {"--resync=2m", "--freshness=2m"},
-		"no lag":                       {"--aws-lag=0s"},
+		"the shortest installation ID":  {"--installation-id=abcdef"},
+		"the longest installation ID":   {"--installation-id=" + strings.Repeat("a", 40)},
+		"one with digits and hyphens":   {"--installation-id=7-eleven-7"},
+		"one worker":                    {"--workers=1"},
+		"as many as there may be":       {"--workers=200"},
+		"freshness equal to resync":     {"--resync=2m", "--freshness=2m"},
+		"the rarest looks there may be": {"--resync=2m", "--freshness=18m"},
+		"no lag":                        {"--aws-lag=0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := parse(t, args...).Validate(); err != nil {
 				t.Errorf("refused: %v", err)
 			}
 		})
+	}
+}
+
+// TestEvidenceOutlivesTheRarestLooks holds because a control whose last look is older than its bound is
+// unknown: with settings that allow that, every report would be.
+func TestEvidenceOutlivesTheRarestLooks(t *testing.T) {
+	c := parse(t, "--resync="+maxResync.String(), "--freshness="+maxFreshness.String())
+	if err := c.Validate(); err != nil {
+		t.Fatalf("refused: %v", err)
+	}
+	// A pass may have to wait for a turn, and what it sees may be as old as a shared look.
+	const slack = 30 * time.Second
+	swept, clocked := c.Resync+c.Sweep()+slack, c.Freshness+slack
+	for _, control := range evidence.Catalogue {
+		if control.Bound < swept || control.Bound > 2*swept && control.Bound < clocked {
+			t.Errorf("%s counts for %s, and may be seen %s or %s ago", control.ID, control.Bound, swept, clocked)
+		}
 	}
 }
 

@@ -16,10 +16,14 @@ type Mode struct {
 	Write bool
 	// Approved is the hash of the held changes that a person has approved, or empty.
 	Approved string
+	// Used is the hash that was approved last: the same changes, held once more, get another hash.
+	Used string
 	// Generation is the generation of the spec that the run serves; it is part of an approval.
 	Generation int64
 	// Fresh asks for a look past every cache.
 	Fresh bool
+	// InPlace is, by step, what its last Outcome said of the same name.
+	InPlace map[string]string
 }
 
 // Effect is what making a change costs.
@@ -63,6 +67,8 @@ type Change struct {
 	Effect     Effect
 	// Held says that the change was not made since it needs an approval.
 	Held bool
+	// Drift says that the wanted value was in place before: the world changed, and not what is asked for.
+	Drift bool
 }
 
 // Field is one owned field of S. What has no Field is not ours: it is never compared and never written.
@@ -75,6 +81,8 @@ type Field[S any] struct {
 	Effect Effect
 	// Sensitive values are compared and never shown.
 	Sensitive bool
+	// Derived says that the wanted value comes from another step and not from what was asked for.
+	Derived bool
 	// About says in a few words what the field is, for the generated documentation.
 	About string
 }
@@ -117,7 +125,7 @@ type Observation[S any] struct {
 // Resource reads and writes one external thing.
 type Resource[In, S any] interface {
 	// Observe looks and changes nothing. A look that is not fresh may be answered from what was seen
-	// for others; the absence of a thing never is.
+	// for others. That there is nothing, and what follows from it, counts only when the look is fresh.
 	Observe(ctx context.Context, in In, want S, fresh bool) (Observation[S], error)
 	// Apply makes the changes, or creates the thing when got does not exist.
 	Apply(ctx context.Context, in In, want S, got Observation[S], changes []Change) error
@@ -162,8 +170,10 @@ type Outcome struct {
 	Findings []Finding
 	// Exists is whether the thing was there.
 	Exists bool
-	// Desired fingerprints the wanted state.
-	Desired string
+	// Blind says that nothing could be seen.
+	Blind bool
+	// InPlace fingerprints, field by field, what was asked for and was last seen in place.
+	InPlace string
 	// Applied says that a write was sent in this run.
 	Applied bool
 	// Approval is the hash that would approve what is held; empty when nothing is.
@@ -206,9 +216,10 @@ func (s Of[In, S]) Release(ctx context.Context, in In) (bool, error) {
 }
 
 // Run observes, compares and, when the mode allows it, acts. A write is only ever based on a fresh
-// look. It never observes after acting: only a later run that finds no change is converged.
+// look, and so is absence. It never observes after acting: only a later run that finds no change is
+// converged.
 func (s Of[In, S]) Run(ctx context.Context, in In, mode Mode) Outcome {
-	out := Outcome{Step: s.ID}
+	out := Outcome{Step: s.ID, InPlace: mode.InPlace[s.ID]}
 	if s.When != nil && !s.When(in) {
 		return out
 	}
@@ -216,9 +227,8 @@ func (s Of[In, S]) Run(ctx context.Context, in In, mode Mode) Outcome {
 	if err != nil {
 		return s.blind(out, err)
 	}
-	out.Desired = s.fingerprint(asked)
 	want, got, err := s.look(ctx, in, asked, mode.Fresh)
-	if err == nil && mode.Write && !mode.Fresh && len(s.diff(want, got)) > 0 {
+	if err == nil && !mode.Fresh && (!got.Exists || mode.Write && s.differs(want, got)) {
 		want, got, err = s.look(ctx, in, asked, true)
 	}
 	if err != nil {
@@ -229,7 +239,7 @@ func (s Of[In, S]) Run(ctx context.Context, in In, mode Mode) Outcome {
 	if got.Exists && s.Publish != nil {
 		s.Publish(in, got.State)
 	}
-	out.Changes = s.diff(want, got)
+	s.compare(want, got, &out)
 	return s.act(ctx, in, mode, want, got, out)
 }
 
@@ -292,7 +302,7 @@ func (s Of[In, S]) sort(got Observation[S], mode Mode, out *Outcome) (flowing []
 	if len(disruptive) == 0 {
 		return flowing, refused
 	}
-	out.Approval = hash(s.ID, got.ID, mode.Generation, disruptive)
+	out.Approval = s.hash(got.ID, mode, disruptive)
 	if mode.Approved == out.Approval {
 		return append(flowing, disruptive...), refused
 	}

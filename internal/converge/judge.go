@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // unseen is what a finding shows when there was nothing to judge.
@@ -22,26 +24,52 @@ func (s Of[In, S]) look(ctx context.Context, in In, want S, fresh bool) (S, Obse
 	return want, got, err
 }
 
-func (s Of[In, S]) diff(want S, got Observation[S]) []Change {
-	found := got.State
+// compare finds the changes, and tells drift from edits: a field drifted when what is asked for now was
+// in place before, and one whose edit is held when the world is no longer as it was.
+func (s Of[In, S]) compare(want S, got Observation[S], out *Outcome) {
+	before, now := out.InPlace, strings.Builder{}
+	if len(before) != codeLength*len(s.Fields) {
+		before = strings.Repeat(never, len(s.Fields))
+	}
+	for i, f := range s.Fields {
+		was, asked := before[codeLength*i:codeLength*(i+1)], s.code(f, want)
+		change, differs := s.change(f, want, got)
+		if differs {
+			held := change.Effect != InPlace && was != never && was != s.code(f, live(got))
+			change.Drift = was == asked || held
+			out.Changes = append(out.Changes, change)
+			asked = was
+		}
+		now.WriteString(asked)
+	}
+	out.InPlace = now.String()
+}
+
+func (s Of[In, S]) differs(want S, got Observation[S]) bool {
+	return slices.ContainsFunc(s.Fields, func(f Field[S]) bool {
+		_, differs := s.change(f, want, got)
+		return differs
+	})
+}
+
+// live is the state that counts: what is there, with what is on its way.
+func live[S any](got Observation[S]) S {
 	if got.Next != nil {
-		found = *got.Next
+		return *got.Next
 	}
-	var changes []Change
-	for _, f := range s.Fields {
-		from, to := "", f.Get(want)
-		if got.Exists {
-			from = f.Get(found)
-		}
-		if from == to {
-			continue
-		}
-		if f.Sensitive {
-			from, to = hidden, hidden
-		}
-		changes = append(changes, Change{Step: s.ID, Path: f.Path, From: from, To: to, Effect: f.Effect})
+	return got.State
+}
+
+func (s Of[In, S]) change(f Field[S], want S, got Observation[S]) (Change, bool) {
+	c := Change{Step: s.ID, Path: f.Path, To: f.Get(want)}
+	if got.Exists {
+		c.From, c.Effect = f.Get(live(got)), f.Effect // to make a thing costs nobody anything
 	}
-	return changes
+	differs := c.From != c.To
+	if f.Sensitive {
+		c.From, c.To = hidden, hidden
+	}
+	return c, differs
 }
 
 func (s Of[In, S]) assess(want S, got Observation[S]) []Finding {
@@ -67,25 +95,32 @@ func (s Of[In, S]) unknown(why string) []Finding {
 
 // blind ends a run that saw nothing: its controls are unknown, not missing.
 func (s Of[In, S]) blind(out Outcome, err error) Outcome {
-	out.Err = err
+	out.Err, out.Blind = err, true
 	out.Findings = s.unknown("could not be observed")
 	return out
 }
 
-// fingerprint identifies the wanted state; sensitive values are part of it only as their hash.
-func (s Of[In, S]) fingerprint(want S) string {
-	h := sha256.New()
-	for _, f := range s.Fields {
-		fmt.Fprintf(h, "%s=%q\n", f.Path, f.Get(want))
+const (
+	codeLength = 4
+	// never is the code of what was never seen in place.
+	never = "...."
+)
+
+// code fingerprints the wanted value of one field, as far as it was asked for.
+func (s Of[In, S]) code(f Field[S], want S) string {
+	value := f.Path
+	if !f.Derived {
+		value += "=" + f.Get(want)
 	}
-	return hex.EncodeToString(h.Sum(nil))[:16]
+	sum := sha256.Sum256([]byte(value))
+	return hex.EncodeToString(sum[:])[:codeLength]
 }
 
 // hash identifies a set of held changes of one very thing at one generation of its spec: approving
-// it approves these values of this resource and nothing that comes later.
-func hash(step, id string, generation int64, changes []Change) string {
+// it approves these values of this resource, once, and nothing that comes later.
+func (s Of[In, S]) hash(id string, mode Mode, changes []Change) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%d\n", step, id, generation)
+	fmt.Fprintf(h, "%s\n%s\n%d\n%s\n", s.ID, id, mode.Generation, mode.Used)
 	for _, c := range changes {
 		fmt.Fprintf(h, "%s %q %q\n", c.Path, c.From, c.To)
 	}

@@ -47,6 +47,10 @@ func TestWhatARunDoes(t *testing.T) {
 		"a fresh plan looks once, past every cache": {
 			thing: thing{live: there(open)}, mode: converge.Mode{Fresh: true}, calls: []string{"fresh look"},
 		},
+		"that there is nothing counts only after a fresh look, also in a plan": {
+			thing: thing{live: there(open), shared: &converge.Observation[state]{Settled: true}},
+			calls: []string{"look", "fresh look"},
+		},
 		"a write is based on a fresh look": {
 			thing: thing{live: there(open)}, mode: writing,
 			calls: []string{"look", "fresh look", "size"}, class: fault.Waiting, reason: "Applied",
@@ -299,25 +303,60 @@ func TestSensitiveValuesAreComparedAndNeverShown(t *testing.T) {
 	}
 }
 
-func TestTheFingerprintFollowsTheWantedStateOnly(t *testing.T) {
-	run := func(w state, live *converge.Observation[state]) string {
-		return step(&thing{live: live}).Run(t.Context(), &input{wanted: w}, planning).Desired
+func TestDriftIsToldFromEditsFieldByField(t *testing.T) {
+	run := func(w state, live *converge.Observation[state], known string) converge.Outcome {
+		mode := converge.Mode{InPlace: map[string]string{"thing": known}}
+		return step(&thing{live: live}).Run(t.Context(), &input{wanted: w}, mode)
 	}
-	first := run(wanted, there(wanted))
-	if first == "" {
-		t.Fatal("there is no fingerprint")
+	settled := run(wanted, there(wanted), "").InPlace
+	if settled == "" {
+		t.Fatal("nothing is known to be in place")
 	}
-	if got := run(wanted, there(state{})); got != first {
-		t.Error("the fingerprint follows the observed state")
-	}
-	for name, change := range map[string]func(*state){
-		"size": func(s *state) { s.Size = "9" }, "class": func(s *state) { s.Class = "z" },
-		"volume": func(s *state) { s.Volume = "z" }, "password": func(s *state) { s.Password = "cat" },
+	for name, c := range map[string]struct {
+		wanted state
+		live   *converge.Observation[state]
+		known  string
+		drift  []string
+	}{
+		"the world changed":          {wanted, there(but(func(s *state) { s.Size = "9" })), settled, []string{"size"}},
+		"the wish changed":           {but(func(s *state) { s.Size = "9" }), there(wanted), settled, nil},
+		"both changed another field": {but(func(s *state) { s.Size = "9" }), there(but(func(s *state) { s.Class = "z" })), settled, []string{"class"}},
+		"an edit that is held":       {but(func(s *state) { s.Class = "z" }), there(wanted), settled, nil},
+		"its field changed meanwhile": {
+			but(func(s *state) { s.Class = "z" }), there(but(func(s *state) { s.Class = "y" })), settled, []string{"class"},
+		},
+		"nothing was ever in place":        {wanted, there(but(func(s *state) { s.Size = "9" })), "", nil},
+		"what is known is of other fields": {wanted, there(but(func(s *state) { s.Size = "9" })), "1234", nil},
+		"a secret changed":                 {wanted, there(but(func(s *state) { s.Password = "lion" })), settled, []string{"password"}},
 	} {
-		if run(but(change), there(wanted)) == first {
-			t.Errorf("the fingerprint does not follow the wanted %s", name)
+		t.Run(name, func(t *testing.T) {
+			out := run(c.wanted, c.live, c.known)
+			var drift []string
+			for _, change := range out.Changes {
+				if change.Drift {
+					drift = append(drift, change.Path)
+				}
+			}
+			if diff := cmp.Diff(c.drift, drift); diff != "" {
+				t.Errorf("drift (-want +got):\n%s", diff)
+			}
+			if again := run(c.wanted, c.live, out.InPlace); len(drift) != countDrift(again) {
+				t.Errorf("the next look finds other drift: %+v", again.Changes)
+			}
+		})
+	}
+	if after := run(wanted, &converge.Observation[state]{}, settled); after.InPlace != settled {
+		t.Error("a thing that is gone is forgotten")
+	}
+}
+
+func countDrift(out converge.Outcome) (n int) {
+	for _, c := range out.Changes {
+		if c.Drift {
+			n++
 		}
 	}
+	return n
 }
 
 func TestAWaitSaysWhenToLookAgain(t *testing.T) {

@@ -30,13 +30,13 @@ type Control struct {
 var Catalogue = []Control{
 	{"CP-KEY-01", "The key material of the tenant's key is rotated", []string{"FSBP KMS.4", "CIS 3.6"}, clocked},
 	{"CP-KEY-02", "The tenant's key is in use and not awaiting deletion", []string{"FSBP KMS.3"}, clocked},
-	{"CP-KEY-03", "The tenant's key can be used by the tenant's database only", []string{"FSBP KMS.5"}, clocked},
+	{"CP-KEY-03", "The key's policy lets nobody use it but, through RDS, the class's role", []string{"FSBP KMS.5"}, clocked},
 
 	{"CP-NET-01", "The database is reachable from the allowed addresses only", []string{"FSBP EC2.18"}, swept},
 	{"CP-NET-02", "Nothing is open to the whole internet", []string{"FSBP EC2.19"}, swept},
 	{"CP-NET-03", "The database cannot open connections to the outside", []string{"least privilege"}, swept},
 
-	{"CP-DB-01", "Storage, snapshots and logs are encrypted with the tenant's own key", []string{"FSBP RDS.3", "CIS 2.2.1"}, swept},
+	{"CP-DB-01", "Storage and snapshots are encrypted with the tenant's own key", []string{"FSBP RDS.3", "CIS 2.2.1"}, swept},
 	{"CP-DB-02", "The database refuses connections without TLS", []string{"FSBP RDS.38"}, swept},
 	{"CP-DB-03", "The database has no public address", []string{"FSBP RDS.2", "CIS 2.2.3"}, swept},
 	{"CP-DB-04", "The database lives in the class's private network", []string{"FSBP RDS.18"}, swept},

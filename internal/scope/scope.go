@@ -71,7 +71,7 @@ type Firewall struct {
 // Database is what the step database saw.
 type Database struct {
 	Identifier, Endpoint, EngineVersion, State string
-	Port                                       int32
+	Port, AllocatedGiB                         int32
 	// Record identifies this very database.
 	Record Record
 }

@@ -3,6 +3,8 @@
 package step
 
 import (
+	"context"
+
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -18,25 +20,33 @@ import (
 // released in reverse.
 func Platform(sessions *aws.Sessions) []converge.Step[*scope.Platform] {
 	return []converge.Step[*scope.Platform]{
-		key.New(sessions),
-		firewall.New(sessions),
-		database.New(sessions),
+		counted{key.New(sessions)},
+		counted{firewall.New(sessions)},
+		counted{database.New(sessions)},
 	}
 }
 
-// The parameter groups that classes can have: every PostgreSQL major that RDS offers with every TLS
-// version that is still safe.
-var (
-	majors      = []string{"14", "15", "16", "17", "18"}
-	tlsVersions = []string{"TLSv1.2", "TLSv1.3"}
-)
+// counted is a step whose calls count as its namespace's.
+type counted struct {
+	converge.Step[*scope.Platform]
+}
+
+func (c counted) Run(ctx context.Context, in *scope.Platform, mode converge.Mode) converge.Outcome {
+	return c.Step.Run(aws.For(ctx, in.Tenant.Namespace), in, mode)
+}
+
+func (c counted) Release(ctx context.Context, in *scope.Platform) (bool, error) {
+	return c.Step.Release(aws.For(ctx, in.Tenant.Namespace), in)
+}
 
 // Class returns the steps of a PlatformClass.
 func Class(sessions *aws.Sessions) []converge.Step[*scope.Class] {
 	steps := []converge.Step[*scope.Class]{account.New(sessions), network.New(sessions)}
-	for _, major := range majors {
-		for _, version := range tlsVersions {
-			steps = append(steps, parameters.New(sessions, major, version))
+	for _, major := range parameters.Majors {
+		for _, version := range parameters.TLSVersions {
+			if parameters.Supported(major, version) {
+				steps = append(steps, parameters.New(sessions, major, version))
+			}
 		}
 	}
 	return steps

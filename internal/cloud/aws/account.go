@@ -61,8 +61,8 @@ func newAccount(s *Sessions, id identity, b *budget) *Account {
 		Tagging: tagging.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
 		sessions: s, id: id, budget: b, writers: map[string]*writer{},
 		keyFacts: newMemo[Key](s.options, s.options.Freshness),
-		networks: newMemo[Network](s.options, s.options.Sweep),
-		caller:   newMemo[string](s.options, s.options.Freshness),
+		networks: newCommon[Network](s.options, s.options.Sweep),
+		caller:   newCommon[string](s.options, s.options.Freshness),
 		shared:   newShared(s.options),
 	}
 	a.instances = newListing(s.options, a.listInstances)

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	"k8s.io/utils/clock"
 )
 
@@ -19,7 +18,7 @@ type Asked[T any] struct {
 	load  func(ctx context.Context, ids []string) (map[string]T, error)
 	clock clock.PassiveClock
 	sweep time.Duration
-	group singleflight.Group
+	group flight
 
 	mu    sync.Mutex
 	items map[string]*answer[T]
@@ -51,7 +50,7 @@ func (q *Asked[T]) Get(ctx context.Context, ids []string, fresh bool) (map[strin
 			return found, at, nil
 		}
 		// A load that was under way may have begun before these IDs were asked for; the next one has not.
-		if _, err, _ := q.group.Do("", func() (any, error) { return nil, q.reload(ctx) }); err != nil {
+		if _, err := q.group.do(ctx, "", func() (any, error) { return nil, q.reload(ctx) }); err != nil {
 			return nil, at, err
 		}
 	}
@@ -107,7 +106,7 @@ func (q *Asked[T]) reload(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	items, err := q.load(ctx, ids)
+	items, err := q.load(patient(ctx), ids)
 	if err != nil {
 		return err
 	}

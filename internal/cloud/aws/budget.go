@@ -58,8 +58,19 @@ type patientKey struct{}
 // patient makes the calls of ctx wait for as long as ctx lasts.
 func patient(ctx context.Context) context.Context { return context.WithValue(ctx, patientKey{}, true) }
 
-// tenantLimit keeps one busy tenant from using up what all share.
-var tenantLimit = limit{5, 50}
+// tenantLimit keeps one busy tenant from using up what all share, and namespaceLimit all tenants of one
+// namespace together: whoever may edit there can ask for a fresh look as often as they like.
+var (
+	tenantLimit    = limit{5, 50}
+	namespaceLimit = limit{20, 400}
+)
+
+type namespaceKey struct{}
+
+// For makes the calls of ctx count as a namespace's, but for those whose answer serves all.
+func For(ctx context.Context, namespace string) context.Context {
+	return context.WithValue(ctx, namespaceKey{}, namespace)
+}
 
 // budget is the operator's share of an account's call limits in one region.
 type budget struct {
@@ -70,12 +81,14 @@ type budget struct {
 
 // quotas are what all tenants of an account share. The mutex makes a turn in several of them one step.
 type quotas struct {
-	mu         sync.Mutex
-	all, reads map[string]*rate.Limiter
+	mu                     sync.Mutex
+	all, reads, namespaces map[string]*rate.Limiter
 }
 
 func newBudget(share float64) *budget {
-	q := &quotas{all: map[string]*rate.Limiter{}, reads: map[string]*rate.Limiter{}}
+	q := &quotas{
+		all: map[string]*rate.Limiter{}, reads: map[string]*rate.Limiter{}, namespaces: map[string]*rate.Limiter{},
+	}
 	for name, l := range limits {
 		q.all[name] = l.limiter(share)
 		q.reads[name] = l.limiter(share * readShare)
@@ -94,7 +107,8 @@ func (l limit) limiter(part float64) *rate.Limiter {
 
 // wait returns when the call may be made, or ctx's error. It returns a fault at once when that is not soon.
 func (b *budget) wait(ctx context.Context, service, operation string) error {
-	delay, taken := b.turn(time.Now(), service, operation, ctx.Value(patientKey{}) != nil)
+	now := time.Now() //nolint:forbidigo // the limits of AWS are in real time, whatever a test's clock shows
+	delay, taken := b.turn(ctx, now, service, operation)
 	if !taken {
 		return fault.Wait(v1alpha1.ReasonThrottled, aside(),
 			"many platforms wait for %s, which AWS limits; it is tried again", action(service, operation))
@@ -114,10 +128,13 @@ func (b *budget) wait(ctx context.Context, service, operation string) error {
 
 // turn takes the next free place in every queue that the call is in, and says how far away it is. Unless
 // the call is patient it takes none when one of them is far away.
-func (b *budget) turn(now time.Time, service, operation string, patient bool) (delay time.Duration, taken bool) {
+func (b *budget) turn(ctx context.Context, now time.Time, service, operation string) (delay time.Duration, taken bool) {
 	b.quotas.mu.Lock()
 	defer b.quotas.mu.Unlock()
-	queues := b.queues(service, operation)
+	queues, patient := b.queues(service, operation), ctx.Value(patientKey{}) != nil
+	if namespace, ok := ctx.Value(namespaceKey{}).(string); ok && !patient {
+		queues = append(queues, b.namespace(namespace))
+	}
 	for _, q := range queues {
 		if short := 1 - q.TokensAt(now); !patient && short > float64(q.Limit())*patience.Seconds() {
 			return 0, false
@@ -127,6 +144,14 @@ func (b *budget) turn(now time.Time, service, operation string, patient bool) (d
 		delay = max(delay, q.ReserveN(now, 1).DelayFrom(now))
 	}
 	return delay, true
+}
+
+// namespace returns the limiter of a namespace; the caller holds the lock.
+func (b *budget) namespace(name string) *rate.Limiter {
+	if b.quotas.namespaces[name] == nil {
+		b.quotas.namespaces[name] = namespaceLimit.limiter(b.share)
+	}
+	return b.quotas.namespaces[name]
 }
 
 // queues returns the limiters that count the call.
@@ -147,7 +172,9 @@ func (b *budget) queues(service, operation string) []*rate.Limiter {
 
 // aside is how long a platform steps aside: long against its patience, so that most of its time it is no
 // load, and spread, so that not all come back at once.
-func aside() time.Duration { return time.Duration((2 + 4*rand.Float64()) * float64(patience)) }
+func aside() time.Duration {
+	return time.Duration((2 + 4*rand.Float64()) * float64(patience)) //nolint:gosec // it spreads load and guards nothing
+}
 
 func isRead(operation string) bool {
 	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "Get") ||

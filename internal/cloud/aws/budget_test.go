@@ -128,6 +128,32 @@ func TestTheOperatorStaysWithinItsShare(t *testing.T) {
 	})
 }
 
+func TestABusyNamespaceDelaysNobodyElse(t *testing.T) {
+	b, now := newBudget(1), time.Now()
+	busy := For(t.Context(), "busy")
+	free := func(ctx context.Context, b *budget) bool {
+		delay, taken := b.turn(ctx, now, kms.ServiceID, "DescribeKey")
+		return taken && delay == 0
+	}
+	made := 0
+	for free(busy, b.forTenant()) { // each platform has a limit of its own, which this one never reaches
+		made++
+	}
+	if made != namespaceLimit.burst {
+		t.Errorf("a namespace made %d calls at once, want %d", made, namespaceLimit.burst)
+	}
+	for name, ctx := range map[string]context.Context{
+		"another namespace":         For(t.Context(), "other"),
+		"a class":                   t.Context(),
+		"what is loaded for all":    patient(busy),
+		"what is loaded for others": patient(For(t.Context(), "other")),
+	} {
+		if !free(ctx, b) {
+			t.Errorf("%s waits for the busy namespace", name)
+		}
+	}
+}
+
 func TestACallThatIsGivenUpWaitsNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0.8)
@@ -182,7 +208,7 @@ func TestWhoWouldWaitLongStepsAside(t *testing.T) {
 		}
 		// Those who stepped aside took nobody's place.
 		pause(t.Context(), time.Second)
-		if delay, taken := b.turn(time.Now(), kms.ServiceID, "CreateKey", false); delay > 0 || !taken {
+		if delay, taken := b.turn(t.Context(), time.Now(), kms.ServiceID, "CreateKey"); delay > 0 || !taken {
 			t.Errorf("a call a second later waits %s (%t)", delay, taken)
 		}
 	})
@@ -220,7 +246,7 @@ func TestOperationsThatAWSCountsByThemselvesDoNotWaitForOneAnother(t *testing.T)
 
 // free takes a turn if there is one now.
 func (b *budget) free(now time.Time, operation string) bool {
-	delay, taken := b.turn(now, kms.ServiceID, operation, false)
+	delay, taken := b.turn(context.Background(), now, kms.ServiceID, operation)
 	return taken && delay == 0
 }
 

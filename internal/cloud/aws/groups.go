@@ -47,32 +47,28 @@ type Rule struct {
 func IsRuleGone(err error) bool { return IsNotFound(err) || codeOf(err) == codeRuleGone }
 
 // Group returns the security group of that name, which is unique in a VPC, nil if there is none, and
-// when it was seen. A quiet look is answered from one paged listing of all groups that operators made;
-// a fresh look, and every answer of "there is none", comes from calls for this one group.
+// when it was seen. A quiet look is answered from one paged listing of all groups that operators made.
+// Only a fresh look, which is calls for this one group, can say for certain that there is none.
 func (a *Account) Group(ctx context.Context, vpc, name string, fresh bool) (*Group, time.Time, error) {
 	key := groupKey(vpc, name)
 	if !fresh && !a.groups.Behind(key) {
 		got, listed, at, err := a.groups.Get(ctx, key)
-		if err != nil {
+		if err != nil || !listed {
 			return nil, at, err
 		}
-		if listed {
-			return &got, at, nil
-		}
+		return &got, at, nil
 	}
 	at := a.Now()
-	out, err := a.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
-		Filters: []ec2types.Filter{oneOf("vpc-id", vpc), oneOf("group-name", name)},
-	})
+	var found *Group
+	err := a.eachGroup(ctx, func(_ string, g Group) { found = &g }, oneOf("vpc-id", vpc), oneOf("group-name", name))
 	switch {
 	case err != nil:
-		return nil, at, Classify(err)
-	case len(out.SecurityGroups) == 0:
+		return nil, at, err
+	case found == nil:
 		return nil, at, a.Prove(ctx, false)
 	}
-	g := a.groupOf(&out.SecurityGroups[0])
-	g.Ingress, g.Egress, err = a.rulesOf(ctx, g.ID)
-	return &g, at, err
+	found.Ingress, found.Egress, err = a.rulesOf(ctx, found.ID)
+	return found, at, err
 }
 
 // GroupWritten notes a write to a security group: answers older than it are not used any more.
@@ -124,9 +120,8 @@ func (a *Account) ruleOf(live *ec2types.SecurityGroupRule) Rule {
 
 func (a *Account) listGroups(ctx context.Context) (map[string]Group, error) {
 	found := map[string]Group{}
-	err := a.eachGroup(ctx, oneOf("tag:"+naming.TagManagedBy, naming.ManagedBy), func(name string, g Group) {
-		found[groupKey(g.VPCID, name)] = g
-	})
+	err := a.eachGroup(ctx, func(name string, g Group) { found[groupKey(g.VPCID, name)] = g },
+		oneOf("tag:"+naming.TagManagedBy, naming.ManagedBy))
 	return found, err
 }
 
@@ -134,7 +129,7 @@ func (a *Account) loadGroups(ctx context.Context, ids []string) (map[string]Grou
 	found := map[string]Group{}
 	for some := range slices.Chunk(ids, maxFilterValues) {
 		// A filter, unlike a list of IDs, does not fail for one that does not exist.
-		err := a.eachGroup(ctx, oneOf("group-id", some...), func(_ string, g Group) { found[g.ID] = g })
+		err := a.eachGroup(ctx, func(_ string, g Group) { found[g.ID] = g }, oneOf("group-id", some...))
 		if err != nil {
 			return nil, err
 		}
@@ -142,9 +137,10 @@ func (a *Account) loadGroups(ctx context.Context, ids []string) (map[string]Grou
 	return found, nil
 }
 
-func (a *Account) eachGroup(ctx context.Context, filter ec2types.Filter, do func(name string, g Group)) error {
+// eachGroup visits all security groups that the filters let through.
+func (a *Account) eachGroup(ctx context.Context, do func(name string, g Group), filters ...ec2types.Filter) error {
 	pages := ec2.NewDescribeSecurityGroupsPaginator(a.EC2, &ec2.DescribeSecurityGroupsInput{
-		Filters: []ec2types.Filter{filter}, MaxResults: awssdk.Int32(groupPage),
+		Filters: filters, MaxResults: awssdk.Int32(groupPage),
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

@@ -14,17 +14,15 @@ import (
 const pageSize = 100
 
 // Instance returns the database instance of that name, nil if there is none, and when it was seen.
-// A quiet look is answered from one paged listing that serves all platforms. A fresh look, and every
-// answer of "there is none", comes from a call for this one instance.
+// A quiet look is answered from one paged listing that serves all platforms. Only a fresh look, which is
+// a call for this one instance, can say for certain that there is none.
 func (a *Account) Instance(ctx context.Context, name string, fresh bool) (*rdstypes.DBInstance, time.Time, error) {
 	if !fresh && !a.instances.Behind(name) {
 		got, listed, at, err := a.instances.Get(ctx, name)
-		if err != nil {
+		if err != nil || !listed {
 			return nil, at, err
 		}
-		if listed {
-			return &got, at, nil
-		}
+		return &got, at, nil
 	}
 	at := a.Now()
 	out, err := a.RDS.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &name})

@@ -72,19 +72,25 @@ func (a *Account) readKey(ctx context.Context, id string) (Key, error) {
 		return Key{}, err
 	}
 	k := Key{Metadata: *described.KeyMetadata, Tags: map[string]string{}}
-	tags, err := a.KMS.ListResourceTags(ctx, &kms.ListResourceTagsInput{KeyId: &id})
-	if err != nil {
-		return Key{}, err
+	tags := kms.NewListResourceTagsPaginator(a.KMS, &kms.ListResourceTagsInput{KeyId: &id})
+	for tags.HasMorePages() {
+		page, err := tags.NextPage(ctx)
+		if err != nil {
+			return Key{}, err
+		}
+		for _, t := range page.Tags {
+			k.Tags[awssdk.ToString(t.TagKey)] = awssdk.ToString(t.TagValue)
+		}
 	}
-	for _, t := range tags.Tags {
-		k.Tags[awssdk.ToString(t.TagKey)] = awssdk.ToString(t.TagValue)
-	}
-	aliases, err := a.KMS.ListAliases(ctx, &kms.ListAliasesInput{KeyId: &id})
-	if err != nil {
-		return Key{}, err
-	}
-	for _, alias := range aliases.Aliases {
-		k.Aliases = append(k.Aliases, awssdk.ToString(alias.AliasName))
+	aliases := kms.NewListAliasesPaginator(a.KMS, &kms.ListAliasesInput{KeyId: &id})
+	for aliases.HasMorePages() {
+		page, err := aliases.NextPage(ctx)
+		if err != nil {
+			return Key{}, err
+		}
+		for _, alias := range page.Aliases {
+			k.Aliases = append(k.Aliases, awssdk.ToString(alias.AliasName))
+		}
 	}
 	return k, a.readKeyRules(ctx, id, &k)
 }

@@ -2,10 +2,10 @@ package aws
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	"k8s.io/utils/clock"
 )
 
@@ -18,7 +18,7 @@ type Listing[T any] struct {
 	clock clock.PassiveClock
 	sweep time.Duration
 	lag   time.Duration
-	group singleflight.Group
+	group flight
 
 	mu      sync.Mutex
 	items   map[string]T
@@ -39,7 +39,7 @@ func newListing[T any](o Options, load func(context.Context) (map[string]T, erro
 func (l *Listing[T]) Get(ctx context.Context, key string) (item T, listed bool, at time.Time, err error) {
 	// A load that was under way may have begun before the key was written; the next one has not.
 	for again := !l.usable(key); again; again = l.outdated(key) {
-		if _, err, _ = l.group.Do("", func() (any, error) { return nil, l.reload(ctx) }); err != nil {
+		if _, err = l.group.do(ctx, "", func() (any, error) { return nil, l.reload(ctx) }); err != nil {
 			return item, false, at, err
 		}
 	}
@@ -109,7 +109,9 @@ func (l *Listing[T]) reload(ctx context.Context) error {
 type Memo[T any] struct {
 	clock clock.PassiveClock
 	keep  time.Duration
-	group singleflight.Group
+	// common says that all platforms wait for the same looks.
+	common bool
+	group  flight
 
 	mu    sync.Mutex
 	items map[string]memo[T]
@@ -127,6 +129,14 @@ func newMemo[T any](o Options, keep time.Duration) *Memo[T] {
 	return &Memo[T]{clock: o.Clock, keep: keep, items: map[string]memo[T]{}}
 }
 
+// newCommon returns a memo of looks that all platforms share. They wait for the budget as long as it
+// takes, as listings do: the looks of single platforms would keep them away for minutes.
+func newCommon[T any](o Options, keep time.Duration) *Memo[T] {
+	m := newMemo[T](o, keep)
+	m.common = true
+	return m
+}
+
 // Get returns what load answered at most the memo's age ago, and when; fresh asks again now.
 func (m *Memo[T]) Get(ctx context.Context, key string, fresh bool, load func(context.Context) (T, error)) (
 	T, time.Time, error,
@@ -139,7 +149,7 @@ func (m *Memo[T]) Get(ctx context.Context, key string, fresh bool, load func(con
 		return known.item, known.at, nil
 	}
 	for {
-		got, err, _ := m.group.Do(key, func() (any, error) { return m.look(ctx, key, load) })
+		got, err := m.group.do(ctx, key, func() (any, error) { return m.look(ctx, key, load) })
 		if err != nil {
 			return *new(T), time.Time{}, err
 		}
@@ -154,6 +164,9 @@ func (m *Memo[T]) Get(ctx context.Context, key string, fresh bool, load func(con
 func (m *Memo[T]) look(ctx context.Context, key string, load func(context.Context) (T, error)) (memo[T], error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
+	if m.common {
+		ctx = patient(ctx)
+	}
 	got := memo[T]{at: m.clock.Now(), round: m.peek(key).round}
 	var err error
 	if got.item, err = load(ctx); err != nil {
@@ -164,7 +177,15 @@ func (m *Memo[T]) look(ctx context.Context, key string, load func(context.Contex
 	if m.items[key].round == got.round {
 		m.items[key] = got
 	}
+	m.tidy(got.at)
 	return got, nil
+}
+
+// tidy drops what nobody has asked for in a long time; the caller holds the lock.
+func (m *Memo[T]) tidy(now time.Time) {
+	maps.DeleteFunc(m.items, func(_ string, known memo[T]) bool {
+		return !known.at.IsZero() && now.Sub(known.at) > m.keep+askedIdle
+	})
 }
 
 // Forget makes the next look a fresh one.

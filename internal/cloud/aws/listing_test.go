@@ -161,13 +161,14 @@ func TestManyAskersShareOneListing(t *testing.T) {
 				ctx = gone
 			}
 			all.Go(func() {
-				if _, found, _, err := s.list.Get(ctx, "a"); err != nil || !found {
+				if _, found, _, err := s.list.Get(ctx, "a"); (err != nil || !found) != (i == 0) {
 					t.Errorf("asker %d: found %t, error %v", i, found, err)
 				}
 			})
 			synctest.Wait()
 		}
 		leave() // whoever started the load may go: the others need it
+		synctest.Wait()
 		close(s.gate)
 		all.Wait()
 		if loads := s.took(); loads != 1 {

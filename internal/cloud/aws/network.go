@@ -13,6 +13,10 @@ import (
 	"github.com/coachplatform/coach-operator/internal/fault"
 )
 
+// routePage is the largest page of route tables.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html
+const routePage = 100
+
 // Network is what a class's selectors name at present.
 type Network struct {
 	VPCID string
@@ -39,15 +43,15 @@ func (a *Account) Network(ctx context.Context, class *v1alpha1.PlatformClass, fr
 
 func (a *Account) resolve(ctx context.Context, spec *v1alpha1.ClassNetwork) (Network, error) {
 	var n Network
-	vpcs, err := a.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{Filters: filters("vpc-id", spec.VPC)})
+	vpcs, err := a.vpcs(ctx, spec.VPC)
 	if err != nil {
-		return n, Classify(err)
+		return n, err
 	}
-	if len(vpcs.Vpcs) != 1 {
+	if len(vpcs) != 1 {
 		return n, fault.New(fault.Invalid, v1alpha1.ReasonNetworkInvalid,
-			"network.vpc selects %d VPCs and must select exactly one; correct its ids or tags", len(vpcs.Vpcs))
+			"network.vpc selects %d VPCs and must select exactly one; correct its ids or tags", len(vpcs))
 	}
-	n.VPCID = awssdk.ToString(vpcs.Vpcs[0].VpcId)
+	n.VPCID = vpcs[0]
 	if n.Subnets, err = a.subnets(ctx, spec.Subnets); err != nil {
 		return n, err
 	}
@@ -58,16 +62,39 @@ func (a *Account) resolve(ctx context.Context, spec *v1alpha1.ClassNetwork) (Net
 	return n, err
 }
 
-func (a *Account) subnets(ctx context.Context, s v1alpha1.Selector) ([]Subnet, error) {
-	out, err := a.EC2.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{Filters: filters("subnet-id", s)})
-	if err != nil {
-		return nil, Classify(err)
+// vpcs returns the IDs of the VPCs that a selector names.
+func (a *Account) vpcs(ctx context.Context, s v1alpha1.Selector) ([]string, error) {
+	var ids []string
+	pages := ec2.NewDescribeVpcsPaginator(a.EC2, &ec2.DescribeVpcsInput{
+		Filters: filters("vpc-id", s), MaxResults: awssdk.Int32(groupPage),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, Classify(err)
+		}
+		for _, v := range page.Vpcs {
+			ids = append(ids, awssdk.ToString(v.VpcId))
+		}
 	}
+	return ids, nil
+}
+
+func (a *Account) subnets(ctx context.Context, s v1alpha1.Selector) ([]Subnet, error) {
 	var found []Subnet
-	for _, s := range out.Subnets {
-		found = append(found, Subnet{
-			ID: awssdk.ToString(s.SubnetId), Zone: awssdk.ToString(s.AvailabilityZone), VPCID: awssdk.ToString(s.VpcId),
-		})
+	pages := ec2.NewDescribeSubnetsPaginator(a.EC2, &ec2.DescribeSubnetsInput{
+		Filters: filters("subnet-id", s), MaxResults: awssdk.Int32(groupPage),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, Classify(err)
+		}
+		for _, s := range page.Subnets {
+			found = append(found, Subnet{
+				ID: awssdk.ToString(s.SubnetId), Zone: awssdk.ToString(s.AvailabilityZone), VPCID: awssdk.ToString(s.VpcId),
+			})
+		}
 	}
 	slices.SortFunc(found, func(x, y Subnet) int { return strings.Compare(x.ID, y.ID) })
 	if len(found) == 0 {
@@ -79,14 +106,12 @@ func (a *Account) subnets(ctx context.Context, s v1alpha1.Selector) ([]Subnet, e
 // findRoutes tells which subnets are private. A subnet without a route table of its own uses the
 // VPC's main one. https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html
 func (a *Account) findRoutes(ctx context.Context, subnets []Subnet) error {
-	out, err := a.EC2.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{
-		Filters: []ec2types.Filter{{Name: awssdk.String("vpc-id"), Values: []string{subnets[0].VPCID}}},
-	})
+	tables, err := a.routeTables(ctx, subnets[0].VPCID)
 	if err != nil {
-		return Classify(err)
+		return err
 	}
 	mainPublic, public := false, map[string]bool{}
-	for _, table := range out.RouteTables {
+	for _, table := range tables {
 		open := slices.ContainsFunc(table.Routes, func(r ec2types.Route) bool {
 			return strings.HasPrefix(awssdk.ToString(r.GatewayId), "igw-")
 		})
@@ -105,19 +130,31 @@ func (a *Account) findRoutes(ctx context.Context, subnets []Subnet) error {
 	return nil
 }
 
+// routeTables returns all route tables of a VPC: one that were left out would make its public subnets
+// look private.
+func (a *Account) routeTables(ctx context.Context, vpc string) ([]ec2types.RouteTable, error) {
+	var all []ec2types.RouteTable
+	pages := ec2.NewDescribeRouteTablesPaginator(a.EC2, &ec2.DescribeRouteTablesInput{
+		Filters: []ec2types.Filter{oneOf("vpc-id", vpc)}, MaxResults: awssdk.Int32(routePage),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, Classify(err)
+		}
+		all = append(all, page.RouteTables...)
+	}
+	return all, nil
+}
+
 func (a *Account) groupIDs(ctx context.Context, s v1alpha1.Selector, vpc string) ([]string, error) {
 	if len(s.IDs)+len(s.Tags) == 0 {
 		return nil, nil
 	}
-	out, err := a.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
-		Filters: append(filters("group-id", s), ec2types.Filter{Name: awssdk.String("vpc-id"), Values: []string{vpc}}),
-	})
-	if err != nil {
-		return nil, Classify(err)
-	}
 	var ids []string
-	for _, g := range out.SecurityGroups {
-		ids = append(ids, awssdk.ToString(g.GroupId))
+	err := a.eachGroup(ctx, func(_ string, g Group) { ids = append(ids, g.ID) }, append(filters("group-id", s), oneOf("vpc-id", vpc))...)
+	if err != nil {
+		return nil, err
 	}
 	slices.Sort(ids)
 	return ids, nil

@@ -22,6 +22,8 @@ const sourceUser = "user"
 type shared struct {
 	subnetGroups    *Memo[SubnetGroup]
 	parameterGroups *Memo[ParameterGroup]
+	// groupNames are those of all parameter groups.
+	groupNames *Memo[map[string]bool]
 	// set are the parameters that a group sets, usual those that it leaves to AWS.
 	set, usual *Memo[map[string]string]
 	tags       *Memo[map[string]string]
@@ -31,13 +33,14 @@ type shared struct {
 
 func newShared(o Options) *shared {
 	return &shared{
-		subnetGroups:    newMemo[SubnetGroup](o, o.Sweep),
-		set:             newMemo[map[string]string](o, o.Sweep),
-		parameterGroups: newMemo[ParameterGroup](o, o.Freshness),
-		usual:           newMemo[map[string]string](o, o.Freshness),
-		tags:            newMemo[map[string]string](o, o.Freshness),
-		quotas:          newMemo[[]rdstypes.AccountQuota](o, o.Freshness),
-		writable:        newMemo[string](o, o.Freshness),
+		subnetGroups:    newCommon[SubnetGroup](o, o.Sweep),
+		set:             newCommon[map[string]string](o, o.Sweep),
+		parameterGroups: newCommon[ParameterGroup](o, o.Freshness),
+		groupNames:      newCommon[map[string]bool](o, o.Freshness),
+		usual:           newCommon[map[string]string](o, o.Freshness),
+		tags:            newCommon[map[string]string](o, o.Freshness),
+		quotas:          newCommon[[]rdstypes.AccountQuota](o, o.Freshness),
+		writable:        newCommon[string](o, o.Freshness),
 	}
 }
 
@@ -145,6 +148,7 @@ func (a *Account) Parameters(ctx context.Context, group string, fresh bool) (map
 // ParameterGroupWritten notes a write to a DB parameter group.
 func (a *Account) ParameterGroupWritten(name string) {
 	a.shared.parameterGroups.Forget(name)
+	a.shared.groupNames.Forget("")
 	a.shared.set.Forget(name)
 	a.shared.usual.Forget(name)
 }

@@ -30,6 +30,7 @@ var (
 // The IAM actions behind the calls.
 var (
 	reads = []string{
+		"ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
 		"kms:ListResourceTags", "rds:DescribeDBInstances", "rds:DescribeDBParameters", "sts:GetCallerIdentity",
 	}
 	// CreateDBInstance calls KMS with the operator's own rights.

@@ -158,7 +158,7 @@ func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error
 	account := r.sessions.Account(in.Class)
 	recorded, err := recordOf(in, account)
 	if err != nil {
-		return false, err
+		return true, nil //nolint:nilerr // what is recorded is not here: there is nothing to let go of
 	}
 	db, _, err := account.Instance(ctx, in.Tenant.Resource(), true)
 	if err != nil {

@@ -21,10 +21,7 @@ var Controls = []converge.Control[State]{
 	{ID: "CP-DB-03", Check: func(_, got State) (converge.Verdict, string) {
 		return yes(!got.Public, onOff("public access", got.Public))
 	}},
-	{ID: "CP-DB-04", Check: func(want, got State) (converge.Verdict, string) {
-		return yes(got.VPCID != "" && got.SubnetGroup == want.SubnetGroup,
-			fmt.Sprintf("VPC %q, subnet group %q", got.VPCID, got.SubnetGroup))
-	}},
+	{ID: "CP-DB-04", Check: checkHome},
 	{ID: "CP-DB-05", Check: func(_, got State) (converge.Verdict, string) {
 		return yes(got.IAMAuthentication, onOff("IAM authentication", got.IAMAuthentication))
 	}},
@@ -66,6 +63,21 @@ func checkEncryption(want, got State) (converge.Verdict, string) {
 	default:
 		return yes(got.KeyARN == want.KeyARN, "encrypted with "+got.KeyARN)
 	}
+}
+
+// checkHome believes neither a name nor a tag: a subnet is private as long as no route of it leads to an
+// internet gateway.
+func checkHome(want, got State) (converge.Verdict, string) {
+	switch {
+	case got.VPCID == "" || got.SubnetGroup != want.SubnetGroup:
+		return converge.Violated, fmt.Sprintf("VPC %q, subnet group %q", got.VPCID, got.SubnetGroup)
+	case got.Home.Err != nil:
+		return converge.Unknown, "the subnets could not be looked at"
+	case got.VPCID != got.Home.VPCID:
+		return converge.Violated, fmt.Sprintf("in %s, and the class's network is %s", got.VPCID, got.Home.VPCID)
+	}
+	return yes(len(got.Home.Exposed) == 0, fmt.Sprintf("in %s; subnets that are not private ones of the class: %d",
+		got.VPCID, len(got.Home.Exposed)))
 }
 
 // checkTLS believes a parameter only when it is in force: a value that waits for a reboot protects

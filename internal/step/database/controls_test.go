@@ -1,6 +1,7 @@
 package database
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -46,6 +47,18 @@ var verdicts = []judged{
 
 	{control: "CP-DB-03", name: "public", live: drifts["made public"].live, want: converge.Violated},
 	{control: "CP-DB-04", name: "in other subnets", live: drifts["in other subnets"].live, want: converge.Violated},
+	{
+		control: "CP-DB-04", name: "in a subnet that is not private", want: converge.Violated,
+		state: func(s *State) { s.Home.Exposed = []string{"subnet-1"} },
+	},
+	{
+		control: "CP-DB-04", name: "in another VPC than the class's", want: converge.Violated,
+		state: func(s *State) { s.Home.VPCID = "vpc-2" },
+	},
+	{
+		control: "CP-DB-04", name: "in subnets that cannot be looked at", want: converge.Unknown,
+		state: func(s *State) { s.Home = Home{Err: errors.New("no")} },
+	},
 	{control: "CP-DB-04", name: "in no VPC", live: func(db *rdstypes.DBInstance) { db.DBSubnetGroup.VpcId = nil }, want: converge.Violated},
 	{control: "CP-DB-05", name: "without IAM log-in", live: drifts["without IAM log-in"].live, want: converge.Violated},
 	{control: "CP-DB-06", name: "without backups", live: drifts["without backups"].live, want: converge.Violated},

@@ -49,6 +49,8 @@ type State struct {
 	KeyARN, Key        string
 	Public             bool
 	SubnetGroup, VPCID string
+	// Home is what the subnets are like; only in an observed state.
+	Home               Home
 	Groups             []string
 	Firewall           string
 	DeletionProtection bool
@@ -77,6 +79,16 @@ type State struct {
 	refused map[string]string
 	// leastRetention is the class's bound on RetentionDays; only in a wanted state.
 	leastRetention int32
+}
+
+// Home is the network that an instance lives in.
+type Home struct {
+	// VPCID is the class's VPC.
+	VPCID string
+	// Exposed are subnets with a way to the internet, and those that are not the class's.
+	Exposed []string
+	// Err is why nothing could be seen.
+	Err error
 }
 
 const (

@@ -46,7 +46,7 @@ var Fields = []converge.Field[State]{
 	},
 	{Path: pathPublic, About: "a public address", Get: func(s State) string { return strconv.FormatBool(s.Public) }},
 	{
-		Path: pathGroups, About: "the security groups in force",
+		Path: pathGroups, About: "the security groups in force", Derived: true,
 		Get: func(s State) string { return s.Firewall },
 	},
 	{
@@ -58,7 +58,7 @@ var Fields = []converge.Field[State]{
 		Get: func(s State) string { return strconv.FormatBool(s.Encrypted) },
 	},
 	{
-		Path: pathKey, About: "the key that encrypts storage and snapshots", Effect: converge.Replace,
+		Path: pathKey, About: "the key that encrypts storage and snapshots", Effect: converge.Replace, Derived: true,
 		Get: func(s State) string { return s.Key },
 	},
 	{

@@ -124,7 +124,7 @@ func account(t *testing.T, class *v1alpha1.PlatformClass) *aws.Account {
 func seen(t *testing.T, in *scope.Platform, db *rdstypes.DBInstance) State {
 	t.Helper()
 	s := stateOf(in, account(t, in.Class), db, desire(t, in))
-	s.SeenAt, s.ForceSSL, s.MinTLS = lookedAt, "1", "TLSv1.2"
+	s.SeenAt, s.ForceSSL, s.MinTLS, s.Home = lookedAt, "1", "TLSv1.2", Home{VPCID: "vpc-1"}
 	return s
 }
 

@@ -30,14 +30,17 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	if err != nil {
 		return none, err
 	}
-	if db == nil {
-		return none, lost(recorded)
+	switch {
+	case db == nil && !fresh:
+		return none, nil // a list that does not show it is no proof
+	case db == nil:
+		return none, absent(ctx, account, recorded)
 	}
 	if err := identify(in, db, recorded); err != nil {
 		return none, err
 	}
 	state := stateOf(in, account, db, want)
-	state.SeenAt = at
+	state.SeenAt, state.Home = at, lookHome(ctx, account, in, db)
 	if err := readParameters(ctx, account, &state); err != nil {
 		return none, err
 	}
@@ -68,6 +71,25 @@ func recordOf(in *scope.Platform, account *aws.Account) (scope.Record, error) {
 	return recorded, nil
 }
 
+// absent says what it means that the instance is not there by its name.
+func absent(ctx context.Context, account *aws.Account, recorded scope.Record) error {
+	if recorded == (scope.Record{}) {
+		return nil
+	}
+	others, err := account.Instances(ctx)
+	if err != nil {
+		return err
+	}
+	for name, db := range others {
+		if awssdk.ToString(db.DbiResourceId) == recorded.ResourceID {
+			return fault.New(fault.Conflict, v1alpha1.ReasonDatabaseLost,
+				"the database %s was renamed to %s behind the operator's back; it is not touched and nothing is created in its "+
+					"place: rename it back", recorded, name)
+		}
+	}
+	return lost(recorded)
+}
+
 // lost says that the absence of a recorded database is never a reason to create one.
 func lost(recorded scope.Record) error {
 	if recorded == (scope.Record{}) {
@@ -75,8 +97,8 @@ func lost(recorded scope.Record) error {
 	}
 	return fault.New(fault.Conflict, v1alpha1.ReasonDatabaseLost,
 		"the database %s was deleted behind the operator's back and nothing is created in its place; restore its data from a "+
-			"snapshot or an automated backup, or, to start empty on purpose, remove the annotation %s and the key tag %s",
-		recorded, v1alpha1.AnnotationDatabase, naming.TagDatabase)
+			"snapshot or an automated backup, or, to start empty on purpose, remove the annotation %s and the key tag %s and set "+
+			"the annotation %s to a new value", recorded, v1alpha1.AnnotationDatabase, naming.TagDatabase, v1alpha1.AnnotationReconcile)
 }
 
 // identify says whether the instance of our name is our instance.
@@ -252,6 +274,25 @@ func set[T any](field, pending *T) {
 	if pending != nil {
 		*field = *pending
 	}
+}
+
+// lookHome looks at the subnets that an instance lives in, as the class's network has them at present.
+func lookHome(ctx context.Context, account *aws.Account, in *scope.Platform, db *rdstypes.DBInstance) Home {
+	network, err := account.Network(ctx, in.Class, false)
+	if err != nil {
+		return Home{Err: err}
+	}
+	home := Home{VPCID: network.VPCID}
+	if db.DBSubnetGroup == nil {
+		return home
+	}
+	for _, s := range db.DBSubnetGroup.Subnets {
+		id := awssdk.ToString(s.SubnetIdentifier)
+		if !slices.ContainsFunc(network.Subnets, func(n aws.Subnet) bool { return n.ID == id && n.Private }) {
+			home.Exposed = append(home.Exposed, id)
+		}
+	}
+	return home
 }
 
 // readParameters reads the values of the parameter group. They are evidence and no write depends on

@@ -98,7 +98,7 @@ func complain(want, got State) error {
 			return fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec, "%s", text)
 		}
 	}
-	return nil
+	return got.Home.Err
 }
 
 // standstill says what is wrong with an instance in a state that it does not leave by itself.

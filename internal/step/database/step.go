@@ -43,7 +43,7 @@ type resource struct {
 
 func publish(in *scope.Platform, s State) {
 	in.Database = scope.Database{
-		Identifier: s.Identifier, Endpoint: s.Endpoint, Port: s.Port, EngineVersion: s.EngineVersion, State: s.Status,
+		Identifier: s.Identifier, Endpoint: s.Endpoint, Port: s.Port, EngineVersion: s.EngineVersion, State: s.Status, AllocatedGiB: s.Allocated,
 		Record: s.Record,
 	}
 }

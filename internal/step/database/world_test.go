@@ -3,11 +3,13 @@ package database_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
@@ -325,3 +327,30 @@ var (
 		in.MasterUsername = awssdk.String("postgres")
 	})
 )
+
+// openRoute gives the private subnets a route to the VPC's internet gateway.
+func openRoute(t *testing.T, a *env.Account, _ *scope.Platform) {
+	t.Helper()
+	api := ec2.NewFromConfig(a.Administrator(t))
+	gateways, err := api.DescribeInternetGateways(t.Context(), &ec2.DescribeInternetGatewaysInput{
+		Filters: []ec2types.Filter{{Name: awssdk.String("attachment.vpc-id"), Values: []string{a.VPC}}},
+	})
+	if err != nil || len(gateways.InternetGateways) == 0 {
+		t.Fatalf("finding the internet gateway: %v", err)
+	}
+	tables, err := api.DescribeRouteTables(t.Context(), &ec2.DescribeRouteTablesInput{
+		Filters: []ec2types.Filter{{Name: awssdk.String("vpc-id"), Values: []string{a.VPC}}},
+	})
+	if err != nil {
+		t.Fatalf("finding the route tables: %v", err)
+	}
+	for _, table := range tables.RouteTables {
+		_, err := api.CreateRoute(t.Context(), &ec2.CreateRouteInput{
+			RouteTableId: table.RouteTableId, DestinationCidrBlock: awssdk.String("0.0.0.0/0"),
+			GatewayId: gateways.InternetGateways[0].InternetGatewayId,
+		})
+		if err != nil && !strings.Contains(err.Error(), "RouteAlreadyExists") {
+			t.Fatalf("opening a route: %v", err)
+		}
+	}
+}

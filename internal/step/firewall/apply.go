@@ -148,6 +148,9 @@ func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error
 		return false, err
 	}
 	group, _, err := own(ctx, account, in, network.VPCID, true)
+	if fault.ClassOf(err) == fault.Conflict {
+		return true, nil // somebody else's group: there is nothing of ours to let go of
+	}
 	if err != nil || group == nil {
 		return err == nil, err
 	}

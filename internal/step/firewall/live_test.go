@@ -180,7 +180,7 @@ func TestTheAnswerOfAPlanNamesWhatIsOpenAndWhatIsRefused(t *testing.T) {
 		strings.Contains(out.Changes[0].To, "0.0.0.0/0") || strings.Contains(out.Changes[0].To, "i-0123456789abcdef0") {
 		t.Errorf("changes: %+v", out.Changes)
 	}
-	if fault.As(out.Err).Reason != v1alpha1.ReasonInstanceNotFound {
+	if fault.As(out.Err).Reason != v1alpha1.ReasonNotAccepted {
 		t.Errorf("a plan must say what is refused: %v", out.Err)
 	}
 	for _, c := range w.account.Calls(t, before) {

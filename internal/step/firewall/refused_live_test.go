@@ -60,8 +60,9 @@ func TestWhatIsNotAdmittedStaysClosedWhileTheRestConverges(t *testing.T) {
 			},
 			class: fault.Invalid, reason: v1alpha1.ReasonInvalidSpec,
 		},
-		"an instance that does not exist": {
+		"a listed instance that does not exist": {
 			ask: func(_ *testing.T, w *world) string {
+				w.class.Spec.Accepted.InstanceIDs = append(w.class.Spec.Accepted.InstanceIDs, "i-0123456789abcdef0")
 				w.spec.Database.AllowFrom.InstanceIDs = append(w.spec.Database.AllowFrom.InstanceIDs, "i-0123456789abcdef0")
 				return "i-0123456789abcdef0"
 			},

@@ -142,21 +142,21 @@ func (v view) group(p Peer) ([]string, *fault.Error) {
 // instance resolves to addresses, which mean something in one network only: an instance of another
 // VPC is admitted only where the class vouches for it.
 func (v view) instance(p Peer) ([]string, *fault.Error) {
-	h, exists := v.hosts[p.ID]
-	switch {
-	case exists && !p.Accepted && !v.owned(h.Tags, h.VPCID):
-		return nil, v.refuse("instance", "accepted.instanceIDs", p.ID)
-	case len(h.Addresses) == 0:
-		return nil, fault.Wait(v1alpha1.ReasonInstanceNotFound, missingPoll,
-			"instance %s does not exist or has no private address, so it is not opened; start it, or remove it from "+
-				"spec.database.allowFrom", p.ID)
-	}
+	h := v.hosts[p.ID]
 	var targets []string
 	for _, address := range h.Addresses {
 		a, err := netip.ParseAddr(address)
 		if err == nil && a.Is4() {
 			targets = append(targets, netip.PrefixFrom(a, a.BitLen()).String())
 		}
+	}
+	switch {
+	case !p.Accepted && !v.owned(h.Tags, h.VPCID):
+		return nil, v.refuse("instance", "accepted.instanceIDs", p.ID)
+	case len(targets) == 0:
+		return nil, fault.Wait(v1alpha1.ReasonInstanceNotFound, missingPoll,
+			"instance %s does not exist or has no private IPv4 address, so it is not opened; start it, or remove it from "+
+				"spec.database.allowFrom", p.ID)
 	}
 	return targets, nil
 }

@@ -104,7 +104,7 @@ func TestPeersAreAdmittedOnlyAsListedOrTagged(t *testing.T) {
 		"an instance of another tenant":           {allow: instances("i-0000000d"), class: fault.Invalid, reason: "NotAccepted"},
 		"a tagged instance of another VPC":        {allow: instances("i-0000000e"), class: fault.Invalid, reason: "NotAccepted"},
 		"an instance without an address":          {allow: instances("i-0000000f"), class: fault.Waiting, reason: "InstanceNotFound"},
-		"an instance that does not exist":         {allow: instances("i-00000bad"), class: fault.Waiting, reason: "InstanceNotFound"},
+		"an instance that nobody knows":           {allow: instances("i-00000bad"), class: fault.Invalid, reason: "NotAccepted"},
 		"the gravest of several problems is reported": {
 			allow: instances("i-0000000a", "i-0000000d"), class: fault.Invalid, reason: "NotAccepted",
 		},

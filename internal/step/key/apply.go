@@ -17,6 +17,9 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
+// leastWait is how soon a listing is looked at again: a new one is made every few seconds only.
+const leastWait = 2 * time.Second
+
 // deletionDays is how long an extra key awaits its deletion: the longest that KMS offers.
 const deletionDays = 30
 
@@ -50,7 +53,7 @@ func (r *resource) Apply(
 func (r *resource) create(ctx context.Context, in *scope.Platform, w writer) error {
 	place := cradle(w.account, in.Tenant)
 	if left := r.uncertain(place, w.account.Lag()); left > 0 {
-		return fault.Wait(v1alpha1.ReasonConfirmingAbsence, left,
+		return fault.Wait(v1alpha1.ReasonConfirmingAbsence, max(left, leastWait),
 			"looking twice for a key of this platform before one is made, since KMS listings lag")
 	}
 	var tags []kmstypes.Tag
@@ -163,6 +166,9 @@ func (w writer) dropExtras(ctx context.Context, got State) error {
 // Release implements converge.Resource: the key stays, marked as let go.
 func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error) {
 	keys, err := r.keysOf(ctx, in, true)
+	if fault.ClassOf(err) == fault.Conflict {
+		return true, nil // somebody else's key: there is nothing of ours to let go of
+	}
 	if err != nil {
 		return false, err
 	}

@@ -211,8 +211,11 @@ func TestWhichKeysAreDropped(t *testing.T) {
 		"not one that records a database":         {named("a", 2, recorded), usage{"arn:own", inUse}, false},
 		"not one that a database uses":            {named("another's", 2), usage{"arn:own", inUse}, false},
 		"not one that awaits its deletion anyway": {named("a", 2, dying), usage{"arn:own", inUse}, false},
-		"not one whose policy cannot be read": {named("a", 2, func(k *aws.Key) { k.Policy = "" }),
-			usage{"arn:own", inUse}, false},
+		"not one whose policy cannot be read": {
+			named("a", 2, func(k *aws.Key) { k.Policy = "" }),
+			usage{"arn:own", inUse},
+			false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			own := named("own", 1)

@@ -65,7 +65,7 @@ func (r *resource) keysOf(ctx context.Context, in *scope.Platform, fresh bool) (
 		return nil, err
 	}
 	place := cradle(account, in.Tenant)
-	ids := append(listed, r.unlisted(place, listed)...)
+	ids := slices.Concat(listed, r.unlisted(place, listed))
 	if len(ids) == 0 {
 		named, err := r.named(ctx, account, in.Tenant)
 		if err != nil {

@@ -1,6 +1,7 @@
 package parameters_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -152,6 +153,109 @@ func TestAGroupOfAMajorThatIsNoLongerOfferedIsLetGoToo(t *testing.T) {
 	out, err := administrator(t, a).DescribeDBParameterGroups(t.Context(), &rds.DescribeDBParameterGroupsInput{})
 	if err != nil || len(out.DBParameterGroups) > 0 {
 		t.Errorf("got %v, %v, want no group", out, err)
+	}
+}
+
+// actions are those that a pass took.
+func (o *operator) actions(t *testing.T, a *env.Account) []string {
+	t.Helper()
+	mark := a.Mark(t)
+	if out := o.pass(t); out.Err != nil || out.Applied || len(out.Changes) > 0 {
+		t.Errorf("there is nothing to do, and the step says %+v", out)
+	}
+	var all []string
+	for _, call := range a.Calls(t, mark) {
+		if call.Service == "rds" {
+			all = append(all, call.Operation)
+		}
+	}
+	return all
+}
+
+func TestTheGroupOfAMajorThatIsNoLongerOfferedIsLookedAfter(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{"rds.force_ssl": "0", "log_error_verbosity": "verbose"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := env.StartSandbox(t).Account(t)
+			o := newOperator(t, a, "16", "TLSv1.2")
+			o.settle(t)
+			o.in.Class.Spec.Database.EngineVersions = []string{"17"}
+			group := naming.ParameterGroup(o.in.Owner, "16", "TLSv1.2")
+			before := valuesOf(t, a, group, "")[name]
+			set("16", "TLSv1.2", name, value)(t, a, o.in)
+			o.settle(t)
+			if after := valuesOf(t, a, group, "")[name]; after != before || after == value {
+				t.Errorf("%s is %q, want it mended to %q", name, after, before)
+			}
+			if calls := o.actions(t, a); !slices.Equal(calls, []string{"DescribeDBParameters"}) {
+				t.Errorf("a quiet look costs %v", calls)
+			}
+		})
+	}
+}
+
+func TestAMajorThatIsNotOfferedGetsNoGroup(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(*testing.T, *env.Account, *operator){
+		"there never was one": func(*testing.T, *env.Account, *operator) {},
+		"a stranger has one of that name": func(t *testing.T, a *env.Account, o *operator) {
+			t.Helper()
+			make1(t, a, naming.ParameterGroup(o.in.Owner, "16", "TLSv1.2"), "postgres16", nil)
+		},
+		"a person removed it": func(t *testing.T, a *env.Account, o *operator) {
+			t.Helper()
+			offered := o.in.Class.Spec.Database.EngineVersions
+			o.in.Class.Spec.Database.EngineVersions = []string{"16"}
+			o.settle(t)
+			o.in.Class.Spec.Database.EngineVersions = offered
+			o.actions(t, a) // which sees it
+			group := naming.ParameterGroup(o.in.Owner, "16", "TLSv1.2")
+			_, err := administrator(t, a).DeleteDBParameterGroup(t.Context(), &rds.DeleteDBParameterGroupInput{DBParameterGroupName: &group})
+			if err != nil {
+				t.Fatalf("removing the group: %v", err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := env.StartSandbox(t).Account(t)
+			o := newOperator(t, a, "16", "TLSv1.2")
+			o.in.Class.Spec.Database.EngineVersions = []string{"17"}
+			prepare(t, a, o)
+			o.actions(t, a)
+			if out := o.step.Run(t.Context(), o.in, converge.Mode{Write: true, Fresh: true}); out.Err != nil || out.Applied {
+				t.Errorf("a fresh look: %+v", out)
+			}
+		})
+	}
+}
+
+func TestWhatIsNotOfferedCostsOneListingForAll(t *testing.T) {
+	t.Parallel()
+	a := env.StartSandbox(t).Account(t)
+	clock := testclock.NewFakePassiveClock(time.Now())
+	sessions := a.Sessions(t, aws.Options{Clock: clock, Share: 1000})
+	mark := a.Mark(t)
+	for range 3 {
+		clock.SetTime(clock.Now().Add(time.Minute))
+		for _, major := range []string{"14", "15", "17", "18"} {
+			step := parameters.New(sessions, major, "TLSv1.2")
+			in := input(a)
+			in.Class.Spec.Database.EngineVersions = []string{"16"}
+			if out := step.Run(t.Context(), in, converge.Mode{Write: true}); out.Err != nil || out.Applied {
+				t.Fatalf("%s: %+v", major, out)
+			}
+		}
+	}
+	var calls []string
+	for _, call := range a.Calls(t, mark) {
+		if call.Service == "rds" {
+			calls = append(calls, call.Operation)
+		}
+	}
+	if !slices.Equal(calls, []string{"DescribeDBParameterGroups"}) {
+		t.Errorf("three sweeps cost %v", calls)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/naming"
@@ -11,12 +12,19 @@ import (
 )
 
 // Observe implements converge.Resource. A quiet look costs one call for the values; whose the group
-// is, is asked in the freshness bound and before every write.
+// is, is asked in the freshness bound and before every write. The group of a major that the class does
+// not offer (any more) is looked after if there is one, since databases use it, and is not made.
 func (r resource) Observe(ctx context.Context, in *scope.Class, want State, fresh bool) (
 	converge.Observation[State], error,
 ) {
+	account, offered := r.sessions.Account(in.Class), r.pair.offered(in)
 	none := converge.Observation[State]{}
-	account := r.sessions.Account(in.Class)
+	if !offered {
+		none = converge.Observation[State]{Exists: true, Settled: true, State: want} // there is nothing to do
+		if listed, err := r.listed(ctx, account, want.Name, fresh); err != nil || !listed {
+			return none, err
+		}
+	}
 	values, at, err := account.Parameters(ctx, want.Name, fresh)
 	if err != nil || values == nil {
 		return none, err
@@ -26,6 +34,9 @@ func (r resource) Observe(ctx context.Context, in *scope.Class, want State, fres
 		return none, err
 	}
 	if !naming.Owns(in.Owner, group.Tags) {
+		if !offered {
+			return none, nil
+		}
 		return none, fault.New(fault.Conflict, v1alpha1.ReasonConflict,
 			"the DB parameter group %s does not carry this class's tags; it is not touched: delete it, or restore its "+
 				"coach: tags if it is this class's", want.Name)
@@ -45,4 +56,12 @@ func (r resource) Observe(ctx context.Context, in *scope.Class, want State, fres
 		}
 	}
 	return converge.Observation[State]{Exists: true, Settled: true, ID: group.ARN, At: at, State: state}, nil
+}
+
+// listed says whether the group may be there. A fresh look asks for the group itself.
+func (resource) listed(ctx context.Context, account *aws.Account, name string, fresh bool) (bool, error) {
+	if fresh {
+		return true, nil
+	}
+	return account.ParameterGroupListed(ctx, name)
 }

@@ -14,12 +14,16 @@ const (
 	firstListed = "18"
 )
 
-// Majors are the PostgreSQL majors that the operator knows.
-var Majors = []string{"14", "15", "16", "17", "18"}
+// The groups that classes can have: every PostgreSQL major that RDS offers, with every TLS version that
+// is still safe and that the major has.
+var (
+	Majors      = []string{"14", "15", "16", "17", "18"}
+	TLSVersions = []string{tls12, tls13}
+)
 
 // Supported says whether RDS has that least TLS version for that major.
 func Supported(major, minTLS string) bool {
-	return slices.Contains(Majors, major) && (minTLS == tls12 || minTLS == tls13 && major >= firstTLS13)
+	return slices.Contains(Majors, major) && slices.Contains(TLSVersions, minTLS) && (minTLS != tls13 || major >= firstTLS13)
 }
 
 // parameter is one owned parameter. RDS applies each of them without a restart (its apply type is

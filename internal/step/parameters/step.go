@@ -4,7 +4,6 @@
 package parameters
 
 import (
-	"context"
 	"slices"
 	"strings"
 
@@ -16,45 +15,21 @@ import (
 // Name of the step: all groups share it, their fields tell them apart.
 const Name = "parameters"
 
-// All returns one step for every group that a class can have.
-func All(sessions *aws.Sessions) []converge.Step[*scope.Class] {
-	var steps []converge.Step[*scope.Class]
-	for _, major := range Majors {
-		for _, minTLS := range []string{tls12, tls13} {
-			if Supported(major, minTLS) {
-				steps = append(steps, New(sessions, major, minTLS))
-			}
-		}
-	}
-	return steps
-}
-
 // New returns the step of one group: for a PostgreSQL major, such as "16", and a least TLS version,
-// such as "TLSv1.2". It applies to classes that offer the major, if RDS has that TLS version for it.
+// such as "TLSv1.2". It applies if RDS has that TLS version for the major. The group is made for classes
+// that offer the major; once made it is looked after, and let go, also when the class offers it no more.
 func New(sessions *aws.Sessions, major, minTLS string) converge.Step[*scope.Class] {
 	p := pair{major: major, minTLS: minTLS}
-	return step{converge.Of[*scope.Class, State]{
-		ID:    Name,
-		About: "The DB parameter group of the class for PostgreSQL " + major + " with " + minTLS + " or newer.",
-		When: func(in *scope.Class) bool {
-			return Supported(major, minTLS) && slices.Contains(in.Class.Spec.Database.EngineVersions, major)
-		},
+	return converge.Of[*scope.Class, State]{
+		ID:       Name,
+		About:    "The DB parameter group of the class for PostgreSQL " + major + " with " + minTLS + " or newer.",
+		When:     func(*scope.Class) bool { return Supported(major, minTLS) },
 		Desire:   p.Desire,
 		Resource: resource{sessions: sessions, pair: p},
 		Fields:   p.fields(),
 		Reads:    reads,
 		Writes:   writes,
-	}}
-}
-
-// step is the engine's step but for its Release.
-type step struct {
-	converge.Of[*scope.Class, State]
-}
-
-// Release lets go of the group also when the class does not offer its major any more: it may have.
-func (s step) Release(ctx context.Context, in *scope.Class) (bool, error) {
-	return s.Resource.Release(ctx, in)
+	}
 }
 
 // pair is what tells the groups of a class apart.
@@ -64,6 +39,11 @@ type pair struct {
 
 // family is the parameter group family of RDS.
 func (p pair) family() string { return "postgres" + p.major }
+
+// offered says whether platforms of the class may ask for the major.
+func (p pair) offered(in *scope.Class) bool {
+	return slices.Contains(in.Class.Spec.Database.EngineVersions, p.major)
+}
 
 // path is the path of a field: pg16-tls12/rds.force_ssl.
 func (p pair) path(field string) string {

@@ -136,6 +136,18 @@ func (s *Sandbox) FaultOf(t testing.TB, id string) FaultState {
 	return state
 }
 
+// Faults tells how all faults stand, by their IDs.
+func (s *Sandbox) Faults(t testing.TB) map[string]FaultState {
+	t.Helper()
+	var list []FaultState
+	s.must(t, http.MethodGet, "/faults", nil, nil, &list)
+	states := make(map[string]FaultState, len(list))
+	for _, state := range list {
+		states[state.ID] = state
+	}
+	return states
+}
+
 // RemoveFault ends a fault and lets go what it holds.
 func (s *Sandbox) RemoveFault(t testing.TB, id string) {
 	t.Helper()

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -22,6 +23,9 @@ import (
 // hack/cluster/build puts them.
 const AssetsVariable = "KUBEBUILDER_ASSETS"
 
+// clusterStopTime is how long the API server may take to end: it lets requests come to their end.
+const clusterStopTime = 2 * time.Minute
+
 // Cluster is a real API server with etcd and our kinds, and without any controller.
 type Cluster struct {
 	// Config is the administrator's.
@@ -30,12 +34,14 @@ type Cluster struct {
 	Client client.Client
 
 	environment *envtest.Environment
+	// audit is where the API server logs writes; "" when it does not.
+	audit string
 }
 
 // APIServer returns an API server that is ready; the tests of a package share it under Main.
 func APIServer(t testing.TB) *Cluster {
 	t.Helper()
-	return obtain(t, "API server", func() (*Cluster, error) { return startCluster(context.WithoutCancel(t.Context())) })
+	return obtain(t, "API server", func() (*Cluster, error) { return startCluster(context.WithoutCancel(t.Context()), nil) })
 }
 
 // Scheme knows Kubernetes' own kinds and ours.
@@ -44,7 +50,8 @@ func Scheme() (*runtime.Scheme, error) {
 	return scheme, errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme))
 }
 
-func startCluster(ctx context.Context) (*Cluster, error) {
+// startCluster starts an API server with further arguments.
+func startCluster(ctx context.Context, arguments map[string]string) (*Cluster, error) {
 	assets, err := assetsDir(ctx)
 	if err != nil {
 		return nil, err
@@ -64,8 +71,11 @@ func startCluster(ctx context.Context) (*Cluster, error) {
 		Scheme:                scheme,
 		// A machine that compiles meanwhile is slow to start an API server.
 		ControlPlaneStartTimeout: readyTime,
-		ControlPlaneStopTimeout:  stopTime,
+		ControlPlaneStopTimeout:  clusterStopTime,
 	}}
+	for name, value := range arguments {
+		c.environment.ControlPlane.GetAPIServer().Configure().Set(name, value)
+	}
 	if c.Config, err = c.environment.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the API server: %w", err), c.environment.Stop())
 	}
@@ -97,4 +107,10 @@ func assetsDir(ctx context.Context) (string, error) {
 	return dir, nil
 }
 
-func (c *Cluster) close() error { return c.environment.Stop() }
+func (c *Cluster) close() error {
+	err := c.environment.Stop()
+	if c.audit != "" {
+		err = errors.Join(err, os.RemoveAll(filepath.Dir(c.audit)))
+	}
+	return err
+}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
@@ -21,15 +20,9 @@ import (
 const (
 	// passes is how many passes a step may need to get anywhere.
 	passes = 40
-	// scale is how much faster the operator's clock goes than the sandbox: it only moves between
-	// passes, and for every second of it a test waits this part of one. So waits that are longer than
-	// AWS's lag stay longer than the sandbox's, however slow the machine is.
-	scale = 200
 	// sweep and freshness are longer than the operator keeps any look at many things, or at one.
 	sweep     = 55 * time.Second
 	freshness = 16 * time.Minute
-	// longestWait is the longest that a test waits for the sandbox, however long the operator does.
-	longestWait = sweep / scale
 	// verify is the time between two calls of Release.
 	verify = 2 * time.Second
 	// generation of the spec in every pass.
@@ -42,7 +35,7 @@ type process[In any] struct {
 	t       *testing.T
 	account *env.Account
 	input   func() In
-	clock   *testclock.FakePassiveClock
+	clock   *env.Clock
 	began   int64
 
 	step converge.Step[In]
@@ -55,7 +48,7 @@ type process[In any] struct {
 // start prepares a fresh account and starts an operator for it.
 func (b *bench[In]) start(t *testing.T) *process[In] {
 	t.Helper()
-	p := &process[In]{bench: b, t: t, account: b.sandbox.Account(t), clock: testclock.NewFakePassiveClock(time.Now())}
+	p := &process[In]{bench: b, t: t, account: b.sandbox.Account(t), clock: env.NewClock()}
 	p.input = b.Input(t, p.account)
 	p.began = p.account.Mark(t)
 	p.restart()
@@ -108,11 +101,7 @@ func (p *process[In]) look() converge.Outcome { return p.run(converge.Mode{Fresh
 // wait lets time pass.
 func (p *process[In]) wait(d time.Duration) {
 	p.t.Helper()
-	select {
-	case <-time.After(min(d/scale, longestWait)):
-	case <-p.t.Context().Done():
-	}
-	p.clock.SetTime(p.clock.Now().Add(d))
+	p.clock.Wait(p.t.Context(), d)
 }
 
 // pause waits as long as the controller would after an outcome.
@@ -184,6 +173,12 @@ func (p *process[In]) letGo() (bool, error) {
 		return false, nil
 	}
 	return done, err
+}
+
+// world is what the account holds.
+func (p *process[In]) world() string {
+	p.t.Helper()
+	return p.account.World(p.t)
 }
 
 // mustBe fails the test when the account does not hold what it should.

@@ -355,6 +355,7 @@ var flaws = map[string]flaw{
 // TestTheSuiteFindsEveryFlaw runs TestSuite in processes of their own, each with a flaw, and expects
 // each to fail for that flaw.
 func TestTheSuiteFindsEveryFlaw(t *testing.T) {
+	t.Parallel()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -237,7 +237,9 @@ type ParameterGroup struct {
 type parameterValue struct{ value, method string }
 
 // major is the version that the group is for.
-func (g ParameterGroup) major() string { return strings.TrimPrefix(g.DBParameterGroupFamily, "postgres") }
+func (g ParameterGroup) major() string {
+	return strings.TrimPrefix(g.DBParameterGroupFamily, "postgres")
+}
 
 // with is a copy with one more value.
 func (g ParameterGroup) with(name string, value parameterValue) ParameterGroup {

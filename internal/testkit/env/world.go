@@ -1,9 +1,11 @@
-package steptest
+package env
 
 import (
 	"encoding/json"
 	"regexp"
 	"slices"
+	"strings"
+	"testing"
 )
 
 // volatile are the parts of an inventory that differ between two accounts that hold the same: account
@@ -21,20 +23,23 @@ var volatile = []struct {
 	{regexp.MustCompile(`\.[a-z0-9]{12}\.([a-z0-9-]+)\.rds\.amazonaws\.com`), ".HOST.$1.rds.amazonaws.com"},
 }
 
-// world returns what the account holds, in a form that is the same for all accounts that hold the same.
-func (p *process[In]) world() string {
-	p.t.Helper()
-	text, err := json.MarshalIndent(canonical(p.account.Inventory(p.t)), "", " ")
+// World returns what the account holds, in a form that is the same for all accounts that hold the
+// same. Names are pairs, as of strings.NewReplacer: what only this account's things are called, and
+// what stands for it.
+func (a *Account) World(t testing.TB, names ...string) string {
+	t.Helper()
+	text, err := json.MarshalIndent(canonical(a.Inventory(t), strings.NewReplacer(names...)), "", " ")
 	if err != nil {
-		p.t.Fatalf("writing the inventory: %v", err)
+		t.Fatalf("writing the inventory: %v", err)
 	}
 	return string(text)
 }
 
 // canonical masks what differs between accounts and sorts every list by what is left.
-func canonical(value any) any {
+func canonical(value any, names *strings.Replacer) any {
 	switch v := value.(type) {
 	case string:
+		v = names.Replace(v)
 		for _, m := range volatile {
 			v = m.pattern.ReplaceAllString(v, m.mask)
 		}
@@ -42,7 +47,7 @@ func canonical(value any) any {
 	case []any:
 		list := make([]any, len(v))
 		for i := range v {
-			list[i] = canonical(v[i])
+			list[i] = canonical(v[i], names)
 		}
 		slices.SortFunc(list, func(a, b any) int { return slices.Compare(textOf(a), textOf(b)) })
 		return list
@@ -50,11 +55,11 @@ func canonical(value any) any {
 		// A list of pairs, since keys that are IDs become the same.
 		object := map[string]any{}
 		for key, item := range v {
-			name, _ := canonical(key).(string)
+			name, _ := canonical(key, names).(string)
 			if have, twice := object[name]; twice {
 				item = []any{have, item}
 			}
-			object[name] = canonical(item)
+			object[name] = canonical(item, names)
 		}
 		return object
 	default:

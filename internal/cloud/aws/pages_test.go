@@ -1,0 +1,172 @@
+package aws_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+)
+
+// book answers for AWS as it may: every list comes in two pages, and the first may be empty.
+type book struct {
+	// xml are the two pages of EC2's calls, json of those of KMS, and of calls with a single page the first.
+	xml, json map[string][2]string
+}
+
+// Do implements the HTTP client of the SDK.
+func (b *book) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		return b.answerJSON(r, strings.TrimPrefix(target, "TrentService."), body)
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, err
+	}
+	action := form.Get("Action")
+	if pages, ok := b.xml[action]; ok {
+		page, next := pages[0], "<nextToken>two</nextToken>"
+		if form.Get("NextToken") == "two" {
+			page, next = pages[1], ""
+		}
+		return respond(r, "text/xml", fmt.Sprintf("<%[1]sResponse>%s%s</%[1]sResponse>", action, page, next))
+	}
+	return respond(r, "text/xml", "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>a</AccessKeyId>"+
+		"<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration>"+
+		"</Credentials></AssumeRoleResult></AssumeRoleResponse>")
+}
+
+func (b *book) answerJSON(r *http.Request, action string, body []byte) (*http.Response, error) {
+	var in struct{ Marker string }
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, err
+	}
+	pages := b.json[action]
+	switch {
+	case pages[1] == "":
+		return respond(r, "application/x-amz-json-1.1", pages[0])
+	case in.Marker == "two":
+		return respond(r, "application/x-amz-json-1.1", "{"+pages[1]+"}")
+	default:
+		return respond(r, "application/x-amz-json-1.1", "{"+pages[0]+`, "Truncated": true, "NextMarker": "two"}`)
+	}
+}
+
+func respond(r *http.Request, kind, body string) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {kind}}, Request: r, Body: io.NopCloser(bytes.NewBufferString(body)),
+	}, nil
+}
+
+func (b *book) account(t *testing.T) (*aws.Account, *v1alpha1.PlatformClass) {
+	t.Helper()
+	sessions, err := aws.NewSessions(t.Context(), aws.Options{Load: func(context.Context) (awssdk.Config, error) {
+		return awssdk.Config{
+			HTTPClient: b, Region: "eu-central-1", Credentials: credentials.NewStaticCredentialsProvider("a", "s", ""),
+		}, nil
+	}})
+	if err != nil {
+		t.Fatalf("opening sessions: %v", err)
+	}
+	class := &v1alpha1.PlatformClass{}
+	class.Spec.Region, class.Spec.AccountID = "eu-central-1", theAccount
+	class.Spec.Identity = v1alpha1.ClassIdentity{RoleARN: "arn:aws:iam::" + theAccount + ":role/r", ExternalID: "x"}
+	byTag := v1alpha1.Selector{Tags: []v1alpha1.Tag{{Key: "use", Value: "db"}}}
+	class.Spec.Network = v1alpha1.ClassNetwork{VPC: byTag, Subnets: byTag, WorkloadSecurityGroups: byTag}
+	return sessions.Account(class), class
+}
+
+func set(name string, items ...string) string {
+	var text strings.Builder
+	for _, item := range items {
+		text.WriteString("<item>" + item + "</item>")
+	}
+	return "<" + name + ">" + text.String() + "</" + name + ">"
+}
+
+func routes(subnet, gateway string) string {
+	return set("routeSet", "<gatewayId>"+gateway+"</gatewayId>") + set("associationSet", "<subnetId>"+subnet+"</subnetId><main>false</main>")
+}
+
+func TestANetworkOfManyPagesIsReadToItsEnd(t *testing.T) {
+	t.Parallel()
+	subnet := func(id string) string {
+		return "<subnetId>" + id + "</subnetId><vpcId>vpc-1</vpcId><availabilityZone>zone</availabilityZone>"
+	}
+	group := func(id string) string { return "<groupId>" + id + "</groupId><vpcId>vpc-1</vpcId>" }
+	b := &book{xml: map[string][2]string{
+		"DescribeVpcs":    {set("vpcSet"), set("vpcSet", "<vpcId>vpc-1</vpcId>")},
+		"DescribeSubnets": {set("subnetSet", subnet("subnet-b")), set("subnetSet", subnet("subnet-a"))},
+		"DescribeRouteTables": {
+			set("routeTableSet", routes("subnet-a", "nat-1")), set("routeTableSet", routes("subnet-b", "igw-1")),
+		},
+		"DescribeSecurityGroups": {set("securityGroupInfo", group("sg-1")), set("securityGroupInfo", group("sg-2"))},
+	}}
+	account, class := b.account(t)
+	got, err := account.Network(t.Context(), class, true)
+	if err != nil {
+		t.Fatalf("looking: %v", err)
+	}
+	want := aws.Network{
+		VPCID: "vpc-1", WorkloadGroups: []string{"sg-1", "sg-2"},
+		Subnets: []aws.Subnet{
+			{ID: "subnet-a", Zone: "zone", VPCID: "vpc-1", Private: true}, {ID: "subnet-b", Zone: "zone", VPCID: "vpc-1"},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the network (-want +got):\n%s", diff)
+	}
+}
+
+func TestAGroupOnTheSecondPageIsFound(t *testing.T) {
+	t.Parallel()
+	const rule = "<securityGroupRuleId>%s</securityGroupRuleId><isEgress>false</isEgress><ipProtocol>tcp</ipProtocol><cidrIpv4>10.0.0.0/24</cidrIpv4>"
+	b := &book{xml: map[string][2]string{
+		"DescribeSecurityGroups": {set("securityGroupInfo"), set("securityGroupInfo", "<groupId>sg-1</groupId><vpcId>vpc-1</vpcId>")},
+		"DescribeSecurityGroupRules": {
+			set("securityGroupRuleSet", fmt.Sprintf(rule, "sgr-1")), set("securityGroupRuleSet", fmt.Sprintf(rule, "sgr-2")),
+		},
+	}}
+	account, _ := b.account(t)
+	got, _, err := account.Group(t.Context(), "vpc-1", "coach", true)
+	if err != nil || got == nil || got.ID != "sg-1" || len(got.Ingress) != 2 {
+		t.Errorf("got %+v, %v, want the group with both rules", got, err)
+	}
+}
+
+func TestAKeyHasTheTagsAndAliasesOfAllPages(t *testing.T) {
+	t.Parallel()
+	b := &book{json: map[string][2]string{
+		"DescribeKey":          {`{"KeyMetadata": {"KeyId": "k", "KeySpec": "SYMMETRIC_DEFAULT", "Origin": "AWS_KMS"}}`},
+		"GetKeyPolicy":         {`{"Policy": "{}"}`},
+		"GetKeyRotationStatus": {`{"KeyRotationEnabled": true}`},
+		"ListResourceTags":     {`"Tags": [{"TagKey": "a", "TagValue": "1"}]`, `"Tags": [{"TagKey": "b", "TagValue": "2"}]`},
+		"ListAliases":          {`"Aliases": [{"AliasName": "alias/a"}]`, `"Aliases": [{"AliasName": "alias/b"}]`},
+	}}
+	account, _ := b.account(t)
+	got, _, err := account.Key(t.Context(), "k", true)
+	if err != nil || got == nil {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	if diff := cmp.Diff(map[string]string{"a": "1", "b": "2"}, got.Tags); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"alias/a", "alias/b"}, got.Aliases); diff != "" {
+		t.Errorf("aliases (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,273 @@
+//go:build bench
+
+package bench
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/step"
+	"github.com/coachplatform/coach-operator/internal/testkit/env"
+)
+
+// quietBeats is for how many resyncs the quiet operator is watched.
+const quietBeats = 3
+
+// limits of what is waited for.
+const (
+	readyLimit   = 30 * time.Minute
+	restartLimit = 5 * time.Minute
+)
+
+func TestPlatforms(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.becomeReady()
+	w.beQuiet()
+	w.restart("upgrade: restart to converged", "SIGTERM, then until a new process has found all platforms as wanted", w.operator.Stop)
+	w.restart("lost node: kill to converged", "SIGKILL, then the same; the dead one's lease has to run out", w.operator.Kill)
+	if err := w.report.Save(reportFile()); err != nil {
+		t.Error(err)
+	}
+	if err := w.report.Print(os.Stdout); err != nil {
+		t.Error(err)
+	}
+	fmt.Printf("\nAll of it, with the time that platforms waited by reason: %s\n", reportFile())
+}
+
+func (w *world) start() {
+	w.t.Helper()
+	w.operator.Start(w.t)
+	w.pass(w.settings.Sweep()) // until it leads and its caches are filled
+	w.report.Add(Figure{
+		Name: "memory at the start", Value: mebibytes(w.operator.Usage(w.t).Memory), Unit: "MiB",
+		Meaning: "resident, before the first platform",
+	})
+}
+
+// becomeReady makes the platforms and waits for all of them.
+func (w *world) becomeReady() {
+	w.t.Helper()
+	w.say("%d platforms in %d namespaces", *count, namespaces)
+	mark, used := w.account.Mark(w.t), w.operator.Usage(w.t).CPU
+	busy, whole := w.machine()
+	began := time.Now()
+	w.create()
+	waited := map[string]float64{}
+	// A look at a thousand platforms is work for the API server as well.
+	interval := max(2*time.Second, time.Duration(*count)*10*time.Millisecond)
+	told := time.Now()
+	w.until(readyLimit, interval, "all platforms Ready", func() bool {
+		ready := tally(w.all(w.t.Context()), waited)
+		if time.Since(told) > 10*time.Second {
+			told = time.Now()
+			w.say("%d of %d are Ready", ready, *count)
+		}
+		return ready == *count
+	})
+	took := readyTimes(w.all(w.t.Context()))
+	last := took[len(took)-1]
+	end := time.Since(began).Seconds()
+	after := w.operator.Usage(w.t)
+	busyNow, wholeNow := w.machine()
+	calls := w.account.Calls(w.t, mark)
+	w.count(calls, func(c *Calls, some []env.Call) { c.Ready, c.Rate = len(some), rate(some) })
+	objects := w.objects()
+	_, writes := w.writes(began, time.Now())
+	w.report.Waited = shares(waited)
+	w.report.Add(
+		Figure{"platforms", float64(*count) / last.Minutes(), "a minute", "from the first one's creation until the last one is Ready", ""},
+		Figure{"time to Ready, median", took[len(took)/2].Seconds(), "s", "of one platform; each state of a database lasts " + pace.String() + " here", ""},
+		Figure{"time to Ready, last", last.Seconds(), "s", "of the slowest platform", ""},
+		Figure{"calls per AWS object", float64(len(calls)) / float64(objects), "", fmt.Sprintf("all calls until Ready, over %d objects that exist then", objects), ""},
+		Figure{"Kubernetes writes a platform", float64(writes) / float64(*count), "", "by the operator, until all are Ready", ""},
+		Figure{"operator's processor time", (after.CPU - used) / end, "cores", "while platforms become Ready", ""},
+		Figure{"machine's processors busy", 100 * (busyNow - busy) / (wholeNow - whole), "%", "at that time, with the sandbox and the API server", ""},
+	)
+}
+
+// tally counts who is Ready, and notes what the others wait for.
+func tally(platforms []v1alpha1.CoachPlatform, waited map[string]float64) (ready int) {
+	for i := range platforms {
+		c := meta.FindStatusCondition(platforms[i].Status.Conditions, v1alpha1.ConditionReady)
+		switch {
+		case c == nil:
+			waited["not looked at yet"]++
+		case c.Status == metav1.ConditionTrue:
+			ready++
+		default:
+			who, _, _ := strings.Cut(c.Message, ":")
+			waited[who+": "+c.Reason]++
+		}
+	}
+	return ready
+}
+
+// readyTimes are the times from the first creation until each platform became Ready, sorted.
+func readyTimes(platforms []v1alpha1.CoachPlatform) []time.Duration {
+	first := slices.MinFunc(platforms, func(x, y v1alpha1.CoachPlatform) int {
+		return x.CreationTimestamp.Compare(y.CreationTimestamp.Time)
+	}).CreationTimestamp.Time
+	var took []time.Duration
+	for i := range platforms {
+		c := meta.FindStatusCondition(platforms[i].Status.Conditions, v1alpha1.ConditionReady)
+		took = append(took, c.LastTransitionTime.Sub(first))
+	}
+	slices.Sort(took)
+	return took
+}
+
+// beQuiet watches the operator while there is nothing to do.
+func (w *world) beQuiet() {
+	w.t.Helper()
+	resync := w.settings.Resync
+	w.say("all are Ready; until everything is quiet")
+	w.pass(resync + w.settings.Lag)
+	w.pass(w.untilPast(resync / 2))
+	w.say("quiet: watching %d resyncs of %s", quietBeats, resync)
+	mark, used, from := w.account.Mark(w.t), w.operator.Usage(w.t), time.Now()
+	w.pass(quietBeats * resync)
+	to, usage := time.Now(), w.operator.Usage(w.t)
+	calls := w.account.Calls(w.t, mark)
+	w.count(calls, func(c *Calls, some []env.Call) { c.Quiet = float64(len(some)) / quietBeats })
+	leases, others := w.writes(from, to)
+	pages := (*count + 99) / 100
+	w.report.Add(
+		Figure{"quiet AWS calls", float64(len(calls)) / quietBeats, "a resync", "of the whole operator; below by operation", ""},
+		Figure{
+			"quiet DescribeDBInstances", float64(len(of(calls, "rds:DescribeDBInstances"))) / quietBeats, "a resync", "one call is a page of 100",
+			fmt.Sprintf("%d", pages),
+		},
+		Figure{"quiet Kubernetes writes", float64(others), "in 3 resyncs", "by the operator, from the API server's audit log", "0"},
+		Figure{"lease renewals", float64(leases), "in 3 resyncs", "of leader election, in the same time", "-"},
+		Figure{"quiet processor time", (usage.CPU - used.CPU) / to.Sub(from).Seconds(), "cores", "of the operator", ""},
+		Figure{"memory at the peak", mebibytes(usage.Peak), "MiB", "most that ever was resident", "256 at 1000 platforms"},
+		Figure{"memory when quiet", mebibytes(usage.Memory), "MiB", "resident, after the quiet resyncs", "256 at 1000 platforms"},
+	)
+}
+
+// untilPast is how long it is until the given time after a beat, at which all quiet platforms are looked at.
+func (w *world) untilPast(beat time.Duration) time.Duration {
+	resync, now := w.settings.Resync, time.Now()
+	return (beat + resync - now.Sub(now.Truncate(resync))) % resync
+}
+
+// restart ends the operator and waits until a new process has found all platforms as wanted.
+func (w *world) restart(name, meaning string, end func(testing.TB)) {
+	w.t.Helper()
+	// Early between two beats: nobody is to be counted twice because a beat comes meanwhile.
+	w.pass(w.untilPast(w.settings.Resync / 5))
+	w.say("%s", name)
+	mark, began := w.account.Mark(w.t), time.Now()
+	end(w.t)
+	w.operator.Start(w.t)
+	started := time.Now()
+	steps := step.Platform(nil)
+	last := map[string]string{"kind": "CoachPlatform", "step": steps[len(steps)-1].Name(), "class": "converged"}
+	w.until(restartLimit, 250*time.Millisecond, name, func() bool {
+		return int(w.operator.Count(w.t, "coach_step_outcome_total", last)) >= *count
+	})
+	took := time.Since(began)
+	calls := w.account.Calls(w.t, mark)
+	w.count(calls, func(c *Calls, some []env.Call) { c.Restart = len(some) })
+	_, others := w.writes(began, time.Now())
+	w.report.Add(
+		Figure{name, took.Seconds(), "s", meaning, "60"},
+		Figure{"  Kubernetes writes of it", float64(others), "", "besides leases", "0"},
+		Figure{"  memory after it", mebibytes(w.operator.Usage(w.t).Peak), "MiB", "the new process's peak", "256 at 1000 platforms"},
+	)
+	w.say("took %s, %s of it after the process served", took.Round(time.Millisecond), time.Since(started).Round(time.Millisecond))
+}
+
+// writes counts what the operator wrote to the API server, lease renewals apart. What was refused, and
+// questions that are asked by writing (who may read metrics), leave nothing behind and do not count.
+func (w *world) writes(from, to time.Time) (leases, others int) {
+	w.t.Helper()
+	kinds := map[string]int{}
+	for _, write := range w.cluster.Writes(w.t, env.OperatorUser, from, to) {
+		switch {
+		case write.Status >= http.StatusMultipleChoices, strings.HasSuffix(write.Resource, "reviews"):
+		case write.Resource == "coordination.k8s.io/leases":
+			leases++
+		default:
+			others++
+			kinds[write.Verb+" "+write.Resource]++
+		}
+	}
+	if len(kinds) > 0 {
+		w.say("the operator wrote: %v", kinds)
+	}
+	return leases, others
+}
+
+// count files calls by operation.
+func (w *world) count(calls []env.Call, set func(*Calls, []env.Call)) {
+	for _, action := range slices.Sorted(maps.Keys(byAction(calls))) {
+		i := slices.IndexFunc(w.report.Calls, func(c Calls) bool { return c.Operation == action })
+		if i < 0 {
+			i = len(w.report.Calls)
+			w.report.Calls = append(w.report.Calls, Calls{Operation: action})
+		}
+		set(&w.report.Calls[i], of(calls, action))
+	}
+}
+
+func byAction(calls []env.Call) map[string][]env.Call {
+	found := map[string][]env.Call{}
+	for _, c := range calls {
+		found[c.Action()] = append(found[c.Action()], c)
+	}
+	return found
+}
+
+func of(calls []env.Call, action string) []env.Call { return byAction(calls)[action] }
+
+// rate is how many calls there were in a second, from the first to the last.
+func rate(calls []env.Call) float64 {
+	if len(calls) < 2 {
+		return 0
+	}
+	return float64(len(calls)-1) / max(calls[len(calls)-1].Time.Sub(calls[0].Time).Seconds(), 1)
+}
+
+// objects is how many AWS objects the operator made.
+func (w *world) objects() int {
+	w.t.Helper()
+	inventory, _ := w.account.Inventory(w.t).(map[string]any)
+	made := 0
+	for _, kind := range []string{"instances", "subnetGroups", "parameterGroups", "keys", "aliases", "securityGroups"} {
+		items, _ := inventory[kind].([]any)
+		for _, item := range items {
+			text := fmt.Sprint(item)
+			if strings.Contains(text, "coach:managed-by") || kind == "aliases" {
+				made++
+			}
+		}
+	}
+	return made
+}
+
+// shares turns counts into parts of their sum.
+func shares(counts map[string]float64) map[string]float64 {
+	sum := 0.0
+	for _, n := range counts {
+		sum += n
+	}
+	parts := map[string]float64{}
+	for what, n := range counts {
+		parts[what] = n / sum
+	}
+	return parts
+}
+
+func mebibytes(bytes uint64) float64 { return float64(bytes) / (1 << 20) }

@@ -1,0 +1,176 @@
+package crash_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/coachplatform/coach-operator/controllers/coachplatform"
+	"github.com/coachplatform/coach-operator/controllers/installation"
+	"github.com/coachplatform/coach-operator/controllers/platformclass"
+	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+	"github.com/coachplatform/coach-operator/internal/step"
+	"github.com/coachplatform/coach-operator/internal/telemetry"
+)
+
+const (
+	// resync is how often an operator looks at what is quiet, on its own clock.
+	resync = 20 * time.Second
+	// retry is how long it waits after a failed pass.
+	retry = time.Second
+	// passes is how many passes an operator may need to get anywhere.
+	passes = 150
+)
+
+// operator is one process of the operator, as far as its world can tell: what it remembers, it alone
+// remembers. Its two controllers take turns, so that the order of its calls is always the same.
+type operator struct {
+	*plan
+	wire  *wire
+	loops []*loop
+}
+
+// loop is one controller with its one object.
+type loop struct {
+	pass func(context.Context) (ctrl.Result, error)
+	// due is when it looks again, quiet how many passes it made since anything was last written.
+	due   time.Time
+	quiet int
+	err   error
+}
+
+// start starts an operator whose calls go through the wire; nil when it died of it.
+func (p *plan) start(t *testing.T, w *wire) *operator {
+	t.Helper()
+	c := w.client(p.direct(t))
+	id, err := installation.ID(t.Context(), c, p.home, installationID)
+	if w.died() {
+		return nil
+	}
+	if err != nil {
+		t.Fatalf("finding the installation: %v", err)
+	}
+	metrics, err := telemetry.New(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatalf("making metrics: %v", err)
+	}
+	cfg := p.account.Administrator(t)
+	cfg.APIOptions = append(cfg.APIOptions, w.attach)
+	sessions, err := aws.NewSessions(t.Context(), aws.Options{
+		Clock: p.clock, Lag: patience, Share: 1000, Load: func(context.Context) (awssdk.Config, error) { return cfg, nil },
+	})
+	if err != nil {
+		t.Fatalf("opening sessions: %v", err)
+	}
+	classes := &platformclass.Reconciler{
+		Client: c, Live: c, Steps: step.Class(sessions), Installation: id, Events: mute{}, Metrics: metrics,
+		Clock: p.clock, Resync: resync,
+	}
+	platforms := &coachplatform.Reconciler{
+		Client: c, Live: c, Steps: step.Platform(sessions), Installation: id, Namespace: p.home, Events: mute{},
+		Metrics: metrics, Clock: p.clock, Resync: resync, Workers: 1,
+	}
+	return &operator{plan: p, wire: w, loops: []*loop{
+		looping(p.clock.Now(), c, platforms, client.ObjectKeyFromObject(p.platform)),
+		looping(p.clock.Now(), c, classes, client.ObjectKeyFromObject(p.class)),
+	}}
+}
+
+// direct returns a client without any wire.
+func (p *plan) direct(t *testing.T) client.WithWatch {
+	t.Helper()
+	c, err := client.NewWithWatch(p.cluster.Config, client.Options{Scheme: p.cluster.Client.Scheme(), Mapper: p.cluster.Client.RESTMapper()})
+	if err != nil {
+		t.Fatalf("making a client: %v", err)
+	}
+	return c
+}
+
+func looping[O client.Object](now time.Time, c client.Client, of reconcile.ObjectReconciler[O], key client.ObjectKey) *loop {
+	reconciler := reconcile.AsReconciler(c, of)
+	return &loop{due: now, pass: func(ctx context.Context) (ctrl.Result, error) {
+		return reconciler.Reconcile(ctx, reconcile.Request{NamespacedName: key})
+	}}
+}
+
+// mute drops events.
+type mute struct{}
+
+func (mute) Eventf(_, _ runtime.Object, _, _, _, _ string, _ ...any) {}
+
+// turn lets the controller look whose turn it is.
+func (o *operator) turn(t *testing.T) {
+	t.Helper()
+	next := o.loops[0]
+	for _, l := range o.loops[1:] {
+		if l.due.Before(next.due) {
+			next = l
+		}
+	}
+	if wait := next.due.Sub(o.clock.Now()); wait > 0 {
+		o.clock.Wait(t.Context(), wait)
+	}
+	before := o.wire.writes()
+	result, err := next.pass(t.Context())
+	if o.wire.writes() != before {
+		for _, l := range o.loops {
+			l.quiet = 0
+		}
+	} else {
+		next.quiet++
+	}
+	next.err = err
+	next.due = o.clock.Now().Add(retry)
+	if err == nil {
+		next.due = o.clock.Now().Add(result.RequeueAfter)
+	}
+}
+
+// quiet says that every controller made so many passes since anything was written.
+func (o *operator) quiet(n int) bool {
+	for _, l := range o.loops {
+		if l.quiet < n {
+			return false
+		}
+	}
+	return true
+}
+
+// settle works until the platform is ready and nothing is left to do, and says whether it lived so long.
+func (o *operator) settle(t *testing.T) bool {
+	t.Helper()
+	if o == nil {
+		return false
+	}
+	for range passes {
+		o.turn(t)
+		if o.wire.died() {
+			return false
+		}
+		if o.quiet(1) && o.finished(t) == "" {
+			return true
+		}
+	}
+	t.Fatalf("still, after %d passes: %s\nthe last pass of the platform: %v\nthe last pass of the class: %v\nthe calls of this operator:%s",
+		passes, o.finished(t), o.loops[0].err, o.loops[1].err, o.wire.story())
+	return false
+}
+
+// idle makes more passes of an operator that settled and fails the test when they write.
+func (o *operator) idle(t *testing.T, rounds int) {
+	t.Helper()
+	before := len(o.wire.made())
+	for !o.quiet(1 + rounds) {
+		o.turn(t)
+		if !o.quiet(1) {
+			t.Fatalf("an operator with nothing to do has written; its calls since: %v", o.wire.made()[before:])
+		}
+	}
+}
