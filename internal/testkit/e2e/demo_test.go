@@ -13,11 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 )
@@ -35,6 +37,11 @@ type demo struct {
 	client.Client
 	config *rest.Config
 	dir    string
+}
+
+func TestMain(m *testing.M) {
+	logf.SetLogger(logr.Discard()) // the tests say themselves what is wrong
+	os.Exit(m.Run())
 }
 
 func running(t *testing.T) demo {
