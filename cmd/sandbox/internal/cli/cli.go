@@ -44,6 +44,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		say(stderr, "%s", usage())
 		return 2
 	}
+	if slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
+		say(stdout, "%s", usage())
+		return 0
+	}
 	i := slices.IndexFunc(commands(), func(c command) bool { return c.name == args[0] })
 	if i < 0 {
 		say(stderr, "sandbox: unknown command %q\n\n%s", args[0], usage())
