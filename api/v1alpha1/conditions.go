@@ -62,6 +62,17 @@ const (
 	ReasonReplacementRefused = "ReplacementRefused"
 	// ReasonTransientError: a call failed and is tried again.
 	ReasonTransientError = "TransientError"
+	// ReasonDatabaseUnreachable: no connection to the database could be made.
+	ReasonDatabaseUnreachable = "DatabaseUnreachable"
+	// ReasonCertificateRefused: who answers for the database does not prove to be it.
+	ReasonCertificateRefused = "CertificateRefused"
+	// ReasonTLSRefused: who answers for the database does not speak TLS, or asks for more than a proof of
+	// the password.
+	ReasonTLSRefused = "TLSRefused"
+	// ReasonLoginRefused: the database refuses a login of the operator's.
+	ReasonLoginRefused = "LoginRefused"
+	// ReasonDatabaseFull: the database has no connection or no room left.
+	ReasonDatabaseFull = "DatabaseFull"
 	// ReasonNotObserved: not everything could be seen.
 	ReasonNotObserved = "NotObserved"
 	// ReasonThrottled: AWS asked for fewer calls, or would; they are tried again.
