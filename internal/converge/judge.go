@@ -38,6 +38,8 @@ func (s Of[In, S]) compare(want S, got Observation[S], out *Outcome) {
 			held := change.Effect != InPlace && was != never && was != s.code(f, live(got))
 			change.Drift = was == asked || held
 			out.Changes = append(out.Changes, change)
+		}
+		if differs || !got.Exists { // nothing of what is not there is in place, also if nothing is wanted of it yet
 			asked = was
 		}
 		now.WriteString(asked)

@@ -350,6 +350,19 @@ func TestDriftIsToldFromEditsFieldByField(t *testing.T) {
 	}
 }
 
+func TestWhatNeverWasHasNotDrifted(t *testing.T) {
+	known, absent := "", &converge.Observation[state]{Settled: true}
+	for _, w := range []state{{Class: "b"}, wanted, but(func(s *state) { s.Size = "3" })} { // what is wanted becomes known bit by bit
+		s := step(&thing{live: absent})
+		s.Fields = append(s.Fields, converge.Field[state]{Path: "follows", Derived: true, Get: func(s state) string { return s.Size }})
+		out := s.Run(t.Context(), &input{wanted: w}, converge.Mode{InPlace: map[string]string{"thing": known}})
+		if countDrift(out) > 0 {
+			t.Errorf("drift of what never was: %+v", out.Changes)
+		}
+		known = out.InPlace
+	}
+}
+
 func countDrift(out converge.Outcome) (n int) {
 	for _, c := range out.Changes {
 		if c.Drift {
