@@ -8,7 +8,6 @@ import (
 
 	"k8s.io/utils/ptr"
 
-	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
@@ -199,18 +198,4 @@ func admit(want, got State) State {
 		want.ParameterGroup = got.ParameterGroup // one of another major does not fit
 	}
 	return want
-}
-
-// Check returns what a class refuses of a spec, in a stable order; the admission webhook says the same.
-func Check(class *v1alpha1.PlatformClass, spec *v1alpha1.CoachPlatformSpec) []string {
-	major, _, _ := strings.Cut(spec.Database.EngineVersion, ".")
-	refused := refusals(&scope.Platform{Class: class, Spec: spec}, major)
-	var all []string
-	for _, text := range refused {
-		if !slices.Contains(all, text) {
-			all = append(all, text)
-		}
-	}
-	slices.Sort(all)
-	return all
 }

@@ -8,6 +8,7 @@ import (
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
@@ -197,7 +198,9 @@ func TestWhichKeyIsUsed(t *testing.T) {
 }
 
 func TestWhichKeysAreDropped(t *testing.T) {
-	inUse := map[string]bool{"arn:own": true, "arn:another's": true}
+	inUse := map[string]rdstypes.DBInstance{
+		"own": {KmsKeyId: awssdk.String("arn:own")}, "another": {KmsKeyId: awssdk.String("arn:another's")},
+	}
 	for name, c := range map[string]struct {
 		key     seen
 		used    usage

@@ -9,6 +9,7 @@ import (
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
@@ -161,20 +162,28 @@ func suitable(k *aws.Key) bool {
 type usage struct {
 	// own is the key of the tenant's own database; "" while there is none.
 	own string
-	all map[string]bool
+	// databases are those of the account, by name.
+	databases map[string]rdstypes.DBInstance
+}
+
+// by says whether a database is encrypted with the key.
+func (u usage) by(arn string) bool {
+	for name := range u.databases {
+		if awssdk.ToString(u.databases[name].KmsKeyId) == arn {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *resource) usage(ctx context.Context, in *scope.Platform) (usage, error) {
-	u := usage{all: map[string]bool{}}
 	databases, err := r.sessions.Account(in.Class).Instances(ctx)
 	if err != nil {
-		return u, err
+		return usage{}, err
 	}
-	for name, db := range databases {
-		u.all[awssdk.ToString(db.KmsKeyId)] = true
-		recorded := in.Recorded.ResourceID
-		if name == in.Tenant.Resource() && naming.Owns(in.Tenant, aws.TagsOf(&db)) &&
-			(recorded == "" || recorded == awssdk.ToString(db.DbiResourceId)) {
+	u := usage{databases: databases}
+	if db, ok := databases[in.Tenant.Resource()]; ok && naming.Owns(in.Tenant, aws.TagsOf(&db)) {
+		if recorded := in.Recorded.ResourceID; recorded == "" || recorded == awssdk.ToString(db.DbiResourceId) {
 			u.own = awssdk.ToString(db.KmsKeyId)
 		}
 	}
@@ -215,7 +224,7 @@ func extras(keys []seen, own seen, want State, used usage) []string {
 	for _, k := range keys {
 		state, err := stateOf(k, want)
 		if err == nil && state.ARN != used.own && state.Policy == want.Policy && len(k.Aliases) == 0 && state.Recorded == "" &&
-			!used.all[state.ARN] && state.KeyState != string(kmstypes.KeyStatePendingDeletion) {
+			!used.by(state.ARN) && state.KeyState != string(kmstypes.KeyStatePendingDeletion) {
 			ids = append(ids, state.ID)
 		}
 	}

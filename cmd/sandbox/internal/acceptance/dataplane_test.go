@@ -26,7 +26,7 @@ var withServers = map[string]any{"dataPlane": true}
 func (a *account) connect(name, password string, plain bool) (*pgx.Conn, error) {
 	a.t.Helper()
 	endpoint := a.database(name).Endpoint
-	config, err := pgx.ParseConfig("user=master dbname=app sslmode=disable connect_timeout=10")
+	config, err := pgx.ParseConfig("user=master dbname=app sslmode=verify-full connect_timeout=10")
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -35,7 +35,9 @@ func (a *account) connect(name, password string, plain bool) (*pgx.Conn, error) 
 		return (&net.Dialer{}).DialContext(ctx, network, running.DNS)
 	}}
 	config.LookupFunc = resolver.LookupHost
-	if !plain {
+	if plain {
+		config.TLSConfig = nil
+	} else {
 		authority, err := os.ReadFile(running.CA)
 		if err != nil {
 			a.t.Fatal(err)

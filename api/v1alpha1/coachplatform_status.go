@@ -1,0 +1,158 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// PlannedChange is one difference between what is wanted and what is.
+type PlannedChange struct {
+	// Step that owns the field.
+	// +required
+	// +kubebuilder:validation:MaxLength=32
+	Step string `json:"step,omitempty"`
+	// Path of the field.
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	Path string `json:"path,omitempty"`
+	// From is the live value.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	From string `json:"from,omitempty"`
+	// To is the wanted value.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	To string `json:"to,omitempty"`
+	// Effect is what making the change costs.
+	// +required
+	// +kubebuilder:validation:Enum=in-place;disruptive;replace
+	Effect string `json:"effect,omitempty"`
+	// Held says that the change waits: a disruptive one for an approval, a replace for ever.
+	// +optional
+	Held bool `json:"held,omitempty"`
+}
+
+// SecuritySummary counts the platform's security controls.
+type SecuritySummary struct {
+	// Summary is verified/applicable.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	Summary string `json:"summary,omitempty"`
+	// Verified controls were seen to hold.
+	// +optional
+	Verified int32 `json:"verified"`
+	// Violated controls were seen not to hold.
+	// +optional
+	Violated int32 `json:"violated"`
+	// Unknown controls could not be observed.
+	// +optional
+	Unknown int32 `json:"unknown"`
+	// Exempt controls are exempted by the class and do not hold.
+	// +optional
+	Exempt int32 `json:"exempt"`
+	// Applicable controls are all but the exempt ones.
+	// +optional
+	Applicable int32 `json:"applicable"`
+	// Open lists the controls that are not verified.
+	// +optional
+	// +listType=map
+	// +listMapKey=control
+	// +kubebuilder:validation:MaxItems=64
+	Open []OpenControl `json:"open,omitempty"`
+}
+
+// OpenControl is a control that is not verified.
+type OpenControl struct {
+	// Control is its ID.
+	// +required
+	// +kubebuilder:validation:MaxLength=32
+	Control string `json:"control,omitempty"`
+	// Status is Violated, Unknown or Exempt.
+	// +required
+	// +kubebuilder:validation:Enum=Violated;Unknown;Exempt
+	Status string `json:"status,omitempty"`
+	// Claim is what the control should prove, in plain words.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Claim string `json:"claim,omitempty"`
+	// Seen is what was observed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Seen string `json:"seen,omitempty"`
+}
+
+// DatabaseStatus is what was seen of the database.
+type DatabaseStatus struct {
+	// Endpoint is the name to connect to.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Endpoint string `json:"endpoint,omitempty"`
+	// Port to connect to.
+	// +optional
+	Port int32 `json:"port,omitempty"`
+	// Identifier of the RDS instance.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Identifier string `json:"identifier,omitempty"`
+	// ResourceID is the immutable ID that AWS gave to this very database.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	ResourceID string `json:"resourceID,omitempty"`
+	// EngineVersion that runs.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	EngineVersion string `json:"engineVersion,omitempty"`
+	// AllocatedGiB is the storage that the database has.
+	// +optional
+	AllocatedGiB int32 `json:"allocatedGiB,omitempty"`
+	// State is the instance's state as RDS names it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	State string `json:"state,omitempty"`
+}
+
+// CoachPlatformStatus is what was last seen. Nothing in it is ever an input: it can be lost.
+type CoachPlatformStatus struct {
+	// ObservedGeneration is the generation of the spec that the status describes.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Conditions of the platform.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=24
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// Database is what was seen of the database.
+	// +optional
+	Database DatabaseStatus `json:"database,omitzero"`
+	// KeyARN is the tenant's KMS key.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	KeyARN string `json:"keyARN,omitempty"`
+	// Security counts the security controls.
+	// +optional
+	Security SecuritySummary `json:"security,omitzero"`
+	// Drift says what was changed behind the operator's back: None, or the fields.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Drift string `json:"drift,omitempty"`
+	// Plan lists the differences between spec and AWS.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Plan []PlannedChange `json:"plan,omitempty"`
+	// PlanSummary is the plan in a few characters: None, or how many changes and how many are held.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	PlanSummary string `json:"planSummary,omitempty"`
+	// Approval is the hash that approves the held changes of the plan.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Approval string `json:"approval,omitempty"`
+	// ReconcileHandled is the value of the annotation reconcile-requested-at that was last acted upon.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	ReconcileHandled string `json:"reconcileHandled,omitempty"`
+	// Converged fingerprints what was asked for and was last found in place, field by field; it only tells
+	// drift from a pending edit in reports.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Converged string `json:"converged,omitempty"`
+}
