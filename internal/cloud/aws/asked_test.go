@@ -140,11 +140,14 @@ func TestManyAskersNeedFewLooks(t *testing.T) {
 					t.Errorf("%s: %v %v", id, found, err)
 				}
 			})
+			if i == 0 {
+				synctest.Wait() // the first load is under way before anybody else asks
+			}
 		}
 		synctest.Wait() // all of them wait for the first load
 		close(release)
 		group.Wait()
-		// The first load serves whoever was there when it began, the second everybody else.
+		// The first load serves the one that was there when it began, the second everybody else.
 		if loads := s.took(); len(loads) != 2 {
 			t.Errorf("%d askers needed %d looks, want 2", askers, len(loads))
 		}
