@@ -114,7 +114,47 @@ type AllowFrom struct {
 	InstanceIDs []string `json:"instanceIDs,omitempty"`
 }
 
+// RoleAccess is what a login may do in the database.
+// +kubebuilder:validation:Enum=ReadWrite;ReadOnly
+type RoleAccess string
+
+// Accesses.
+const (
+	// AccessReadWrite reads and writes, and makes and changes tables; all that it makes belongs to the
+	// platform's one owner role, so that every other login can use it.
+	AccessReadWrite RoleAccess = "ReadWrite"
+	// AccessReadOnly reads.
+	AccessReadOnly RoleAccess = "ReadOnly"
+)
+
+// DatabaseRole is one more login of the database, besides coach_app (ReadWrite) and coach_reader
+// (ReadOnly), which every platform has. Its credentials are in the Secret <platform>-database-<name>,
+// with hyphens for underscores.
+type DatabaseRole struct {
+	// Name of the login: lower-case letters, digits and underscores, such as reporting.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^[a-z]([a-z0-9_]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^(pg_|rds|coach_)')",message="names that begin with pg_ (PostgreSQL), rds (RDS) or coach_ (the operator) are reserved; choose another, such as reporting"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['admin', 'app', 'current_role', 'current_user', 'none', 'postgres', 'public', 'reader', 'session_user', 'user'])",message="this name is reserved by PostgreSQL or the operator; choose another, such as reporting"
+	Name string `json:"name,omitempty"`
+	// Access is what the login may do.
+	// +required
+	Access RoleAccess `json:"access,omitempty"`
+	// ConnectionLimit is how many sessions the login may have at a time; left out, the database's own limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=5000
+	ConnectionLimit int32 `json:"connectionLimit,omitempty"`
+	// IAM makes the login one of IAM principals: it has no password, and a token of rds-db:connect logs in.
+	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+	// +optional
+	IAM bool `json:"iam,omitempty"`
+}
+
 // Database is the tenant's RDS PostgreSQL instance.
+// +kubebuilder:validation:XValidation:rule="!has(self.roles) || !self.roles.exists(r, has(r.iam) && r.iam) || self.iamAuthentication",message="roles: a login with iam: true needs iamAuthentication, which is false; leave iamAuthentication out, or iam"
 type Database struct {
 	// EngineVersion is a floor within its major: "16" takes the newest 16, "16.4" that or newer. The major
 	// can change only to the one that the database runs, once AWS has upgraded it at its end of support.
@@ -182,6 +222,12 @@ type Database struct {
 	// +optional
 	// +default={}
 	AllowFrom AllowFrom `json:"allowFrom,omitzero"`
+	// Roles are further logins.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=20
+	Roles []DatabaseRole `json:"roles,omitempty"`
 }
 
 // CoachPlatformSpec is what a tenant asks for.

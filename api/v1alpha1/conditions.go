@@ -103,6 +103,14 @@ const (
 	ReasonWaitingForKey = "WaitingForKey"
 	// ReasonWaitingForFirewall: the tenant's security group is not there yet.
 	ReasonWaitingForFirewall = "WaitingForFirewall"
+	// ReasonWaitingForDatabase: the database cannot be connected to yet.
+	ReasonWaitingForDatabase = "WaitingForDatabase"
+	// ReasonWaitingForRoles: the logins of the database are not there yet.
+	ReasonWaitingForRoles = "WaitingForRoles"
+	// ReasonNamespaceNotGranted: the operator may not keep Secrets in the platform's namespace.
+	ReasonNamespaceNotGranted = "NamespaceNotGranted"
+	// ReasonIAMLoginRefused: granting rds_iam would lock the database's master out, so it was taken back.
+	ReasonIAMLoginRefused = "IAMLoginRefused"
 	// ReasonConfirmingAbsence: before something is created that AWS could duplicate, it is looked for twice.
 	ReasonConfirmingAbsence = "ConfirmingAbsence"
 	// ReasonInstanceNotFound: an EC2 instance in allowFrom does not exist.

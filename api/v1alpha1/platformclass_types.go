@@ -179,6 +179,15 @@ type PlatformClassSpec struct {
 	// Accepted lists the AWS identifiers that platforms may name.
 	// +optional
 	Accepted ClassAccepted `json:"accepted,omitzero"`
+	// CABundle holds the certificates, as PEM, of the only authorities that may vouch for databases. Left
+	// out, they are those that AWS publishes for RDS in the region. A change counts from the next
+	// connection on.
+	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=262144
+	// +kubebuilder:validation:XValidation:rule="self.contains('-----BEGIN CERTIFICATE-----')",message="caBundle holds no certificate; give PEM blocks that begin with -----BEGIN CERTIFICATE-----, or leave it out"
+	CABundle string `json:"caBundle,omitempty"`
 	// AllowedNamespaces may use the class: names, or prefixes that end in *.
 	// +required
 	// +listType=set

@@ -30,7 +30,7 @@ func (b *bench) secrets() []corev1.Secret {
 // asking makes the database step ask for the password before it writes, and keeps what it is given.
 func (w *trio) asking(given *[]string, fails error) {
 	w.database.onWrite = func(ctx context.Context, in *scope.Platform) error {
-		password, err := in.MasterPassword(ctx)
+		password, err := in.Passwords.Ensure(ctx, scope.Master)
 		if err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func TestTheMasterPasswordIsMadeOnceAndKeptBeforeItIsUsed(t *testing.T) {
 	var given []string
 	kept := b.secrets
 	w.database.onWrite = func(ctx context.Context, in *scope.Platform) error {
-		password, err := in.MasterPassword(ctx)
+		password, err := in.Passwords.Ensure(ctx, scope.Master)
 		if err == nil && (len(kept()) != 1 || string(kept()[0].Data["password"]) != password) {
 			t.Error("the password was given out before it was stored")
 		}

@@ -22,21 +22,15 @@ func (r *Reconciler) inputs(ctx context.Context, platform *v1alpha1.CoachPlatfor
 	if err != nil {
 		return nil, err
 	}
-	passwords := vault{client: r.Client, live: r.Live, namespace: r.Namespace}
-	stored, err := passwords.password(ctx, r.Client, run.Tenant)
+	run.Owner = platform.UID
+	run.Passwords = vault{client: r.Client, live: r.Live, namespace: r.Namespace, tenant: run.Tenant}
+	stored, err := run.Passwords.Stored(ctx, scope.Master)
 	if err != nil {
 		return nil, err
-	}
-	if stored == "" {
-		// The cache holds labelled Secrets only: one that was restored without its label is there all the same.
-		if stored, err = passwords.password(ctx, r.Live, run.Tenant); err != nil {
-			return nil, err
-		}
 	}
 	if stored != "" {
 		run.MasterFingerprint = scope.Fingerprint(stored)
 	}
-	run.MasterPassword = func(ctx context.Context) (string, error) { return passwords.ensure(ctx, run.Tenant) }
 	return run, nil
 }
 

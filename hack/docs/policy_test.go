@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"testing"
 	"time"
@@ -55,7 +54,7 @@ func newWorld(t *testing.T) *world {
 		Tenant: env.Tenant(), Shared: naming.Class{Installation: "test", Name: w.class.Name}, Class: w.class,
 		Spec:              &env.Platform(t).Spec,
 		MasterFingerprint: scope.Fingerprint(password),
-		MasterPassword:    func(context.Context) (string, error) { return password, nil },
+		Passwords:         env.NewPasswords(map[string]string{scope.Master: password}),
 	}
 	return w
 }

@@ -5,6 +5,8 @@ package scope
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/naming"
 )
@@ -43,9 +45,10 @@ type Platform struct {
 	// MasterFingerprint is the fingerprint of the stored password of the database's master; empty when
 	// none is stored.
 	MasterFingerprint string
-	// MasterPassword returns the password of the database's master, making and storing one first if
-	// there is none. Nobody but the database step asks.
-	MasterPassword func(context.Context) (string, error)
+	// Owner is the UID of the object: what is made for it in its namespace goes with it.
+	Owner types.UID
+	// Passwords are those of the tenant's logins.
+	Passwords Passwords
 
 	// Key is set by the step key.
 	Key Key
@@ -53,6 +56,26 @@ type Platform struct {
 	Firewall Firewall
 	// Database is set by the step database.
 	Database Database
+	// Roles are set by the step dbrole.
+	Roles Roles
+}
+
+// Master is the login that RDS makes for us, neither admin nor postgres (FSBP RDS.25), and DatabaseName
+// the database that it makes.
+const (
+	Master       = "coach_master"
+	DatabaseName = "coach"
+)
+
+// Passwords keeps the passwords of a tenant's logins in the operator's own namespace, where no tenant can
+// read them. They are generated, with at least 128 bits, from letters and digits.
+type Passwords interface {
+	// Ensure returns the password of a login, making and storing one first if there is none.
+	Ensure(ctx context.Context, login string) (string, error)
+	// Stored returns the password of a login, "" if there is none.
+	Stored(ctx context.Context, login string) (string, error)
+	// Forget drops the password of a login; one that is not there is no error.
+	Forget(ctx context.Context, login string) error
 }
 
 // Key is what the step key saw.
@@ -72,6 +95,24 @@ type Firewall struct {
 type Database struct {
 	Identifier, Endpoint, EngineVersion, State string
 	Port, AllocatedGiB                         int32
+	// Usable says that clients can connect, as far as AWS knows.
+	Usable bool
 	// Record identifies this very database.
 	Record Record
+}
+
+// Roles are the logins that the step dbrole saw in place: each with the rights and the password that it
+// should have.
+type Roles struct {
+	Logins []RoleLogin
+}
+
+// RoleLogin is one login that a tenant may use.
+type RoleLogin struct {
+	// Name of the role, and key of its password.
+	Name string
+	// Binding is what the name of its Secret ends in: "" for the platform's first, else such as -reader.
+	Binding string
+	// IAM says that the login has no password.
+	IAM bool
 }

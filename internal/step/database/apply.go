@@ -125,7 +125,7 @@ func (w writer) setPassword(ctx context.Context, _ []string) error {
 	if err := w.writable(); err != nil {
 		return err
 	}
-	password, err := w.in.MasterPassword(ctx)
+	password, err := w.in.Passwords.Ensure(ctx, scope.Master)
 	if err != nil {
 		return err
 	}

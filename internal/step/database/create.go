@@ -32,7 +32,7 @@ func (w writer) create(ctx context.Context) error {
 	if err := w.neverMade(ctx); err != nil {
 		return err
 	}
-	password, err := w.in.MasterPassword(ctx)
+	password, err := w.in.Passwords.Ensure(ctx, scope.Master)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (w writer) create(ctx context.Context) error {
 func (w writer) createInput(password string) *rds.CreateDBInstanceInput {
 	want := w.want
 	input := &rds.CreateDBInstanceInput{
-		DBInstanceIdentifier: &want.Identifier, DBName: awssdk.String(databaseName),
+		DBInstanceIdentifier: &want.Identifier, DBName: awssdk.String(scope.DatabaseName),
 		Engine: awssdk.String("postgres"), EngineVersion: &want.Version,
 		DBInstanceClass: &want.InstanceClass, MultiAZ: &want.MultiAZ, Port: &want.Port,
 		AllocatedStorage: &want.Storage, StorageType: awssdk.String("gp3"),

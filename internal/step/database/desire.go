@@ -134,7 +134,7 @@ func Desire(in *scope.Platform) (State, error) {
 		MaintenanceWindow:  spec.MaintenanceWindow,
 		CopyTags:           true,
 		Logs:               logExports,
-		MasterUser:         masterUser,
+		MasterUser:         scope.Master,
 		Credential:         in.MasterFingerprint,
 		Recorded:           true,
 		refused:            refusals(in, major),

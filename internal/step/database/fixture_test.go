@@ -13,6 +13,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
 const (
@@ -49,7 +50,7 @@ func platform(change ...func(*scope.Platform)) *scope.Platform {
 			Backup: v1alpha1.Backup{RetentionDays: 14, Window: "02:00-03:00"}, MaintenanceWindow: "sun:04:00-sun:05:00",
 		}},
 		MasterFingerprint: scope.Fingerprint("stored"),
-		MasterPassword:    func(context.Context) (string, error) { return "stored", nil },
+		Passwords:         env.NewPasswords(map[string]string{scope.Master: "stored"}),
 		Key:               scope.Key{ID: "1234abcd-12ab-34cd-56ef-1234567890ab", ARN: keyARN, Recorded: thisDatabase},
 		Firewall:          scope.Firewall{GroupID: groupID},
 	}

@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
 // line is an RDS that writes down what it is asked for, and refuses what it is told to.
@@ -295,13 +295,14 @@ func TestWhatStandsInTheWayOfMakingADatabase(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := platform(c.in)
-			in.MasterPassword = func(context.Context) (string, error) {
-				t.Error("a password was made for a database that cannot be")
-				return "", errors.New("no")
-			}
+			passwords := env.NewPasswords(nil)
+			in.Passwords = passwords
 			w := writer{api: &line{}, account: account(t, in.Class), in: in, want: desire(t, in)}
 			if f := fault.As(w.create(t.Context())); f.Class != c.class || f.Reason != c.reason {
 				t.Errorf("got %v, want %s %s", f, c.class, c.reason)
+			}
+			if made, _ := passwords.Stored(t.Context(), scope.Master); made != "" {
+				t.Error("a password was made for a database that cannot be")
 			}
 		})
 	}

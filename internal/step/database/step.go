@@ -12,12 +12,6 @@ import (
 // Name of the step.
 const Name = "database"
 
-// Names inside every database. The master is neither admin nor postgres (FSBP RDS.25).
-const (
-	masterUser   = "coach_master"
-	databaseName = "coach"
-)
-
 // New returns the step.
 func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
@@ -44,6 +38,6 @@ type resource struct {
 func publish(in *scope.Platform, s State) {
 	in.Database = scope.Database{
 		Identifier: s.Identifier, Endpoint: s.Endpoint, Port: s.Port, EngineVersion: s.EngineVersion, State: s.Status, AllocatedGiB: s.Allocated,
-		Record: s.Record,
+		Usable: meaningOf(s.Status).life == usable, Record: s.Record,
 	}
 }

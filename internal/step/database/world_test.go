@@ -1,7 +1,6 @@
 package database_test
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -43,7 +42,7 @@ func input(t *testing.T, a *env.Account) func() *scope.Platform {
 		in := &scope.Platform{
 			Tenant: env.Tenant(), Shared: shared, Class: a.Class(), Spec: spec.DeepCopy(),
 			MasterFingerprint: scope.Fingerprint(password),
-			MasterPassword:    func(context.Context) (string, error) { return password, nil },
+			Passwords:         env.NewPasswords(map[string]string{scope.Master: password}),
 			Key:               key, Firewall: scope.Firewall{GroupID: group},
 		}
 		in.Key.Recorded = scope.ParseRecord(tagOfKey(t, a, key.ID))
