@@ -58,6 +58,8 @@ type Platform struct {
 	Database Database
 	// Roles are set by the step dbrole.
 	Roles Roles
+	// Binding is the name of the Secret with the first login's credentials, set by the step appsecret.
+	Binding string
 }
 
 // Master is the login that RDS makes for us, neither admin nor postgres (FSBP RDS.25), and DatabaseName
