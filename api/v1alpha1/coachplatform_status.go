@@ -47,6 +47,9 @@ type SecuritySummary struct {
 	// Exempt controls are exempted by the class and do not hold.
 	// +optional
 	Exempt int32 `json:"exempt"`
+	// Attested statements are those of others that nobody can observe; they are in no other count.
+	// +optional
+	Attested int32 `json:"attested"`
 	// Applicable controls are all but the exempt ones.
 	// +optional
 	Applicable int32 `json:"applicable"`

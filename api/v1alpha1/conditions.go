@@ -135,6 +135,12 @@ const (
 	ReasonFresh = "Fresh"
 	// ReasonStale: some control could not be observed.
 	ReasonStale = "Stale"
+	// ReasonControlVerified: a security control that was violated or out of sight is seen to hold again.
+	ReasonControlVerified = "ControlVerified"
+	// ReasonControlViolated: a security control was seen not to hold any more.
+	ReasonControlViolated = "ControlViolated"
+	// ReasonControlUnknown: a security control that held could not be observed any more.
+	ReasonControlUnknown = "ControlUnknown"
 	// ReasonQuotaLow: less than a tenth of a quota of the AWS account is left; nothing is broken yet.
 	ReasonQuotaLow = "QuotaLow"
 )

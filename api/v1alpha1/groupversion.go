@@ -1,5 +1,6 @@
 // Package v1alpha1 holds the kinds of the group payouts.coachplatform.io: what a cluster operator
-// offers (PlatformClass) and what a tenant asks for (CoachPlatform).
+// offers (PlatformClass), what a tenant asks for (CoachPlatform) and what was seen to hold
+// (SecurityReport).
 // +kubebuilder:object:generate=true
 // +groupName=payouts.coachplatform.io
 package v1alpha1
@@ -15,7 +16,8 @@ var GroupVersion = schema.GroupVersion{Group: "payouts.coachplatform.io", Versio
 
 // AddToScheme registers the kinds.
 func AddToScheme(s *runtime.Scheme) error {
-	s.AddKnownTypes(GroupVersion, &PlatformClass{}, &PlatformClassList{}, &CoachPlatform{}, &CoachPlatformList{})
+	s.AddKnownTypes(GroupVersion,
+		&PlatformClass{}, &PlatformClassList{}, &CoachPlatform{}, &CoachPlatformList{}, &SecurityReport{}, &SecurityReportList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
 }

@@ -171,7 +171,8 @@ func TestColumnsAreThoseThatTenantsAndOperatorsRead(t *testing.T) {
 		"CoachPlatform": {
 			"READY", "DATABASE", "SECURITY", "DRIFT", "ENDPOINT", "AGE", "REASON (wide)", "CLASS (wide)", "VERSION (wide)", "PLAN (wide)",
 		},
-		"PlatformClass": {"READY", "REGION", "ACCOUNT", "PLATFORMS", "REASON (wide)", "AGE"},
+		"PlatformClass":  {"READY", "REGION", "ACCOUNT", "PLATFORMS", "REASON (wide)", "AGE"},
+		"SecurityReport": {"SECURITY", "VIOLATED", "UNKNOWN", "VALID UNTIL", "AGE"},
 	}
 	got := map[string][]string{}
 	for kind, crd := range crds(t) {

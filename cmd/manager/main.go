@@ -36,6 +36,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/config"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/step"
+	"github.com/coachplatform/coach-operator/internal/step/dbrole"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 )
 
@@ -83,7 +84,11 @@ func run(ctx context.Context, settings config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := wire(mgr, settings, id, sessions, measured); err != nil {
+	parts := step.Parts{
+		Sessions: sessions, Secrets: live,
+		Databases: dbrole.Options{Freshness: settings.Freshness, Clock: clock.RealClock{}},
+	}
+	if err := wire(mgr, settings, id, parts, measured); err != nil {
 		return err
 	}
 	if err := probes(ctx, mgr); err != nil {
@@ -136,10 +141,10 @@ func metricsOptions(settings config.Config) metricsserver.Options {
 
 // wire registers the controllers.
 func wire(
-	mgr ctrl.Manager, settings config.Config, id string, sessions *aws.Sessions, measured *telemetry.Metrics,
+	mgr ctrl.Manager, settings config.Config, id string, parts step.Parts, measured *telemetry.Metrics,
 ) error {
 	platforms := &coachplatform.Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Steps: step.Platform(sessions),
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Steps: step.Platform(parts),
 		Installation: id, Namespace: settings.Namespace, Events: mgr.GetEventRecorder("coach-operator"),
 		Metrics: measured, Clock: clock.RealClock{}, Resync: settings.Resync, Workers: settings.Workers,
 	}
@@ -147,7 +152,7 @@ func wire(
 		return fmt.Errorf("setting up the platform controller: %w", err)
 	}
 	classes := &platformclass.Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Steps: step.Class(sessions), Metrics: measured,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Steps: step.Class(parts.Sessions), Metrics: measured,
 		Installation: id, Events: mgr.GetEventRecorder("coach-operator"), Clock: clock.RealClock{}, Resync: settings.Resync,
 	}
 	if err := classes.SetupWithManager(mgr); err != nil {

@@ -19,14 +19,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
 	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/evidence"
 	"github.com/coachplatform/coach-operator/internal/scope"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 )
@@ -165,11 +168,13 @@ func (r *Reconciler) finish(
 	ctx, cancel := report.Ending(ctx)
 	defer cancel()
 	unrecorded := r.record(ctx, platform, run, outcomes)
-	r.report(platform, run, outcomes)
+	answers := evidence.Judge(findings(outcomes), exemptions(run), r.Clock.Now())
+	unproven := r.prove(ctx, platform, answers)
+	r.report(platform, run, outcomes, evident{answers, unproven})
 	r.announce(before, platform, outcomes)
 	base := platform.DeepCopy()
 	base.Status = before.Status
-	if err := errors.Join(unrecorded, report.PatchStatus(ctx, r.Client, base, platform)); err != nil {
+	if err := errors.Join(unrecorded, retried(ctx, unproven), report.PatchStatus(ctx, r.Client, base, platform)); err != nil {
 		return ctrl.Result{}, err
 	}
 	return report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
@@ -185,16 +190,27 @@ func (r *Reconciler) names() []string {
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	if err := mgr.Add(manager.RunnableFunc(r.measure)); err != nil {
+		return fmt.Errorf("measuring: %w", err)
+	}
 	changed := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("coachplatform").
 		For(&v1alpha1.CoachPlatform{}, builder.WithPredicates(changed)).
 		Watches(&v1alpha1.PlatformClass{}, handler.EnqueueRequestsFromMapFunc(r.platformsOf),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+										builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Owns(&v1alpha1.SecurityReport{}, builder.WithPredicates(lost)). // who deletes evidence gets it back
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Workers, RateLimiter: report.Backoff(), ReconciliationTimeout: report.PassTimeout,
 		}).
 		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// lost lets through that something is gone.
+var lost = predicate.Funcs{
+	CreateFunc:  func(event.CreateEvent) bool { return false },
+	UpdateFunc:  func(event.UpdateEvent) bool { return false },
+	GenericFunc: func(event.GenericEvent) bool { return false },
 }
 
 // platformsOf returns the platforms of a class. Classes change seldom, so they are looked for among

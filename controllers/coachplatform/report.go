@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
@@ -27,24 +28,29 @@ const (
 	separator = ", "
 )
 
+// evident is what a pass says about the controls, and why that could not be written into the report.
+type evident struct {
+	answers  []evidence.Answer
+	unproven error
+}
+
 // report writes the whole status from what one pass saw. It is the only writer of status.
-func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome) {
+func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome, seen evident) {
 	now, status := r.Clock.Now(), &platform.Status
 	ready, reconciling, stalled := report.Summary(outcomes)
 	drift := driftOf(outcomes)
 	if known := inPlace(outcomes); known != "" {
 		status.Converged = known
 	}
-	answers := evidence.Judge(findings(outcomes), exemptions(run), now)
 	status.ObservedGeneration = platform.Generation
 	if run.Class != nil && !blind(outcomes) {
 		status.ReconcileHandled = requested(platform)
 	}
 	status.Plan, status.PlanSummary, status.Approval = report.Plan(outcomes), report.PlanSummary(outcomes), approval(outcomes)
 	status.Drift = report.Truncate(drift, maxDrift)
-	status.Security = evidence.Summarize(answers)
+	status.Security = evidence.Summarize(seen.answers, now)
 	observed(status, run, outcomes)
-	all := append(report.Steps(outcomes), ready, reconciling, stalled, drifted(drift), held(status), fresh(&status.Security))
+	all := append(report.Steps(outcomes), ready, reconciling, stalled, drifted(drift), held(status), fresh(&status.Security, seen.unproven))
 	report.Set(&status.Conditions, platform.Generation, now, withPolicy(platform, all)...)
 }
 
@@ -190,7 +196,13 @@ func held(status *v1alpha1.CoachPlatformStatus) metav1.Condition {
 	}
 }
 
-func fresh(s *v1alpha1.SecuritySummary) metav1.Condition {
+func fresh(s *v1alpha1.SecuritySummary, unproven error) metav1.Condition {
+	if unproven != nil && fault.ClassOf(unproven) == fault.Conflict {
+		f := fault.As(unproven)
+		return metav1.Condition{
+			Type: v1alpha1.ConditionEvidenceFresh, Status: metav1.ConditionFalse, Reason: f.Reason, Message: f.Message,
+		}
+	}
 	if s.Unknown == 0 {
 		return metav1.Condition{
 			Type: v1alpha1.ConditionEvidenceFresh, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFresh,
@@ -208,10 +220,23 @@ func (r *Reconciler) announce(before, platform *v1alpha1.CoachPlatform, outcomes
 	for _, e := range report.Events(before.Status.Conditions, outcomes) {
 		r.Events.Eventf(platform, nil, e.Type, e.Reason, e.Action, "%s", e.Note)
 	}
+	if message := obstructed(platform); message != "" && obstructed(before) == "" {
+		r.Events.Eventf(platform, nil, corev1.EventTypeWarning, v1alpha1.ReasonConflict, report.ActionReconcile,
+			"%s", report.Note(message))
+	}
 	if found := news(before.Status.Drift, platform.Status.Drift); found != "" {
 		r.Events.Eventf(platform, nil, corev1.EventTypeWarning, v1alpha1.ReasonDriftFound, report.ActionReconcile,
 			"changed behind the operator's back: %s", found)
 	}
+}
+
+// obstructed says what keeps the platform's report from being written; "" is nothing.
+func obstructed(platform *v1alpha1.CoachPlatform) string {
+	c := meta.FindStatusCondition(platform.Status.Conditions, v1alpha1.ConditionEvidenceFresh)
+	if c == nil || c.Reason != v1alpha1.ReasonConflict {
+		return ""
+	}
+	return c.Message
 }
 
 // news are the fields of a drift that were not known to have drifted. That a known one stays, or

@@ -3,6 +3,7 @@ package coachplatform_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -132,8 +133,8 @@ func (m *memory) change(edit func(*memory)) {
 	edit(m)
 }
 
-// step makes a step of the memory. It answers the controls whose IDs begin with prefix.
-func (m *memory) step(prefix string) converge.Step[*scope.Platform] {
+// step makes a step of the memory. It answers the controls whose IDs begin with one of the prefixes.
+func (m *memory) step(prefixes ...string) converge.Step[*scope.Platform] {
 	of := converge.Of[*scope.Platform, thing]{
 		ID: m.name,
 		Desire: func(in *scope.Platform) (thing, error) {
@@ -152,7 +153,7 @@ func (m *memory) step(prefix string) converge.Step[*scope.Platform] {
 		},
 	}
 	for _, c := range evidence.Catalogue {
-		if len(c.ID) > len(prefix) && c.ID[:len(prefix)] == prefix {
+		if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(c.ID, prefix+"-") }) {
 			of.Controls = append(of.Controls, converge.Control[thing]{
 				ID: c.ID, Check: func(want, got thing) (converge.Verdict, string) {
 					return converge.Hold(got.Colour == want.Colour), "it is " + got.Colour
@@ -180,7 +181,7 @@ func newTrio(t *testing.T) (*bench, *trio) {
 	w.firewall = &memory{name: "firewall", clock: b.clock, order: &w.order}
 	w.database = &memory{name: "database", clock: b.clock, order: &w.order, record: theRecord}
 	b.reconciler.Steps = []converge.Step[*scope.Platform]{
-		w.key.step("CP-KEY"), w.firewall.step("CP-NET"), w.database.step("CP-DB"),
+		w.key.step("CP-KEY"), w.firewall.step("CP-NET"), w.database.step("CP-DB", "CP-TLS", "CP-ROLE"),
 	}
 	return b, w
 }

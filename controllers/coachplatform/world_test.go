@@ -55,7 +55,7 @@ func (w *world) restart() {
 		Sweep: time.Millisecond, Freshness: time.Millisecond, Lag: 5 * env.Lag, Share: 1000,
 	})
 	again := *w.reconciler
-	again.Clock, again.Steps = clock.RealClock{}, step.Platform(sessions)
+	again.Clock, again.Steps = clock.RealClock{}, step.Cloud(sessions)
 	w.reconciler = &again
 }
 

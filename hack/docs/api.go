@@ -21,7 +21,8 @@ func api(folder string) (string, error) {
 		return "", err
 	}
 	p := newPage("API", "the CRDs in config/crd/bases", "Every field of every kind, with its default and its bounds. The pages "+
-		"[PlatformClass](../kinds/platformclass.md) and [CoachPlatform](../kinds/coachplatform.md) teach how they are used; "+
+		"[PlatformClass](../kinds/platformclass.md), [CoachPlatform](../kinds/coachplatform.md) and "+
+		"[SecurityReport](../kinds/securityreport.md) teach how they are used; "+
 		"`kubectl explain` shows the same texts.")
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
@@ -47,7 +48,10 @@ func kind(p *page, crd *apiextensionsv1.CustomResourceDefinition) {
 		for _, rule := range schema.XValidations {
 			p.line("\nRule: %s.", rule.Message)
 		}
-		for _, part := range []string{"spec", "status"} {
+		for _, part := range []string{"spec", "status", "report"} {
+			if _, has := schema.Properties[part]; !has {
+				continue
+			}
 			p.heading(3, crd.Spec.Names.Kind+" "+part)
 			p.table("field", "type", "default", "what it is")
 			root := schema.Properties[part]

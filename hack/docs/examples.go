@@ -33,8 +33,9 @@ func examples(path string) []error {
 
 func decode(text string) error {
 	kinds := map[string]any{
-		"CoachPlatform": &v1alpha1.CoachPlatform{},
-		"PlatformClass": &v1alpha1.PlatformClass{},
+		"CoachPlatform":  &v1alpha1.CoachPlatform{},
+		"PlatformClass":  &v1alpha1.PlatformClass{},
+		"SecurityReport": &v1alpha1.SecurityReport{},
 	}
 	kind := kindPattern.FindStringSubmatch(text)
 	if kind == nil || kinds[kind[1]] == nil {

@@ -31,6 +31,10 @@ func metrics() (string, error) {
 	}
 	m.Request("RDS", "DescribeDBInstances", "")
 	m.Step("CoachPlatform", "database", "converged", []string{"in-place"}, 0)
+	m.Flip("CP-DB-01", "Violated")
+	m.Controls(func() map[telemetry.Control]int {
+		return map[telemetry.Control]int{{ID: "CP-DB-01", Status: "Violated"}: 1}
+	})
 	families, err := registry.Gather()
 	if err != nil {
 		return "", err

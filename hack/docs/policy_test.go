@@ -85,7 +85,7 @@ func TestTheLeastPolicyIsEnoughAndBindsEachTenant(t *testing.T) {
 		return &scope.Class{Owner: w.platform.Shared, Class: w.class}
 	})
 	var seen *scope.Platform
-	settle(t, step.Platform(w.sessions), func() *scope.Platform {
+	settle(t, step.Cloud(w.sessions), func() *scope.Platform {
 		fresh := w.platform
 		seen = &fresh
 		return seen
@@ -150,7 +150,7 @@ func (w *world) refuseNeighbour(t *testing.T, seen *scope.Platform) {
 // letGo releases everything, last step first.
 func (w *world) letGo(t *testing.T, seen *scope.Platform) {
 	t.Helper()
-	steps := step.Platform(w.sessions)
+	steps := step.Cloud(w.sessions)
 	gomega.NewWithT(t).Eventually(func() []string {
 		var left []string
 		for _, s := range steps {

@@ -3,13 +3,14 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/evidence"
 	"github.com/coachplatform/coach-operator/internal/step"
 )
 
-// controls documents the evidence catalogue.
+// controls documents the evidence catalogue, claim by claim.
 func controls() (string, error) {
 	prover := map[string]string{}
 	for _, d := range platformSteps() {
@@ -17,30 +18,49 @@ func controls() (string, error) {
 			prover[id] = d.Step
 		}
 	}
-	p := newPage("Security controls", "the evidence catalogue", "What the operator claims of every platform and proves from live "+
-		"state on every pass. A control that could not be observed within its bound is Unknown, never Verified. "+
-		"`status.security` of a CoachPlatform counts them and lists those that are not verified.\n\n"+
+	p := newPage("Security controls", "the evidence catalogue", "What the operator claims of every platform, in plain words, and the "+
+		"controls that prove each claim from live state on every pass. A control that could not be observed within its bound is "+
+		"Unknown, never Verified; a claim has the worst status of its controls. The [SecurityReport](../kinds/securityreport.md) "+
+		"of a platform shows them all, and `status.security` of a CoachPlatform counts them.\n\n"+
 		"FSBP is AWS Foundational Security Best Practices, CIS the CIS AWS Foundations Benchmark 5.0.")
-	p.line("")
-	p.table("control", "claim", "asked for by", "step", "an observation counts for")
-	for _, c := range evidence.Catalogue {
-		if prover[c.ID] == "" {
-			return "", fmt.Errorf("no step proves the control %s", c.ID)
+	for _, claim := range evidence.Claims {
+		p.heading(2, claim.ID)
+		p.line("%s.\n", claim.Statement)
+		p.table("control", "what holds", "asked for by", "where it is seen", "step", "an observation counts for")
+		for _, c := range evidence.Catalogue {
+			if c.Claim != claim.ID {
+				continue
+			}
+			if prover[c.ID] == "" {
+				return "", fmt.Errorf("no step proves the control %s", c.ID)
+			}
+			p.row(c.ID, c.Statement, strings.Join(c.Sources, ", "), c.Where, prover[c.ID], minutes(c.Bound.Minutes()))
+			delete(prover, c.ID)
 		}
-		p.row(c.ID, c.Claim, strings.Join(c.Sources, ", "), prover[c.ID], minutes(c.Bound.Minutes()))
-		delete(prover, c.ID)
 	}
 	for id, by := range prover {
 		return "", fmt.Errorf("the control %s of step %s is not in the catalogue", id, by)
 	}
+	attested(p)
 	return p.String(), nil
+}
+
+// attested documents the statements of others.
+func attested(p *page) {
+	p.heading(2, "Attested by others")
+	p.line("What nobody can observe from outside. A statement counts as Attested until it is to be reviewed, then it reads Unknown; " +
+		"it is never Verified, and in no count but its own.\n")
+	p.table("statement", "what is stated", "claim", "source", "read", "review by")
+	for _, a := range evidence.Report(nil, nil, time.Time{}).Attestations {
+		p.row(a.ID, a.Statement, a.Claim, "<"+a.Source+">", a.ReadAt.UTC().Format(time.DateOnly), a.ReviewBy.UTC().Format(time.DateOnly))
+	}
 }
 
 func minutes(n float64) string { return fmt.Sprintf("%g minutes", n) }
 
 func platformSteps() []converge.Description {
 	var all []converge.Description
-	for _, s := range step.Platform(nil) {
+	for _, s := range step.Platform(step.Parts{}) {
 		all = append(all, s.Describe())
 	}
 	return all

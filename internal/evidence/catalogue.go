@@ -1,5 +1,5 @@
 // Package evidence turns what steps observed into answers to "do the promises hold now?". It knows
-// every control of the product; a control without an answer is unknown, never missing.
+// every claim and every control of the product; a control without an answer is unknown, never missing.
 package evidence
 
 import "time"
@@ -11,44 +11,147 @@ const (
 	clocked = 20 * time.Minute
 )
 
-// Control is one statement of the catalogue.
+// Claim is one promise of the product in plain words. Its controls prove it.
+type Claim struct {
+	// ID is stable for ever.
+	ID string
+	// Statement is what is promised.
+	Statement string
+}
+
+// IDs of the claims.
+const (
+	encryptedAtRest       = "encrypted-at-rest"
+	keysRotated           = "keys-rotated"
+	tlsOnly               = "tls-only"
+	allowedAddressesOnly  = "allowed-addresses-only"
+	notPublic             = "not-public"
+	ownLoginsOnly         = "own-logins-only"
+	credentialsOneWay     = "credentials-one-way"
+	backedUp              = "backed-up"
+	protectedFromDeletion = "protected-from-deletion"
+	currentAndLogged      = "current-and-logged"
+)
+
+// Claims lists every promise, in the order of reports.
+var Claims = []Claim{
+	{encryptedAtRest, "Data is encrypted where it is stored, with a key that is this tenant's alone"},
+	{keysRotated, "The key that encrypts the data is renewed regularly"},
+	{tlsOnly, "Data travels encrypted only: a connection without TLS is refused, and that was tried"},
+	{allowedAddressesOnly, "The database talks to the allowed addresses only, and to nobody else"},
+	{notPublic, "The database cannot be reached from the internet"},
+	{ownLoginsOnly, "Only the platform's own roles can log in, each with no more rights than it was given"},
+	{credentialsOneWay, "Passwords cannot be read back from the database, and logging in is possible without one"},
+	{backedUp, "Data is backed up every day, and outlives the failure of a data centre"},
+	{protectedFromDeletion, "Nobody deletes the database by mistake"},
+	{currentAndLogged, "Security fixes are installed, and logs are kept"},
+}
+
+// Control is one statement of the catalogue that is judged on every pass.
 type Control struct {
 	// ID is stable for ever.
 	ID string
-	// Claim says in plain words what holds when the control is verified.
+	// Claim is the ID of the one claim that the control helps to prove.
 	Claim string
+	// Statement says in plain words what holds when the control is verified.
+	Statement string
 	// Sources are the published controls that ask for it.
 	Sources []string
+	// Where the answer comes from.
+	Where string
 	// Bound is how old an observation may be and still count.
 	Bound time.Duration
 }
+
+// Where answers come from.
+const (
+	instance = "RDS DescribeDBInstances"
+	groups   = "EC2 DescribeSecurityGroupRules"
+	roles    = "the database's catalogue, by SQL"
+)
 
 // Catalogue lists every control of a platform, in the order of reports. The sources are AWS
 // Foundational Security Best Practices (FSBP,
 // https://docs.aws.amazon.com/securityhub/latest/userguide/fsbp-standard.html) and the CIS AWS
 // Foundations Benchmark 5.0 (CIS).
 var Catalogue = []Control{
-	{"CP-KEY-01", "The key material of the tenant's key is rotated", []string{"FSBP KMS.4", "CIS 3.6"}, clocked},
-	{"CP-KEY-02", "The tenant's key is in use and not awaiting deletion", []string{"FSBP KMS.3"}, clocked},
-	{"CP-KEY-03", "The key's policy lets nobody use it but, through RDS, the class's role", []string{"FSBP KMS.5"}, clocked},
+	{
+		"CP-KEY-01", keysRotated, "The key material of the tenant's key is rotated",
+		[]string{"FSBP KMS.4", "CIS 3.6"},
+		"KMS GetKeyRotationStatus", clocked,
+	},
+	{
+		"CP-KEY-02", encryptedAtRest, "The tenant's key is in use and not awaiting deletion",
+		[]string{"FSBP KMS.3"},
+		"KMS DescribeKey", clocked,
+	},
+	{
+		"CP-KEY-03", encryptedAtRest, "The key's policy lets nobody use it but, through RDS, the class's role",
+		[]string{"FSBP KMS.5"},
+		"KMS GetKeyPolicy", clocked,
+	},
 
-	{"CP-NET-01", "The database is reachable from the allowed addresses only", []string{"FSBP EC2.18"}, swept},
-	{"CP-NET-02", "Nothing is open to the whole internet", []string{"FSBP EC2.19"}, swept},
-	{"CP-NET-03", "The database cannot open connections to the outside", []string{"least privilege"}, swept},
+	{"CP-NET-01", allowedAddressesOnly, "The database is reachable from the allowed addresses only", []string{"FSBP EC2.18"}, groups, swept},
+	{"CP-NET-02", notPublic, "Nothing is open to the whole internet", []string{"FSBP EC2.19"}, groups, swept},
+	{"CP-NET-03", allowedAddressesOnly, "The database cannot open connections to the outside", []string{"least privilege"}, groups, swept},
 
-	{"CP-DB-01", "Storage and snapshots are encrypted with the tenant's own key", []string{"FSBP RDS.3", "CIS 2.2.1"}, swept},
-	{"CP-DB-02", "The database refuses connections without TLS", []string{"FSBP RDS.38"}, swept},
-	{"CP-DB-03", "The database has no public address", []string{"FSBP RDS.2", "CIS 2.2.3"}, swept},
-	{"CP-DB-04", "The database lives in the class's private network", []string{"FSBP RDS.18"}, swept},
-	{"CP-DB-05", "IAM principals can log in without a password", []string{"FSBP RDS.10"}, swept},
-	{"CP-DB-06", "The database is backed up every day, for at least a week", []string{"FSBP RDS.11"}, swept},
-	{"CP-DB-07", "AWS refuses to delete the database", []string{"FSBP RDS.8"}, swept},
-	{"CP-DB-08", "A standby in a second zone takes over when the first fails", []string{"FSBP RDS.5", "CIS 2.2.4"}, swept},
-	{"CP-DB-09", "The database's logs are kept outside it", []string{"FSBP RDS.9"}, swept},
-	{"CP-DB-10", "Security fixes of the engine are installed", []string{"FSBP RDS.13", "CIS 2.2.2"}, swept},
-	{"CP-DB-11", "Snapshots say whose they are", []string{"FSBP RDS.17"}, swept},
-	{"CP-DB-12", "The database does not listen on the port that scanners try", []string{"FSBP RDS.23"}, swept},
-	{"CP-DB-13", "The master has no name that attackers try", []string{"FSBP RDS.25"}, swept},
-	{"CP-DB-14", "The server's certificate is valid for three months or more", []string{"certificate expiry"}, swept},
-	{"CP-DB-15", "No other firewall than the tenant's own guards the database", []string{"FSBP EC2.18"}, swept},
+	{
+		"CP-DB-01", encryptedAtRest, "Storage and snapshots are encrypted with the tenant's own key",
+		[]string{"FSBP RDS.3", "CIS 2.2.1"},
+		instance, swept,
+	},
+	{
+		"CP-DB-02", tlsOnly, "The database refuses connections without TLS",
+		[]string{"FSBP RDS.38"},
+		"RDS DescribeDBInstances and DescribeDBParameters", swept,
+	},
+	{"CP-DB-03", notPublic, "The database has no public address", []string{"FSBP RDS.2", "CIS 2.2.3"}, instance, swept},
+	{
+		"CP-DB-04", notPublic, "The database lives in the class's private network",
+		[]string{"FSBP RDS.18"},
+		"RDS DescribeDBInstances, EC2 DescribeSubnets and DescribeRouteTables", swept,
+	},
+	{"CP-DB-05", credentialsOneWay, "IAM principals can log in without a password", []string{"FSBP RDS.10"}, instance, swept},
+	{"CP-DB-06", backedUp, "The database is backed up every day, for at least a week", []string{"FSBP RDS.11"}, instance, swept},
+	{"CP-DB-07", protectedFromDeletion, "AWS refuses to delete the database", []string{"FSBP RDS.8"}, instance, swept},
+	{
+		"CP-DB-08", backedUp, "A standby in a second zone takes over when the first fails",
+		[]string{"FSBP RDS.5", "CIS 2.2.4"},
+		instance, swept,
+	},
+	{"CP-DB-09", currentAndLogged, "The database's logs are kept outside it", []string{"FSBP RDS.9"}, instance, swept},
+	{"CP-DB-10", currentAndLogged, "Security fixes of the engine are installed", []string{"FSBP RDS.13", "CIS 2.2.2"}, instance, swept},
+	{"CP-DB-11", backedUp, "Snapshots say whose they are", []string{"FSBP RDS.17"}, instance, swept},
+	{
+		"CP-DB-12", allowedAddressesOnly, "The database does not listen on the port that scanners try",
+		[]string{"FSBP RDS.23"},
+		instance, swept,
+	},
+	{"CP-DB-13", ownLoginsOnly, "The master has no name that attackers try", []string{"FSBP RDS.25"}, instance, swept},
+	{"CP-DB-14", tlsOnly, "The server's certificate is valid for three months or more", []string{"certificate expiry"}, instance, swept},
+	{
+		"CP-DB-15", allowedAddressesOnly, "No other firewall than the tenant's own guards the database",
+		[]string{"FSBP EC2.18"},
+		instance, swept,
+	},
+
+	{
+		"CP-TLS-01", tlsOnly, "A login without TLS is refused, and one over verified TLS is not",
+		[]string{"FSBP RDS.38"},
+		"two login attempts, one of them without TLS", swept,
+	},
+	{"CP-TLS-02", tlsOnly, "No session with the database is without TLS", []string{"FSBP RDS.38"}, roles, swept},
+
+	{"CP-ROLE-01", ownLoginsOnly, "Nobody but the platform's own roles can log in", []string{"least privilege"}, roles, swept},
+	{"CP-ROLE-02", ownLoginsOnly, "Each role has the rights that it was given, and no more", []string{"least privilege"}, roles, swept},
+	{
+		"CP-ROLE-03", ownLoginsOnly, "PUBLIC, which is every role, has no rights in the database",
+		[]string{"least privilege"},
+		roles, swept,
+	},
+	{
+		"CP-ROLE-04", credentialsOneWay, "Passwords are kept as SCRAM-SHA-256 verifiers, which nobody can turn back",
+		[]string{"one-way credentials"},
+		roles, clocked,
+	},
 }

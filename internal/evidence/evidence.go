@@ -8,14 +8,15 @@ import (
 )
 
 // Status is the answer to one control.
-type Status string
+type Status = v1alpha1.SecurityStatus
 
 // Statuses.
 const (
-	Verified Status = "Verified"
-	Violated Status = "Violated"
-	Unknown  Status = "Unknown"
-	Exempt   Status = "Exempt"
+	Verified = v1alpha1.SecurityVerified
+	Violated = v1alpha1.SecurityViolated
+	Unknown  = v1alpha1.SecurityUnknown
+	Exempt   = v1alpha1.SecurityExempt
+	Attested = v1alpha1.SecurityAttested
 )
 
 // Answer is one control of the catalogue with what is known about it.
@@ -26,10 +27,16 @@ type Answer struct {
 	Seen string
 	// At is when it was observed; zero for never.
 	At time.Time
+	// Exemption is what makes the control exempt; nil for none.
+	Exemption *v1alpha1.Exemption
 }
 
-// notLooked is what is known about a control that no step answered.
-const notLooked = "nobody could look"
+const (
+	// notLooked is what is known about a control that no step answered.
+	notLooked = "nobody could look"
+	// tooLongAgo begins what is known about a control that was observed before its bound.
+	tooLongAgo = "last seen too long ago: "
+)
 
 // Judge answers every control of the catalogue from the findings of one pass. An observation older
 // than the control's bound is unknown. An exemption that has not expired covers a control that does
@@ -42,8 +49,8 @@ func Judge(findings []converge.Finding, exemptions []v1alpha1.Exemption, now tim
 	answers := make([]Answer, 0, len(Catalogue))
 	for _, c := range Catalogue {
 		a := judge(c, found[c.ID], now)
-		if a.Status == Violated && exempted(c.ID, exemptions, now) {
-			a.Status = Exempt
+		if e := exempted(c.ID, exemptions, now); e != nil && a.Status == Violated {
+			a.Status, a.Exemption = Exempt, e
 		}
 		answers = append(answers, a)
 	}
@@ -56,8 +63,9 @@ func judge(c Control, f converge.Finding, now time.Time) Answer {
 	case f.Control == "":
 		a.Seen = notLooked
 	case f.Verdict == converge.Unknown:
+		a.At = time.Time{} // who looked and could not tell observed nothing
 	case now.Sub(f.At) > c.Bound:
-		a.Seen = "last seen too long ago: " + f.Seen
+		a.Seen = tooLongAgo + f.Seen
 	case f.Verdict == converge.Verified:
 		a.Status = Verified
 	default:
@@ -66,11 +74,12 @@ func judge(c Control, f converge.Finding, now time.Time) Answer {
 	return a
 }
 
-func exempted(control string, exemptions []v1alpha1.Exemption, now time.Time) bool {
-	for _, e := range exemptions {
-		if e.Control == control && now.Before(e.ExpiresAt.Time) {
-			return true
+// exempted returns the exemption of a control that is in force; nil for none.
+func exempted(control string, exemptions []v1alpha1.Exemption, now time.Time) *v1alpha1.Exemption {
+	for i := range exemptions {
+		if e := &exemptions[i]; e.Control == control && now.Before(e.ExpiresAt.Time) {
+			return e
 		}
 	}
-	return false
+	return nil
 }

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,31 +84,35 @@ func TestEveryControlIsAnsweredInItsOrder(t *testing.T) {
 
 func TestACountOfEach(t *testing.T) {
 	answers := []Answer{
-		{Control{ID: "A", Claim: "a holds"}, Verified, "fine", now},
-		{Control{ID: "B", Claim: "b holds"}, Violated, "broken", now},
-		{Control{ID: "C", Claim: "c holds"}, Unknown, "hidden", time.Time{}},
-		{Control{ID: "D", Claim: "d holds"}, Exempt, "broken", now},
+		{Control: Control{ID: "A", Statement: "a holds"}, Status: Verified, Seen: "fine", At: now},
+		{Control: Control{ID: "B", Statement: "b holds"}, Status: Violated, Seen: "broken", At: now},
+		{Control: Control{ID: "C", Statement: "c holds"}, Status: Unknown, Seen: "hidden"},
+		{Control: Control{ID: "D", Statement: "d holds"}, Status: Exempt, Seen: "broken", At: now},
 	}
 	want := v1alpha1.SecuritySummary{
-		Summary: "1/3", Verified: 1, Violated: 1, Unknown: 1, Exempt: 1, Applicable: 3,
+		Summary: "1/3", Verified: 1, Violated: 1, Unknown: 1, Exempt: 1, Applicable: 3, Attested: int32(len(statements)),
 		Open: []v1alpha1.OpenControl{
 			{Control: "B", Status: "Violated", Claim: "b holds", Seen: "broken"},
 			{Control: "C", Status: "Unknown", Claim: "c holds", Seen: "hidden"},
 			{Control: "D", Status: "Exempt", Claim: "d holds", Seen: "broken"},
 		},
 	}
-	if diff := cmp.Diff(want, Summarize(answers)); diff != "" {
+	if diff := cmp.Diff(want, Summarize(answers, now)); diff != "" {
 		t.Errorf("the summary (-want +got):\n%s", diff)
+	}
+	want.Attested = 0
+	if diff := cmp.Diff(want, Summarize(answers, read.AddDate(1, 0, 0))); diff != "" {
+		t.Errorf("the summary once statements are due for review (-want +got):\n%s", diff)
 	}
 }
 
 func TestWhatWasSeenIsCutBetweenCharacters(t *testing.T) {
-	long := Summarize([]Answer{{Control{ID: "A"}, Violated, strings.Repeat("ü", 300), now}}).Open[0].Seen
+	long := Summarize([]Answer{{Control: Control{ID: "A"}, Status: Violated, Seen: strings.Repeat("ü", 300), At: now}}, now).Open[0].Seen
 	if n := utf8.RuneCountInString(long); n != maxSeen || !utf8.ValidString(long) || !strings.HasSuffix(long, "ü…") {
 		t.Errorf("cut to %d characters: %q", n, long)
 	}
 	short := strings.Repeat("ü", maxSeen)
-	if got := Summarize([]Answer{{Control{ID: "A"}, Violated, short, now}}).Open[0].Seen; got != short {
+	if got := Summarize([]Answer{{Control: Control{ID: "A"}, Status: Violated, Seen: short, At: now}}, now).Open[0].Seen; got != short {
 		t.Errorf("what fits was cut: %q", got)
 	}
 }
@@ -117,16 +122,47 @@ func TestTheCatalogueIsSound(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range Catalogue {
 		t.Run(c.ID, func(t *testing.T) {
-			if !id.MatchString(c.ID) || seen[c.ID] || seen[c.Claim] {
+			if !id.MatchString(c.ID) || seen[c.ID] || seen[c.Statement] {
 				t.Error("its ID is malformed, or it is there twice")
 			}
-			seen[c.ID], seen[c.Claim] = true, true
-			if len(c.Sources) == 0 || len(c.Claim) < 10 || utf8.RuneCountInString(c.Claim) > 256 {
-				t.Errorf("it has the sources %v and claims %q", c.Sources, c.Claim)
+			seen[c.ID], seen[c.Statement] = true, true
+			if len(c.Sources) == 0 || len(c.Statement) < 10 || utf8.RuneCountInString(c.Statement) > 256 {
+				t.Errorf("it has the sources %v and states %q", c.Sources, c.Statement)
+			}
+			if c.Where == "" || utf8.RuneCountInString(c.Where) > 128 {
+				t.Errorf("it is seen at %q", c.Where)
 			}
 			if c.Bound < time.Minute {
 				t.Errorf("its bound is %s: a look of the last sweep would not count", c.Bound)
 			}
 		})
+	}
+}
+
+func TestEveryControlProvesOneClaimAndEveryClaimIsProven(t *testing.T) {
+	id := regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`)
+	proven := map[string]int{}
+	for _, c := range Catalogue {
+		proven[c.Claim]++
+	}
+	for _, c := range Claims {
+		if !id.MatchString(c.ID) || len(c.ID) > 48 || len(c.Statement) < 20 || len(c.Statement) > 256 {
+			t.Errorf("the claim %q states %q", c.ID, c.Statement)
+		}
+		if proven[c.ID] == 0 {
+			t.Errorf("no control proves the claim %s, or it is there twice", c.ID)
+		}
+		delete(proven, c.ID)
+	}
+	for claim, n := range proven {
+		t.Errorf("%d controls prove %q, which is no claim", n, claim)
+	}
+	for _, s := range statements {
+		if !slices.ContainsFunc(Claims, func(c Claim) bool { return c.ID == s.claim }) || !strings.HasPrefix(s.source, "https://") {
+			t.Errorf("%s is about the claim %q and states what %q says", s.id, s.claim, s.source)
+		}
+		if !s.review.After(s.read) {
+			t.Errorf("%s is due for review before it was read", s.id)
+		}
 	}
 }

@@ -9,16 +9,32 @@ import (
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
 	"github.com/coachplatform/coach-operator/internal/step/account"
+	"github.com/coachplatform/coach-operator/internal/step/appsecret"
 	"github.com/coachplatform/coach-operator/internal/step/database"
+	"github.com/coachplatform/coach-operator/internal/step/dbrole"
 	"github.com/coachplatform/coach-operator/internal/step/firewall"
 	"github.com/coachplatform/coach-operator/internal/step/key"
 	"github.com/coachplatform/coach-operator/internal/step/network"
 	"github.com/coachplatform/coach-operator/internal/step/parameters"
 )
 
+// Parts are what the steps of a CoachPlatform work with.
+type Parts struct {
+	Sessions *aws.Sessions
+	// Databases says how to connect to databases.
+	Databases dbrole.Options
+	// Secrets reads and writes Secrets in tenants' namespaces, past every cache.
+	Secrets appsecret.API
+}
+
 // Platform returns the steps of a CoachPlatform. Each may use what earlier ones published; they are
 // released in reverse.
-func Platform(sessions *aws.Sessions) []converge.Step[*scope.Platform] {
+func Platform(p Parts) []converge.Step[*scope.Platform] {
+	return append(Cloud(p.Sessions), dbrole.New(p.Databases), appsecret.New(p.Secrets))
+}
+
+// Cloud returns the first of these steps: those that call AWS.
+func Cloud(sessions *aws.Sessions) []converge.Step[*scope.Platform] {
 	return []converge.Step[*scope.Platform]{
 		counted{key.New(sessions)},
 		counted{firewall.New(sessions)},

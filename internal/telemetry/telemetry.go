@@ -13,6 +13,8 @@ type Metrics struct {
 	outcomes *prometheus.CounterVec
 	changes  *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	flips    *prometheus.CounterVec
+	controls *controls
 }
 
 // New returns the metrics, registered.
@@ -31,8 +33,12 @@ func New(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "coach_step_duration_seconds", Help: "How long runs of steps took.",
 			Buckets: []float64{.001, .01, .05, .1, .5, 1, 5, 15, 60},
 		}, []string{"kind", "step"}),
+		flips: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coach_security_flips_total", Help: "Security controls of any platform that changed their status, by the new one.",
+		}, []string{"control", "to"}),
+		controls: newControls(),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.outcomes, m.changes, m.duration} {
+	for _, c := range []prometheus.Collector{m.requests, m.outcomes, m.changes, m.duration, m.flips, m.controls} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}

@@ -22,7 +22,7 @@ func newMetrics(t *testing.T) (*Metrics, *prometheus.Registry) {
 	return m, registry
 }
 
-// counted are all counters, and how many durations were observed, as one text each.
+// counted are all counters and gauges, and how many durations were observed, as one text each.
 func counted(t *testing.T, registry *prometheus.Registry) []string {
 	t.Helper()
 	families, err := registry.Gather()
@@ -36,7 +36,7 @@ func counted(t *testing.T, registry *prometheus.Registry) []string {
 			for _, l := range metric.GetLabel() {
 				labels = append(labels, l.GetName()+"="+l.GetValue())
 			}
-			value := metric.GetCounter().GetValue() + float64(metric.GetHistogram().GetSampleCount())
+			value := metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + float64(metric.GetHistogram().GetSampleCount())
 			all = append(all, fmt.Sprintf("%s{%s} %g", family.GetName(), strings.Join(labels, ","), value))
 		}
 	}
@@ -78,12 +78,14 @@ func TestMetricsAreNamedAsPrometheusAsks(t *testing.T) {
 	m, registry := newMetrics(t)
 	m.Request("RDS", "DescribeDBInstances", "")
 	m.Step("CoachPlatform", "database", "converged", []string{"in-place"}, time.Second)
+	m.Flip("CP-DB-01", "Violated")
+	m.Controls(func() map[Control]int { return map[Control]int{{"CP-DB-01", "Violated"}: 1} })
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatalf("gathering metrics: %v", err)
 	}
 	problems, err := promlint.NewWithMetricFamilies(families).Lint()
-	if err != nil || len(families) != 4 || len(problems) > 0 {
+	if err != nil || len(families) != 7 || len(problems) > 0 {
 		t.Errorf("%d families: %v, %v", len(families), problems, err)
 	}
 }
@@ -92,5 +94,43 @@ func TestMetricsAreRegisteredOnce(t *testing.T) {
 	_, registry := newMetrics(t)
 	if _, err := New(registry); err == nil {
 		t.Error("the same names were registered twice")
+	}
+}
+
+func TestControlsAreCountedWhenTheMetricsAreRead(t *testing.T) {
+	m, registry := newMetrics(t)
+	m.Flip("CP-DB-01", "Violated")
+	flipped := "coach_security_flips_total{control=CP-DB-01,to=Violated} 1"
+	if diff := cmp.Diff([]string{flipped}, counted(t, registry)); diff != "" {
+		t.Errorf("without anybody who counts (-want +got):\n%s", diff)
+	}
+	broken := 2
+	m.Controls(func() map[Control]int {
+		return map[Control]int{
+			{"CP-DB-01", "Violated"}: broken, {"CP-DB-01", "Verified"}: 5, {"CP-DB-01", "Unknown"}: 0, {"CP-DB-01", "Exempt"}: 1,
+			{"CP-DB-02", "Violated"}: 1, {"CP-DB-02", "Verified"}: 7, {"CP-DB-02", "Unknown"}: 0, {"CP-DB-02", "Exempt"}: 0,
+		}
+	})
+	want := []string{
+		"coach_control_failures{control=CP-DB-01,status=Unknown} 0",
+		"coach_control_failures{control=CP-DB-01,status=Violated} 2",
+		"coach_control_failures{control=CP-DB-02,status=Unknown} 0",
+		"coach_control_failures{control=CP-DB-02,status=Violated} 1",
+		"coach_controls{status=Exempt} 1",
+		"coach_controls{status=Unknown} 0",
+		"coach_controls{status=Verified} 12",
+		"coach_controls{status=Violated} 3",
+		flipped,
+	}
+	if diff := cmp.Diff(want, counted(t, registry)); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
+	broken = 0
+	if got := counted(t, registry); slices.Contains(got, want[1]) {
+		t.Errorf("a count of earlier is shown: %v", got)
+	}
+	m.Controls(nil)
+	if diff := cmp.Diff([]string{flipped}, counted(t, registry)); diff != "" {
+		t.Errorf("once nobody counts any more (-want +got):\n%s", diff)
 	}
 }

@@ -34,6 +34,14 @@ func Classify(err error) error {
 			"security group").Because(redacted{err})
 }
 
+// Code is the SQLSTATE of an error, "" of one that is no answer of a server.
+func Code(err error) string {
+	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return answer.Code
+	}
+	return ""
+}
+
 func classifyTLS(err error) *fault.Error {
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
 	_, name := errors.AsType[x509.HostnameError](err)

@@ -172,7 +172,7 @@ func (w *world) restart(name, meaning string, end func(testing.TB)) {
 	end(w.t)
 	w.operator.Start(w.t)
 	started := time.Now()
-	steps := step.Platform(nil)
+	steps := step.Platform(step.Parts{})
 	last := map[string]string{"kind": "CoachPlatform", "step": steps[len(steps)-1].Name(), "class": "converged"}
 	w.until(restartLimit, 250*time.Millisecond, name, func() bool {
 		return int(w.operator.Count(w.t, "coach_step_outcome_total", last)) >= *count

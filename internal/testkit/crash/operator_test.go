@@ -74,7 +74,7 @@ func (p *plan) start(t *testing.T, w *wire) *operator {
 		Clock: p.clock, Resync: resync,
 	}
 	platforms := &coachplatform.Reconciler{
-		Client: c, Live: c, Steps: step.Platform(sessions), Installation: id, Namespace: p.home, Events: mute{},
+		Client: c, Live: c, Steps: step.Cloud(sessions), Installation: id, Namespace: p.home, Events: mute{},
 		Metrics: metrics, Clock: p.clock, Resync: resync, Workers: 1,
 	}
 	return &operator{plan: p, wire: w, loops: []*loop{

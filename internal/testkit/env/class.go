@@ -26,6 +26,10 @@ func (a *Account) newClass(t testing.TB) *v1alpha1.PlatformClass {
 	byTag := func(value string) v1alpha1.Selector {
 		return v1alpha1.Selector{Tags: []v1alpha1.Tag{{Key: "coach-platform", Value: value}}}
 	}
+	authorities, err := os.ReadFile(a.sandbox.CA)
+	if err != nil {
+		t.Fatalf("reading the sandbox's CA: %v", err)
+	}
 	class := &v1alpha1.PlatformClass{
 		ObjectMeta: metav1.ObjectMeta{Name: ClassName, Generation: 1},
 		Spec: v1alpha1.PlatformClassSpec{
@@ -39,6 +43,7 @@ func (a *Account) newClass(t testing.TB) *v1alpha1.PlatformClass {
 				InstanceClasses: []string{"db.t4g.medium", "db.t4g.large", "db.m7g.large"},
 				EngineVersions:  []string{"14", "15", "16", "17", "18"},
 			},
+			CABundle:          string(authorities),
 			AllowedNamespaces: []string{"*"},
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,13 +52,14 @@ type Operator struct {
 	client         *http.Client
 	run            *process
 	starts         int
+	sandbox        *Sandbox
 }
 
 // Operator builds the operator and gives it its rights; Start starts it. Its logs go to a folder of the
 // caller's.
 func (c *Cluster) Operator(t testing.TB, account *Account, logs string) *Operator {
 	t.Helper()
-	o := &Operator{dir: t.TempDir(), logs: logs}
+	o := &Operator{dir: t.TempDir(), logs: logs, sandbox: account.sandbox}
 	o.program = filepath.Join(o.dir, "manager")
 	repository, err := root()
 	if err != nil {
@@ -185,9 +187,11 @@ func (o *Operator) Start(t testing.TB, flags ...string) {
 	t.Helper()
 	o.starts++
 	addresses := []string{"--metrics-bind-address", o.metrics, "--health-probe-bind-address", "0"}
-	run := exec.Command(o.program, append(addresses, flags...)...)
-	run.Env = o.environment
-	var err error
+	run, err := o.sandbox.resolving(o.dir, o.program, append(addresses, flags...))
+	if err != nil {
+		t.Fatalf("preparing the operator: %v", err)
+	}
+	run.Env = append(slices.Clone(o.environment), "PATH="+os.Getenv("PATH"))
 	if o.run, err = launch(run, filepath.Join(o.logs, fmt.Sprintf("manager-%d.log", o.starts))); err == nil {
 		err = o.run.await(readyTime, func() bool {
 			_, err := o.scrape(t.Context())

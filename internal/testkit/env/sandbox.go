@@ -137,7 +137,7 @@ func arguments(ctx context.Context, sources, dir string, o options) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	return append(args, "--dns", "127.0.0.1:0", "--postgres", postgres), nil
+	return append(args, "--dns", dnsAddress(), "--postgres", postgres), nil
 }
 
 // installed returns the value of the environment variable, or what the installer prints last.

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+)
+
+func planCommand(a app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "plan NAME",
+		Short: "Show the differences between a platform's spec and AWS, and what becomes of each",
+		Long: `Show what the operator last found to differ between the spec of a platform and AWS, what each change would cost, and
+which ones wait for an approval. It prints the command that approves them; it approves nothing itself.`,
+		Example: "  kubectl coach plan acme -n tenant-acme",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(command *cobra.Command, args []string) error { return a.plan(command.Context(), args[0]) },
+	}
+}
+
+func (a app) plan(ctx context.Context, name string) error {
+	cluster, err := a.connect()
+	if err != nil {
+		return err
+	}
+	p, err := cluster.platform(ctx, name)
+	if err != nil {
+		return err
+	}
+	if p.Status.ObservedGeneration == 0 {
+		return fmt.Errorf("the platform %s was not looked at yet: is the operator running? "+
+			"(kubectl -n coach-system get deployment coach-operator)", name)
+	}
+	if err := planTable(p).write(a.out); err != nil {
+		return fmt.Errorf("writing: %w", err)
+	}
+	return nil
+}
+
+func planTable(p *v1alpha1.CoachPlatform) *table {
+	t := &table{}
+	t.line("%s in %s: %s", p.Name, p.Namespace, summary(&p.Status))
+	if p.Status.ObservedGeneration < p.Generation {
+		t.line("The spec was edited since: this is the plan of generation %d, and the spec is of generation %d.",
+			p.Status.ObservedGeneration, p.Generation)
+	}
+	if len(p.Status.Plan) > 0 {
+		t.line("")
+		t.row("STEP", "FIELD", "IS", "BECOMES", "EFFECT", "WHEN")
+	}
+	waits := false
+	for _, c := range p.Status.Plan {
+		when := when(p, c)
+		waits = waits || when == approval
+		t.row(c.Step, c.Path, shown(c.From), shown(c.To), c.Effect, when)
+	}
+	if waits && p.Status.Approval != "" {
+		t.line("\nTo make the changes that wait for an approval:\n")
+		t.line("  kubectl -n %s annotate --overwrite cp %s %s=%s", p.Namespace, p.Name, v1alpha1.AnnotationApprove, p.Status.Approval)
+	}
+	return t
+}
+
+func summary(s *v1alpha1.CoachPlatformStatus) string {
+	if len(s.Plan) == 0 {
+		return "nothing differs from the spec"
+	}
+	return s.PlanSummary
+}
+
+func shown(value string) string {
+	if value == "" {
+		return "-"
+	}
+	return value
+}
+
+// approval is what a change waits for that interrupts the tenant.
+const approval = "waits for an approval"
+
+// when says when a change is made.
+func when(p *v1alpha1.CoachPlatform, c v1alpha1.PlannedChange) string {
+	paused := p.Annotations[v1alpha1.AnnotationPaused]
+	switch {
+	case c.Effect == "replace":
+		return "never: it would lose data"
+	case p.Spec.ManagementPolicy == v1alpha1.ManagementObserve:
+		return "not while managementPolicy is Observe"
+	case paused != "" && paused != "false":
+		return "not while the platform is paused"
+	case c.Held:
+		return approval
+	}
+	return "at once"
+}

@@ -1,0 +1,179 @@
+package dbrole
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/coachplatform/coach-operator/internal/cloud/postgres"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// Every name is qualified, and the search path of the session holds pg_catalog alone: nothing that a tenant
+// has made can take part. Only PostgreSQL's own catalogues are read, which every login may; what they
+// hold is bounded, since no login of a tenant may make roles or databases.
+// https://www.postgresql.org/docs/current/catalogs.html
+const (
+	rolesQuery = `
+SELECT r.rolname, r.rolcanlogin, r.rolinherit, r.rolconnlimit,
+	pg_catalog.concat_ws(' ', CASE WHEN r.rolsuper THEN 'superuser' END, CASE WHEN r.rolcreaterole THEN 'createrole' END,
+		CASE WHEN r.rolcreatedb THEN 'createdb' END, CASE WHEN r.rolreplication THEN 'replication' END,
+		CASE WHEN r.rolbypassrls THEN 'bypassrls' END),
+	CASE WHEN r.rolvaliduntil < 'infinity' THEN pg_catalog.to_char(r.rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+		ELSE '' END,
+	coalesce(pg_catalog.shobj_description(r.oid, 'pg_authid'), '') = $1
+FROM pg_catalog.pg_roles r`
+	// From 16 on a membership says whether it lets its member use the role or only administer it.
+	membersQuery = `
+SELECT m.rolname, g.rolname, a.admin_option,
+	coalesce((pg_catalog.to_jsonb(a)->>'inherit_option')::pg_catalog.bool, true)
+	OR coalesce((pg_catalog.to_jsonb(a)->>'set_option')::pg_catalog.bool, true)
+FROM pg_catalog.pg_auth_members a
+JOIN pg_catalog.pg_roles m ON m.oid = a.member
+JOIN pg_catalog.pg_roles g ON g.oid = a.roleid`
+	settingsQuery = `
+SELECT r.rolname, coalesce(d.datname, ''), c.entry
+FROM pg_catalog.pg_db_role_setting s
+JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
+CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(entry)`
+	databasesQuery = `
+SELECT d.datname, coalesce(g.rolname, ''), x.privilege_type
+FROM pg_catalog.pg_database d
+CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) x
+LEFT JOIN pg_catalog.pg_roles g ON g.oid = x.grantee
+WHERE d.datallowconn AND x.grantee <> d.datdba AND d.datname <> 'rdsadmin'`
+	schemaQuery = `
+SELECT n.nspname, coalesce(g.rolname, ''), x.privilege_type
+FROM pg_catalog.pg_namespace n
+CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) x
+LEFT JOIN pg_catalog.pg_roles g ON g.oid = x.grantee
+WHERE n.nspname = $1 AND x.grantee <> n.nspowner`
+	defaultsQuery = `
+SELECT CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' ELSE d.defaclobjtype::pg_catalog.text END,
+	coalesce(g.rolname, ''), x.privilege_type
+FROM pg_catalog.pg_default_acl d
+JOIN pg_catalog.pg_roles o ON o.oid = d.defaclrole
+JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
+CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) x
+LEFT JOIN pg_catalog.pg_roles g ON g.oid = x.grantee
+WHERE o.rolname = $1 AND n.nspname = $2`
+	// Sessions of AWS's own administrator are not the tenant's. Who may not see other sessions counts none.
+	sessionsQuery = `
+SELECT CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN (
+	SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_stat_ssl s ON s.pid = a.pid
+	WHERE NOT s.ssl AND a.client_addr IS NOT NULL AND a.usename <> 'rdsadmin'
+) ELSE -1 END, pg_catalog.current_setting('password_encryption')`
+)
+
+// sight is the catalogue as it is.
+type sight struct {
+	roles      []role
+	members    []memberRow
+	settings   []setting
+	databases  []privilege
+	schema     []privilege
+	defaults   []privilege
+	plain      int
+	encryption string
+}
+
+// memberRow is a membership and whether it is of use beyond administering.
+type memberRow struct {
+	membership
+	use bool
+}
+
+// read reads the catalogue, all of it at one moment and in one exchange.
+func read(ctx context.Context, conn *pgx.Conn) (sight, error) {
+	var s sight
+	err := pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		batch := &pgx.Batch{}
+		collect(batch, &s.roles, rolesQuery, mark)(func(row pgx.CollectableRow) (r role, err error) {
+			err = row.Scan(&r.Name, &r.Login, &r.Inherit, &r.Limit, &r.Powers, &r.Until, &r.Marked)
+			return r, err
+		})
+		collect(batch, &s.members, membersQuery)(func(row pgx.CollectableRow) (m memberRow, err error) {
+			err = row.Scan(&m.Member, &m.Role, &m.Admin, &m.use)
+			return m, err
+		})
+		collect(batch, &s.settings, settingsQuery)(func(row pgx.CollectableRow) (c setting, err error) {
+			var entry string
+			err = row.Scan(&c.Role, &c.Database, &entry)
+			c.Name, c.Value, _ = strings.Cut(entry, "=")
+			return c, err
+		})
+		collect(batch, &s.databases, databasesQuery)(privilegeOf)
+		collect(batch, &s.schema, schemaQuery, home)(privilegeOf)
+		collect(batch, &s.defaults, defaultsQuery, owner, home)(privilegeOf)
+		batch.Queue(sessionsQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&s.plain, &s.encryption) })
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	if err != nil {
+		return s, postgres.Classify(fmt.Errorf("reading the catalogue: %w", err))
+	}
+	return s, nil
+}
+
+// collect queues a query whose rows become the list.
+func collect[T any](batch *pgx.Batch, to *[]T, query string, args ...any) func(pgx.RowToFunc[T]) {
+	return func(scan pgx.RowToFunc[T]) {
+		batch.Queue(query, args...).Query(func(rows pgx.Rows) (err error) {
+			*to, err = pgx.CollectRows(rows, scan)
+			return err
+		})
+	}
+}
+
+func privilegeOf(row pgx.CollectableRow) (p privilege, err error) {
+	err = row.Scan(&p.Object, &p.Grantee, &p.Privilege)
+	return p, err
+}
+
+// judge returns what of the catalogue is ours: the roles that are wanted or that we made, and whatever
+// touches them; and all that anybody else can log in as.
+func (s sight) judge(want State) State {
+	var got State
+	ours := map[string]bool{}
+	for _, r := range s.roles {
+		_, wanted := roleOf(want.Roles, r.Name)
+		foreign := wanted && !r.Marked && !strings.HasPrefix(r.Name, reservedPrefix)
+		if foreign {
+			got.Foreign = append(got.Foreign, r.Name)
+		}
+		switch {
+		case builtIn(r.Name):
+		case (wanted || r.Marked) && !foreign:
+			ours[r.Name] = true
+			got.Roles = append(got.Roles, r)
+		case r.Login:
+			got.Strangers = append(got.Strangers, r.Name)
+		}
+	}
+	for _, m := range s.members {
+		administers := m.Member == scope.Master && m.Admin && !m.use // who makes a role administers it
+		if (ours[m.Member] || ours[m.Role]) && !administers {
+			got.Members = append(got.Members, m.membership)
+		}
+	}
+	for _, c := range s.settings {
+		if ours[c.Role] && owned(c.Name) {
+			got.Settings = append(got.Settings, c)
+		}
+	}
+	counts := func(p privilege) bool { return !builtIn(p.Grantee) }
+	got.Databases = slices.DeleteFunc(slices.Clone(s.databases), func(p privilege) bool { return !counts(p) })
+	got.Schema = slices.DeleteFunc(slices.Clone(s.schema), func(p privilege) bool { return !counts(p) })
+	got.Defaults = slices.DeleteFunc(slices.Clone(s.defaults), func(p privilege) bool { return p.Grantee != readers })
+	got.TLS.Plain, got.Encryption = s.plain, s.encryption
+	return got
+}
+
+// owned says whether a setting is one that we set; what else a login sets for itself is its own.
+func owned(name string) bool {
+	_, ok := defaultSettings[name]
+	return ok || name == settingRole
+}

@@ -1,0 +1,118 @@
+package dbrole
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/coachplatform/coach-operator/internal/converge"
+)
+
+const (
+	// oldestProof is how old the proof of a login may be and still count.
+	oldestProof = 20 * time.Minute
+	// scram is how passwords are kept: as verifiers that nobody can turn back.
+	// https://www.postgresql.org/docs/current/auth-password.html
+	scram = "scram-sha-256"
+)
+
+// Controls are what the step can prove. Each judges what the database itself says, or how it answers.
+var Controls = []converge.Control[State]{
+	{ID: "CP-TLS-01", Check: checkPlaintext},
+	{ID: "CP-TLS-02", Check: checkSessions},
+	{ID: "CP-ROLE-01", Check: checkLogins},
+	{ID: "CP-ROLE-02", Check: checkRights},
+	{ID: "CP-ROLE-03", Check: checkPublic},
+	{ID: "CP-ROLE-04", Check: checkPasswords},
+}
+
+// checkPlaintext is a pair: over verified TLS the server lets us in, and in the same second it refuses the
+// same login without TLS, for want of TLS.
+func checkPlaintext(_, got State) (converge.Verdict, string) {
+	switch {
+	case got.TLS.Admitted:
+		return converge.Violated, got.TLS.Answer
+	case got.TLS.Refused && got.TLS.Version != "":
+		return converge.Verified, "verified " + got.TLS.Version + "; " + got.TLS.Answer
+	}
+	return converge.Unknown, got.TLS.Answer
+}
+
+func checkSessions(_, got State) (converge.Verdict, string) {
+	if got.TLS.Plain < 0 {
+		return converge.Unknown, "the sessions of others could not be seen"
+	}
+	return converge.Hold(got.TLS.Plain == 0), fmt.Sprintf("sessions without TLS: %d", got.TLS.Plain)
+}
+
+func checkLogins(want, got State) (converge.Verdict, string) {
+	extra := slices.Concat(got.Strangers, got.Foreign)
+	for _, r := range got.Roles {
+		if w, ok := roleOf(want.Roles, r.Name); r.Login && !(ok && w.Login) {
+			extra = append(extra, r.Name)
+		}
+	}
+	if len(extra) > 0 {
+		return converge.Violated, "these can log in and nobody asked for them: " + names(extra)
+	}
+	return converge.Verified, fmt.Sprintf("roles that can log in, each of them asked for: %d", len(want.Logins))
+}
+
+// checkRights is about rights beyond those that were given; a missing one is drift and no danger.
+func checkRights(want, got State) (converge.Verdict, string) {
+	var extra []string
+	for _, r := range got.Roles {
+		if r.Powers != "" {
+			extra = append(extra, r.String())
+		}
+	}
+	extra = append(extra, surplus(want.Members, got.Members)...)
+	for _, p := range slices.Concat(without(got.Databases, want.Databases), without(got.Schema, want.Schema)) {
+		if p.Grantee != "" {
+			extra = append(extra, p.String())
+		}
+	}
+	if len(extra) > 0 {
+		return converge.Violated, "given by nobody: " + names(extra)
+	}
+	return converge.Verified, fmt.Sprintf("memberships and grants, each of them asked for: %d",
+		len(got.Members)+len(got.Databases)+len(got.Schema))
+}
+
+func checkPublic(_, got State) (converge.Verdict, string) {
+	var open []string
+	for _, p := range slices.Concat(got.Databases, got.Schema) {
+		if p.Grantee == "" {
+			open = append(open, p.String())
+		}
+	}
+	return converge.Hold(len(open) == 0), "rights of PUBLIC: " + names(open)
+}
+
+// checkPasswords believes a login: the operator proves passwords by SCRAM alone, which no server can
+// accept without a SCRAM verifier.
+func checkPasswords(want, got State) (converge.Verdict, string) {
+	untried := slices.Concat(without(want.Logins, slices.Concat(got.Logins, got.Wrong)), got.Unproven)
+	switch {
+	case got.Encryption != scram:
+		return converge.Violated, fmt.Sprintf("new passwords are kept as %q", got.Encryption)
+	case len(got.Wrong) > 0:
+		return converge.Violated, "their password is not the one that was set: " + names(got.Wrong)
+	case len(untried) > 0:
+		return converge.Unknown, "could not be tried: " + names(untried)
+	case got.SeenAt.Sub(got.ProvenAt) > oldestProof:
+		return converge.Unknown, "tried too long ago"
+	}
+	return converge.Verified, fmt.Sprintf("logins proven by SCRAM-SHA-256: %d", len(want.Logins))
+}
+
+func surplus[T interface {
+	comparable
+	fmt.Stringer
+}](want, got []T) []string {
+	var texts []string
+	for _, one := range without(got, want) {
+		texts = append(texts, one.String())
+	}
+	return texts
+}

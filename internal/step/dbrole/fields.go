@@ -1,0 +1,93 @@
+package dbrole
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+)
+
+// Paths of the fields.
+const (
+	pathRoles     = "roles"
+	pathStrangers = "strangers"
+	pathMembers   = "memberships"
+	pathSettings  = "settings"
+	pathDatabases = "databaseGrants"
+	pathSchema    = "schemaGrants"
+	pathDefaults  = "defaultGrants"
+	pathPasswords = "passwords"
+)
+
+// Fields are what the step owns.
+var Fields = []converge.Field[State]{
+	{Path: pathRoles, About: "the roles and their attributes", Get: func(s State) string { return list(s.Roles) }},
+	{Path: pathStrangers, About: "logins that nobody asked for", Get: func(s State) string { return names(s.Strangers) }},
+	{Path: pathMembers, About: "which role is a member of which", Get: func(s State) string { return list(s.Members) }},
+	{Path: pathSettings, About: "search path, timeouts and the role that sessions begin with", Get: func(s State) string {
+		return list(s.Settings)
+	}},
+	{Path: pathDatabases, About: "who may connect to which database and make schemas in it", Get: func(s State) string {
+		return list(s.Databases)
+	}},
+	{Path: pathSchema, About: "who may use and fill the schema public", Get: func(s State) string { return list(s.Schema) }},
+	{Path: pathDefaults, About: "who may read what the owner will make", Get: func(s State) string { return list(s.Defaults) }},
+	{Path: pathPasswords, About: "the logins whose stored password was proven", Get: func(s State) string { return names(s.Logins) }},
+}
+
+func list[T fmt.Stringer](all []T) string {
+	texts := make([]string, 0, len(all))
+	for _, one := range all {
+		texts = append(texts, one.String())
+	}
+	return names(texts)
+}
+
+func names(all []string) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	return strings.Join(all, "; ")
+}
+
+// admit takes out what cannot be had: a role whose name somebody else's has, and IAM logins that would lock
+// the master out.
+func admit(want, got State) State {
+	drop := slices.Concat(got.Foreign, got.Locking)
+	if len(drop) == 0 {
+		return want
+	}
+	dropped := func(name string) bool { return slices.Contains(drop, name) }
+	w := want
+	w.Roles = slices.DeleteFunc(slices.Clone(want.Roles), func(r role) bool { return dropped(r.Name) })
+	w.Members = slices.DeleteFunc(slices.Clone(want.Members), func(m membership) bool { return dropped(m.Member) })
+	w.Settings = slices.DeleteFunc(slices.Clone(want.Settings), func(s setting) bool { return dropped(s.Role) })
+	w.Databases = slices.DeleteFunc(slices.Clone(want.Databases), func(p privilege) bool { return dropped(p.Grantee) })
+	w.Logins = slices.DeleteFunc(slices.Clone(want.Logins), dropped)
+	return w
+}
+
+// complain says what only a person can mend.
+func complain(_, got State) error {
+	switch {
+	case len(got.Foreign) > 0:
+		return fault.New(fault.Conflict, v1alpha1.ReasonConflict,
+			"the database has roles of these names that the operator did not make: %s; drop them, or choose other names in "+
+				"spec.database.roles", names(got.Foreign))
+	case got.MasterRefused:
+		return fault.New(fault.Denied, v1alpha1.ReasonLoginRefused,
+			"the database refuses the master with the stored password, so nothing in it can be mended; delete the master's Secret in "+
+				"the operator's namespace, and a new password is made and set")
+	case len(got.Locking) > 0:
+		return fault.New(fault.Invalid, v1alpha1.ReasonIAMLoginRefused,
+			"these logins are not made, since granting them rds_iam would let the database's master log in by IAM only and lock the "+
+				"operator out: %s; leave out iam for them, and they have passwords", names(got.Locking))
+	case len(got.Unproven) > 0:
+		return fault.New(fault.Transient, v1alpha1.ReasonDatabaseFull,
+			"these logins could not be tried, since all their connections are taken: %s", names(got.Unproven))
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package dbrole
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// Statements are built from names of the spec and of the catalogue, so every name is quoted as an
+// identifier and every value as a literal. Passwords appear as SCRAM verifiers only.
+
+func identifier(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+// literal quotes a value. Sessions have standard_conforming_strings on, PostgreSQL's default, so that a
+// backslash is one.
+func literal(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }
+
+// grantee of a privilege.
+func grantee(name string) string {
+	if name == "" {
+		return "PUBLIC"
+	}
+	return identifier(name)
+}
+
+// roleStatements make the roles that are missing and mend those that are not as wanted. Verifiers are those
+// of the logins that get a password.
+func roleStatements(want, got State, verifiers map[string]string) []string {
+	var all []string
+	for _, w := range want.Roles {
+		g, there := roleOf(got.Roles, w.Name)
+		name := identifier(w.Name)
+		options := roleOptions(w, g, there)
+		if verifier := verifiers[w.Name]; verifier != "" {
+			options = append(options, "PASSWORD "+literal(verifier))
+		}
+		switch {
+		case !there:
+			all = append(all, strings.Join(append([]string{"CREATE ROLE", name}, options...), " "))
+		case len(options) > 0:
+			all = append(all, strings.Join(append([]string{"ALTER ROLE", name}, options...), " "))
+		}
+		if !there || !g.Marked {
+			all = append(all, fmt.Sprintf("COMMENT ON ROLE %s IS %s", name, literal(mark)))
+		}
+	}
+	return all
+}
+
+// roleOptions are the options of CREATE ROLE, or those of ALTER ROLE that differ: to name one that does not
+// is refused to a master that is no superuser.
+// https://www.postgresql.org/docs/current/sql-alterrole.html
+func roleOptions(w, g role, there bool) []string {
+	var options []string
+	add := func(differs bool, option string) {
+		if differs {
+			options = append(options, option)
+		}
+	}
+	add(there && g.Login != w.Login || !there && w.Login, map[bool]string{true: "LOGIN", false: "NOLOGIN"}[w.Login])
+	add(there && g.Limit != w.Limit || !there && w.Limit != unlimited, fmt.Sprintf("CONNECTION LIMIT %d", w.Limit))
+	add(there && !g.Inherit, "INHERIT")
+	add(there && g.Until != "", "VALID UNTIL 'infinity'")
+	if there && g.Powers != "" {
+		for power := range strings.SplitSeq(g.Powers, " ") {
+			options = append(options, "NO"+strings.ToUpper(power))
+		}
+	}
+	return options
+}
+
+func memberStatements(want, got []membership) []string {
+	var all []string
+	for _, m := range without(got, want) {
+		all = append(all, fmt.Sprintf("REVOKE %s FROM %s", identifier(m.Role), identifier(m.Member)))
+	}
+	for _, m := range without(want, got) {
+		all = append(all, fmt.Sprintf("GRANT %s TO %s", identifier(m.Role), identifier(m.Member)))
+	}
+	return all
+}
+
+func settingStatements(want, got []setting) []string {
+	var all []string
+	for _, s := range without(got, want) {
+		all = append(all, alter(s)+" RESET "+s.Name) // one of our own names
+	}
+	for _, s := range without(want, got) {
+		value := literal(s.Value)
+		if s.Name == "search_path" {
+			value = s.Value // a list of names, and ours
+		}
+		all = append(all, fmt.Sprintf("%s SET %s = %s", alter(s), s.Name, value))
+	}
+	return all
+}
+
+func alter(s setting) string {
+	if s.Database == "" {
+		return "ALTER ROLE " + identifier(s.Role)
+	}
+	return "ALTER ROLE " + identifier(s.Role) + " IN DATABASE " + identifier(s.Database)
+}
+
+func databaseStatements(want, got []privilege) []string { return grants("DATABASE", want, got) }
+
+func schemaStatements(want, got []privilege) []string { return grants("SCHEMA", want, got) }
+
+func grants(kind string, want, got []privilege) []string {
+	var all []string
+	for _, p := range without(got, want) {
+		all = append(all, fmt.Sprintf("REVOKE %s ON %s %s FROM %s", p.Privilege, kind, identifier(p.Object), grantee(p.Grantee)))
+	}
+	for _, p := range without(want, got) {
+		all = append(all, fmt.Sprintf("GRANT %s ON %s %s TO %s", p.Privilege, kind, identifier(p.Object), grantee(p.Grantee)))
+	}
+	return all
+}
+
+// defaultStatements also cover what the owner has made already. Only who may use a role may set its defaults,
+// so the master becomes a member of the owner for the transaction.
+func defaultStatements(want, got []privilege) []string {
+	missing, extra := without(want, got), without(got, want)
+	if len(missing)+len(extra) == 0 {
+		return nil
+	}
+	begin := "ALTER DEFAULT PRIVILEGES FOR ROLE " + identifier(owner) + " IN SCHEMA " + identifier(home)
+	all := []string{lend(owner)}
+	for _, p := range extra {
+		all = append(all, fmt.Sprintf("%s REVOKE %s ON %s FROM %s", begin, p.Privilege, p.Object, grantee(p.Grantee)))
+	}
+	for _, p := range missing {
+		all = append(all,
+			fmt.Sprintf("%s GRANT %s ON %s TO %s", begin, p.Privilege, p.Object, grantee(p.Grantee)),
+			fmt.Sprintf("GRANT %s ON ALL %s IN SCHEMA %s TO %s", p.Privilege, p.Object, identifier(home), grantee(p.Grantee)))
+	}
+	return append(all, takeBack(owner))
+}
+
+// lend makes the master a member of a role for as long as a transaction needs it, and takeBack ends that.
+func lend(role string) string { return "GRANT " + identifier(role) + " TO " + identifier(scope.Master) }
+
+func takeBack(role string) string {
+	return "REVOKE " + identifier(role) + " FROM " + identifier(scope.Master)
+}
+
+// newIAM are the logins that become ones of IAM.
+func newIAM(want, got State) []string {
+	var all []string
+	for _, m := range without(want.Members, got.Members) {
+		if m.Role == rdsIAM {
+			all = append(all, m.Member)
+		}
+	}
+	return all
+}
+
+// unwanted are the roles that we made and that nobody asks for any more.
+func unwanted(want, got State) []string {
+	var all []string
+	for _, g := range got.Roles {
+		if _, wanted := roleOf(want.Roles, g.Name); !wanted {
+			all = append(all, g.Name)
+		}
+	}
+	return all
+}
+
+// withoutRoles returns what is there of the other roles: what belongs to a role that is about to be dropped
+// goes with it.
+func withoutRoles(got State, gone []string) State {
+	g := got
+	is := func(name string) bool { return slices.Contains(gone, name) }
+	g.Roles = slices.DeleteFunc(slices.Clone(got.Roles), func(r role) bool { return is(r.Name) })
+	g.Members = slices.DeleteFunc(slices.Clone(got.Members), func(m membership) bool { return is(m.Member) || is(m.Role) })
+	g.Settings = slices.DeleteFunc(slices.Clone(got.Settings), func(s setting) bool { return is(s.Role) })
+	g.Databases = slices.DeleteFunc(slices.Clone(got.Databases), func(p privilege) bool { return is(p.Grantee) })
+	g.Schema = slices.DeleteFunc(slices.Clone(got.Schema), func(p privilege) bool { return is(p.Grantee) })
+	return g
+}

@@ -1,0 +1,41 @@
+package env
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// dnsPort is where programs look for a name server; a resolv.conf names no port.
+const dnsPort = "53"
+
+// dnsAddress is where a sandbox's name server listens: at a loopback address of its own, and, if we may, at
+// the port at which every program looks.
+func dnsAddress() string {
+	if os.Geteuid() != 0 {
+		return "127.0.0.1:0"
+	}
+	const parts = 250
+	return fmt.Sprintf("127.%d.%d.%d:%s", 2+rand.IntN(parts), 1+rand.IntN(parts), 1+rand.IntN(parts), dnsPort) //nolint:gosec // any will do
+}
+
+// resolving returns the command for a program that finds databases by the sandbox's name server, as every
+// program of a cluster does whose DNS knows them: it sees a resolv.conf of its own.
+func (s *Sandbox) resolving(dir, program string, args []string) (*exec.Cmd, error) {
+	host, port, err := net.SplitHostPort(s.DNS)
+	if s.DNS == "" || err != nil {
+		return exec.Command(program, args...), nil
+	}
+	if port != dnsPort {
+		return nil, fmt.Errorf("the operator cannot find databases at the name server %s: run the tests as root", s.DNS)
+	}
+	file := filepath.Join(dir, "resolv.conf")
+	if err := os.WriteFile(file, []byte("nameserver "+host+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	const script = `mount --bind "$0" /etc/resolv.conf && exec "$@"`
+	return exec.Command("unshare", append([]string{"--mount", "sh", "-c", script, file, program}, args...)...), nil
+}
