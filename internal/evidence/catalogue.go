@@ -152,6 +152,6 @@ var Catalogue = []Control{
 	{
 		"CP-ROLE-04", credentialsOneWay, "Passwords are kept as SCRAM-SHA-256 verifiers, which nobody can turn back",
 		[]string{"one-way credentials"},
-		roles, clocked,
+		"login attempts by SCRAM-SHA-256, and the database's settings, by SQL", clocked,
 	},
 }

@@ -24,6 +24,7 @@ func commands() []command {
 		{"seed", "[flags]", "give an account a network and the operator's role", seed},
 		{"sabotage", "[flags] NAME", "break a database, past all protection", sabotage},
 		{"resolve", "[flags] NAME", "print the address of a database's endpoint", resolve},
+		{"sql", "[flags] ENDPOINT STATEMENT...", "run statements in a database, over verified TLS", sql},
 		{"admin", "[flags] METHOD PATH [JSON]", "call the admin API", callAdmin},
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 )
 
 // resolve asks the sandbox's own name server for the address of a database.
@@ -18,15 +17,9 @@ func resolve(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if t.flags.NArg() != 1 {
 		return errors.New("resolve needs one name")
 	}
-	if ready.DNS == "" {
-		return errors.New("the sandbox runs without a name server (-dns)")
-	}
-	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, ready.DNS)
-	}}
-	addresses, err := resolver.LookupHost(ctx, t.flags.Arg(0)+".")
+	addresses, err := lookup(ctx, ready, t.flags.Arg(0))
 	if err != nil {
-		return fmt.Errorf("resolve %s: %w", t.flags.Arg(0), err)
+		return err
 	}
 	_, err = fmt.Fprintln(stdout, addresses[0])
 	return err
