@@ -69,6 +69,8 @@ const (
 	// ReasonTLSRefused: who answers for the database does not speak TLS, or asks for more than a proof of
 	// the password.
 	ReasonTLSRefused = "TLSRefused"
+	// ReasonPlaintextAdmitted: the database goes on with logins without TLS.
+	ReasonPlaintextAdmitted = "PlaintextAdmitted"
 	// ReasonLoginRefused: the database refuses a login of the operator's.
 	ReasonLoginRefused = "LoginRefused"
 	// ReasonDatabaseFull: the database has no connection or no room left.

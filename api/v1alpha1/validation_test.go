@@ -266,6 +266,46 @@ var platformEdges = []edge{
 		"should match": []string{"sg-0a1b2c3d"}, "Too long": []string{"i-" + strings.Repeat("a", 63)},
 		"Duplicate value": []string{"i-0a1b2c3d", "i-0a1b2c3d"}, "must have at most 10 items": ids("i", 11),
 	}},
+	{path: "database.roles", good: []any{
+		absent{}, []any{}, roles(20), role("name", "a"), role("name", strings.Repeat("a", 32)), role("name", "apps"), role("name", "rd_s"),
+		role("connectionLimit", 1), role("connectionLimit", 5000), role("iam", true), role("access", "ReadWrite"),
+	}, bad: map[string]any{
+		"must have at most 20 items": roles(21), "Duplicate value": append(role("access", "ReadOnly"), role("access", "ReadWrite")...),
+		"Required value": role("name", absent{}), "at least 1 char": role("name", ""), "Too long": role("name", strings.Repeat("a", 33)),
+		"should match": role("name", "Reporting"), "Unsupported value": role("access", "Superuser"),
+		"greater than or equal to 1": role("connectionLimit", 0), "less than or equal to 5000": role("connectionLimit", 5001),
+		reservedPrefix: role("name", "pg_reporting"), reservedName: role("name", "postgres"),
+	}},
+	{path: "database.roles", bad: map[string]any{"should match": role("name", "a-b"), "Required value": role("access", absent{})}},
+	{path: "database.roles", bad: map[string]any{"should match": role("name", `a"; DROP ROLE b`), reservedPrefix: role("name", "rdsadmin")}},
+	{path: "database.roles", bad: map[string]any{"should match": role("name", "a_"), reservedPrefix: role("name", "coach_app")}},
+	{path: "database.roles", bad: map[string]any{"should match": role("name", "1a"), reservedName: role("name", "reader")}},
+	{path: "database", good: []any{map[string]any{"iamAuthentication": true, "roles": role("iam", true)}}, bad: map[string]any{
+		"roles: a login with iam: true needs iamAuthentication, which is false; leave iamAuthentication out, or iam": map[string]any{
+			"iamAuthentication": false, "roles": role("iam", true),
+		},
+	}},
+}
+
+const (
+	reservedPrefix = "names that begin with pg_ (PostgreSQL), rds (RDS) or coach_ (the operator) are reserved; choose another, such as reporting"
+	reservedName   = "this name is reserved by PostgreSQL or the operator; choose another, such as reporting"
+)
+
+func role(field string, value any) []map[string]any {
+	r := map[string]any{"name": "reporting", "access": "ReadOnly", field: value}
+	if _, drop := value.(absent); drop {
+		delete(r, field)
+	}
+	return []map[string]any{r}
+}
+
+func roles(n int) []map[string]any {
+	var list []map[string]any
+	for i := range n {
+		list = append(list, role("name", fmt.Sprint("role", i))...)
+	}
+	return list
 }
 
 func cidrs(n int) []string {
@@ -376,6 +416,10 @@ var classEdges = slices.Concat([]edge{
 		"should match": []string{"sg-0a1b2c3d"}, "Too long": []string{"i-" + strings.Repeat("a", 63)},
 		"Duplicate value": []string{"i-0a1b2c3d", "i-0a1b2c3d"}, "must have at most 64 items": ids("i", 65),
 	}},
+	{path: "caBundle", good: []any{absent{}, certificate, certificate + strings.Repeat("\n", 262144-len(certificate))}, bad: map[string]any{
+		"caBundle holds no certificate; give PEM blocks that begin with -----BEGIN CERTIFICATE-----, or leave it out": "/etc/ssl/ca.crt",
+		"at least 1 char": "", "Too long": certificate + strings.Repeat("\n", 262145-len(certificate)),
+	}},
 	{path: "allowedNamespaces", good: []any{[]string{"*"}, []string{"a"}, []string{"tenant-*", "b2"}, ids("n", 256)}, bad: map[string]any{
 		"Required value": absent{}, "should have at least 1 items": []string{}, "should match": []string{"a*b"}, "at least 1 char": []string{""},
 		"Too long": []string{strings.Repeat("a", 64)}, "Duplicate value": []string{"a", "a"}, "must have at most 256 items": ids("n", 257),
@@ -392,6 +436,9 @@ var classEdges = slices.Concat([]edge{
 	{path: "exemptions", bad: map[string]any{"Required value": exempt("expiresAt", absent{}), "date-time": exempt("expiresAt", "tomorrow")}},
 }, selectorEdges("network.vpc", "vpc"), selectorEdges("network.subnets", "subnet"),
 	selectorEdges("network.workloadSecurityGroups", "sg"), selectorEdges("network.operatorSecurityGroup", "sg"))
+
+// certificate looks like one, which is all that the schema asks for.
+const certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 func classNames(n int) []string {
 	var list []string

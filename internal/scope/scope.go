@@ -97,8 +97,8 @@ type Firewall struct {
 type Database struct {
 	Identifier, Endpoint, EngineVersion, State string
 	Port, AllocatedGiB                         int32
-	// Usable says that clients can connect, as far as AWS knows.
-	Usable bool
+	// Connectable says that clients can connect, as far as AWS tells.
+	Connectable bool
 	// Record identifies this very database.
 	Record Record
 }

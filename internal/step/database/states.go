@@ -2,6 +2,7 @@ package database
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/fault"
@@ -26,6 +27,17 @@ type meaning struct {
 	writable bool
 	// message says what it is and what to do.
 	message string
+}
+
+// serving are the states in which clients can still connect while AWS is at work.
+var serving = []string{
+	"configuring-enhanced-monitoring", "configuring-iam-database-auth", "configuring-log-exports", "delete-precheck",
+	"maintenance", "modifying", "resetting-master-credentials", "storage-config-upgrade",
+}
+
+// connectable says whether clients can connect, as far as the state tells.
+func connectable(status string) bool {
+	return meaningOf(status).life == usable || slices.Contains(serving, status)
 }
 
 // states is the complete table of the states of a DB instance.

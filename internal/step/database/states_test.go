@@ -53,6 +53,23 @@ func TestEveryDocumentedStateHasAMeaning(t *testing.T) {
 	}
 }
 
+func TestClientsCanConnectWhereAWSDoesNotTakeTheServerAway(t *testing.T) {
+	for state, want := range map[string]bool{
+		"available": true, "backing-up": true, "storage-optimization": true, "modifying": true, "maintenance": true,
+		"configuring-iam-database-auth": true, "resetting-master-credentials": true,
+		"creating": false, "rebooting": false, "upgrading": false, "stopped": false, "failed": false, "deleting": false, "": false,
+	} {
+		if got := connectable(state); got != want {
+			t.Errorf("%q: connectable %t, want %t", state, got, want)
+		}
+	}
+	for _, state := range serving {
+		if _, known := states[state]; !known {
+			t.Errorf("%q is no state of RDS", state)
+		}
+	}
+}
+
 // checkComplaint: only what needs a person is complained of, and it says what to do.
 func checkComplaint(t *testing.T, state string, m meaning) {
 	t.Helper()

@@ -38,6 +38,6 @@ type resource struct {
 func publish(in *scope.Platform, s State) {
 	in.Database = scope.Database{
 		Identifier: s.Identifier, Endpoint: s.Endpoint, Port: s.Port, EngineVersion: s.EngineVersion, State: s.Status, AllocatedGiB: s.Allocated,
-		Usable: meaningOf(s.Status).life == usable, Record: s.Record,
+		Connectable: connectable(s.Status), Record: s.Record,
 	}
 }

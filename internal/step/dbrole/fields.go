@@ -81,6 +81,9 @@ func complain(_, got State) error {
 		return fault.New(fault.Denied, v1alpha1.ReasonLoginRefused,
 			"the database refuses the master with the stored password, so nothing in it can be mended; delete the master's Secret in "+
 				"the operator's namespace, and a new password is made and set")
+	case got.TLS.Admitted:
+		return fault.Wait(v1alpha1.ReasonPlaintextAdmitted, databasePoll,
+			"the database goes on with logins without TLS; the class's parameters (rds.force_ssl) are set again, or wait to be in force")
 	case len(got.Locking) > 0:
 		return fault.New(fault.Invalid, v1alpha1.ReasonIAMLoginRefused,
 			"these logins are not made, since granting them rds_iam would let the database's master log in by IAM only and lock the "+

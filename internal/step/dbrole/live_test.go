@@ -222,6 +222,9 @@ func TestPlaintextIsSeenWhetherConfiguredOrUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.until("CP-TLS-01", converge.Violated)
+	if out := w.look(); reasonOf(out) != v1alpha1.ReasonPlaintextAdmitted {
+		t.Errorf("a database that admits plaintext is not Ready: %v", out.Err)
+	}
 	plain := w.db.Plain(t)
 	w.mustHold(w.look(), "CP-TLS-01", "CP-TLS-02")
 	if err := w.account.SetParameter(t.Context(), "group-16", "rds.force_ssl", "1"); err != nil {

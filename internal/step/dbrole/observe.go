@@ -53,7 +53,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 // server is the tenant's database, once it can be connected to.
 func (r *resource) server(in *scope.Platform) (postgres.Server, error) {
 	db := in.Database
-	if db.Endpoint == "" || !db.Usable {
+	if db.Endpoint == "" || !db.Connectable {
 		return postgres.Server{}, fault.Wait(v1alpha1.ReasonWaitingForDatabase, databasePoll,
 			"the logins wait until the database can be connected to")
 	}
@@ -216,6 +216,7 @@ func (r *resource) locked(in *scope.Platform) []string {
 	}
 	return all
 }
+
 // amazons are roles of AWS's own, which no customer can log in as.
 var amazons = []string{"rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rdswriteforwarduser"}
 

@@ -56,7 +56,7 @@ type fleet struct {
 // whenever it makes a call to die at, and starts it again.
 func killed(t *testing.T, deaths []death, want string, y *tally) {
 	t.Helper()
-	sandbox := env.StartSandbox(t)
+	sandbox := env.StartSandbox(t, env.WithDataPlane())
 	f := &fleet{program: env.APIServer(t).Operator(t, sandbox.Account(t), t.TempDir())}
 	for _, d := range deaths {
 		y.plan()

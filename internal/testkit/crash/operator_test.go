@@ -17,12 +17,15 @@ import (
 	"github.com/coachplatform/coach-operator/controllers/platformclass"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/step"
+	"github.com/coachplatform/coach-operator/internal/step/dbrole"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 )
 
 const (
 	// resync is how often an operator looks at what is quiet, on its own clock.
 	resync = 20 * time.Second
+	// freshness is how old the proof of a login may be, by the same clock.
+	freshness = 15 * time.Minute
 	// retry is how long it waits after a failed pass.
 	retry = time.Second
 	// passes is how many passes an operator may need to get anywhere.
@@ -69,12 +72,16 @@ func (p *plan) start(t *testing.T, w *wire) *operator {
 	if err != nil {
 		t.Fatalf("opening sessions: %v", err)
 	}
+	parts := step.Parts{
+		Sessions: sessions, Secrets: c,
+		Databases: dbrole.Options{Dial: w.dial(p.account.Sandbox().Dial), Freshness: freshness, Clock: p.clock},
+	}
 	classes := &platformclass.Reconciler{
 		Client: c, Live: c, Steps: step.Class(sessions), Installation: id, Events: mute{}, Metrics: metrics,
 		Clock: p.clock, Resync: resync,
 	}
 	platforms := &coachplatform.Reconciler{
-		Client: c, Live: c, Steps: step.Cloud(sessions), Installation: id, Namespace: p.home, Events: mute{},
+		Client: c, Live: c, Steps: step.Platform(parts), Installation: id, Namespace: p.home, Events: mute{},
 		Metrics: metrics, Clock: p.clock, Resync: resync, Workers: 1,
 	}
 	return &operator{plan: p, wire: w, loops: []*loop{

@@ -8,9 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/naming"
@@ -47,35 +45,19 @@ func (p *plan) inventory(t *testing.T) (found inventory) {
 	return found
 }
 
-// masters returns the master credentials that the operator keeps for the tenant.
-func (p *plan) masters(t *testing.T) (found []corev1.Secret) {
-	t.Helper()
-	var secrets corev1.SecretList
-	if err := p.cluster.Client.List(t.Context(), &secrets, client.InNamespace(p.home)); err != nil {
-		t.Fatalf("listing secrets: %v", err)
-	}
-	for _, s := range secrets.Items {
-		if s.Annotations[naming.AnnotationTenant] == p.tenant.Namespace+"/"+p.tenant.Name {
-			found = append(found, s)
-		}
-	}
-	return found
-}
-
 // picture is all that a world holds, in a form that is the same for all worlds that hold the same.
 func (p *plan) picture(t *testing.T) string {
 	t.Helper()
 	p.look(t)
 	names := []string{
 		p.tenant.Resource(), "TENANT", p.owner.Resource(), "CLASS-RESOURCE", p.class.Name, "CLASS", p.tenant.Namespace, "NAMESPACE",
-	}
-	for _, s := range p.masters(t) {
-		names = append(names, scope.Fingerprint(string(s.Data["password"])), "FINGERPRINT OF THE MASTER CREDENTIAL")
+		scope.Fingerprint(p.vault(t)[scope.Master]), "FINGERPRINT OF THE MASTER CREDENTIAL",
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s\nclass:%s\nplatform:%s\nplan: %s, drift: %s, security: %s\n", p.account.World(t, names...),
 		shown(p.class.Status.Conditions), shown(p.platform.Status.Conditions),
 		p.platform.Status.PlanSummary, p.platform.Status.Drift, p.platform.Status.Security.Summary)
+	fmt.Fprintf(&text, "secrets:%s\nreport:%s\ndatabase:%s\n", p.secrets(t), p.evidence(t), p.roles(t))
 	return text.String()
 }
 
@@ -89,7 +71,7 @@ func shown(conditions []metav1.Condition) string {
 }
 
 // check compares the world with the one of an undisturbed operator, and says what must hold of the
-// one key, the one database and the one credential that names alone cannot tell.
+// one key, the one database and the credentials that names alone cannot tell.
 func (p *plan) check(t *testing.T, want string) {
 	t.Helper()
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(p.picture(t), "\n")); diff != "" {
@@ -97,9 +79,8 @@ func (p *plan) check(t *testing.T, want string) {
 	}
 	found := p.inventory(t)
 	keys := slices.DeleteFunc(found.Keys, func(k keyEntry) bool { return k.Managed })
-	masters := p.masters(t)
-	if len(keys) != 1 || len(found.Instances) != 1 || len(masters) != 1 {
-		t.Fatalf("there are %d keys, %d databases and %d master credentials, want one of each", len(keys), len(found.Instances), len(masters))
+	if len(keys) != 1 || len(found.Instances) != 1 {
+		t.Fatalf("there are %d keys and %d databases, want one of each", len(keys), len(found.Instances))
 	}
 	key, db := keys[0], found.Instances[0]
 	record := scope.Record{AccountID: p.account.ID, Region: p.account.Region, ResourceID: db.ResourceID}.String()
@@ -108,13 +89,14 @@ func (p *plan) check(t *testing.T, want string) {
 		"the key of the database":                      {db.KeyARN, key.ARN},
 		"the record on the key":                        {key.Tags[naming.TagDatabase], record},
 		"the record on the object":                     {p.platform.Annotations[v1alpha1.AnnotationDatabase], record},
-		"the fingerprint on the database":              {db.Tags[naming.TagCredential], scope.Fingerprint(string(masters[0].Data["password"]))},
+		"the fingerprint on the database":              {db.Tags[naming.TagCredential], scope.Fingerprint(p.vault(t)[scope.Master])},
 		"the key behind the alias " + p.tenant.Alias(): {found.behind(p.tenant.Alias()), key.ID},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s is %q, want %q", what, pair[0], pair[1])
 		}
 	}
+	p.logins(t)
 }
 
 // behind returns the key that an alias names.

@@ -35,7 +35,7 @@ type plan struct {
 // newPlan makes a world in which no operator has been yet. Without a home given it makes one.
 func newPlan(t *testing.T, home string) *plan {
 	t.Helper()
-	p := &plan{cluster: env.APIServer(t), account: env.StartSandbox(t).Account(t), clock: env.NewClock(), home: home}
+	p := &plan{cluster: env.APIServer(t), account: env.StartSandbox(t, env.WithDataPlane()).Account(t), clock: env.NewClock(), home: home}
 	if home == "" {
 		p.home = p.newNamespace(t, "coach-system-").Name
 	}

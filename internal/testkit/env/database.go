@@ -76,6 +76,12 @@ func (a *Account) NewDatabase(t testing.TB, major string) *Database {
 	return db
 }
 
+// Database returns the server behind an instance that the operator made: where it says that one is, with the
+// password that it keeps.
+func (a *Account) Database(host string, port int32, password string) *Database {
+	return &Database{Host: host, Port: port, Password: password, account: a}
+}
+
 // SetParameter sets a parameter of a group, at once.
 func (a *Account) SetParameter(ctx context.Context, group, name, value string) error {
 	cfg, err := a.load(ctx)
@@ -94,7 +100,7 @@ func (a *Account) SetParameter(ctx context.Context, group, name, value string) e
 // Scope is what the step database would hand on.
 func (d *Database) Scope() scope.Database {
 	return scope.Database{
-		Identifier: d.Identifier, Endpoint: d.Host, Port: d.Port, State: "available", Usable: true,
+		Identifier: d.Identifier, Endpoint: d.Host, Port: d.Port, State: "available", Connectable: true,
 		Record: scope.Record{AccountID: d.account.ID, Region: d.account.Region, ResourceID: d.ResourceID},
 	}
 }
