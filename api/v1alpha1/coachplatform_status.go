@@ -111,6 +111,14 @@ type DatabaseStatus struct {
 	State string `json:"state,omitempty"`
 }
 
+// Binding names a Secret in the platform's namespace.
+type Binding struct {
+	// Name of the Secret with the credentials of the platform's first login.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}
+
 // CoachPlatformStatus is what was last seen. Nothing in it is ever an input: it can be lost.
 type CoachPlatformStatus struct {
 	// ObservedGeneration is the generation of the spec that the status describes.
@@ -129,6 +137,10 @@ type CoachPlatformStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	KeyARN string `json:"keyARN,omitempty"`
+	// Binding is how an application finds its database: a provisioned service of the Service Binding
+	// specification, https://servicebinding.io/spec/core/1.1.0/#provisioned-service.
+	// +optional
+	Binding Binding `json:"binding,omitzero"`
 	// Security counts the security controls.
 	// +optional
 	Security SecuritySummary `json:"security,omitzero"`

@@ -77,6 +77,9 @@ func observed(status *v1alpha1.CoachPlatformStatus, run *scope.Platform, outcome
 	if run.Key.ARN != "" {
 		status.KeyARN = run.Key.ARN
 	}
+	if run.Binding != "" {
+		status.Binding.Name = run.Binding
+	}
 	if db := run.Database; db.Identifier != "" {
 		status.Database = v1alpha1.DatabaseStatus{
 			Identifier: db.Identifier, Endpoint: db.Endpoint, Port: db.Port, EngineVersion: db.EngineVersion,

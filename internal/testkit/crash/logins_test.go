@@ -151,9 +151,9 @@ func (p *plan) asMaster(t *testing.T, query string) []string {
 
 // transactions is how many transactions have written to the tenant's database server, as a number that only
 // their number moves: vacuuming does not begin in the time of a test.
-func (p *plan) transactions(t *testing.T) []string {
+func (p *plan) transactions(t *testing.T) string {
 	t.Helper()
-	return p.asMaster(t, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
+	return strings.Join(p.asMaster(t, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"), "")
 }
 
 // logins logs in with every password there is: those that the operator keeps, and the tenant's, which are

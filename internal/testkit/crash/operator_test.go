@@ -6,6 +6,7 @@ import (
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -170,14 +171,21 @@ func (o *operator) settle(t *testing.T) bool {
 	return false
 }
 
-// idle makes more passes of an operator that settled and fails the test when they write.
+// idle makes more passes of an operator that settled and fails the test when they write, to the database
+// too. A report may be stamped anew, as long as it says the same.
 func (o *operator) idle(t *testing.T, rounds int) {
 	t.Helper()
-	before := len(o.wire.made())
+	before, says, written := len(o.wire.made()), o.evidence(t), o.transactions(t)
 	for !o.quiet(1 + rounds) {
 		o.turn(t)
 		if !o.quiet(1) {
 			t.Fatalf("an operator with nothing to do has written; its calls since: %v", o.wire.made()[before:])
 		}
+	}
+	if now := o.evidence(t); now != says {
+		t.Errorf("a report that was to be stamped anew says something else (-before +after):\n%s", cmp.Diff(says, now))
+	}
+	if now := o.transactions(t); now != written {
+		t.Errorf("an operator with nothing to do has written to the database: transactions %s, then %s", written, now)
 	}
 }

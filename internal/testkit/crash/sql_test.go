@@ -34,6 +34,17 @@ func (w *wire) dial(dial dialing) dialing {
 	}
 }
 
+// purpose is what a message to a database is for, as far as can be told: nobody can read it. When passwords
+// were stored just before, it makes logins of them.
+func (w *wire) purpose() (operation string, kind kind) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.storing {
+		return "message that makes logins", write
+	}
+	return "message", read
+}
+
 // session is one connection to a database.
 type session struct {
 	net.Conn
@@ -45,7 +56,8 @@ func (s *session) Write(b []byte) (n int, err error) {
 	if s.sent++; s.sent <= greeting && !s.wire.died() {
 		return s.Conn.Write(b)
 	}
-	err = s.wire.carry(database, "message", read, func() (err error) {
+	operation, kind := s.wire.purpose()
+	err = s.wire.carry(database, operation, kind, func() (err error) {
 		n, err = s.Conn.Write(b)
 		return err
 	})

@@ -32,16 +32,25 @@ const (
 	awsWrites   group = "AWS writes"
 	awsReads    group = "AWS reads, the first of each"
 	statuses    group = "Kubernetes, writes of a status"
+	evidences   group = "Kubernetes, writes of evidence"
 	otherWrites group = "Kubernetes, other writes"
+	statements  group = "SQL, messages that make logins"
+	looks       group = "SQL, the first message"
 	killings    group = "AWS writes, SIGKILL of the real program"
 )
 
-var groups = []group{awsWrites, awsReads, statuses, otherWrites, killings}
+var groups = []group{awsWrites, awsReads, statuses, evidences, otherWrites, statements, looks, killings}
 
 func groupOf(c call) group {
 	switch {
 	case c.kind == status:
 		return statuses
+	case c.kind == proof:
+		return evidences
+	case c.service == database && c.kind == write:
+		return statements
+	case c.service == database:
+		return looks
 	case c.service == kubernetes:
 		return otherWrites
 	case c.kind == read:

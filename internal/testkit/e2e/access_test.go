@@ -59,7 +59,9 @@ func TestTheOperatorCannotReadSecretsOfTenants(t *testing.T) {
 		want                             bool
 	}{
 		"it reads master credentials in its own namespace":   {"get", "", "secrets", system, true},
-		"it cannot read a tenant's secret":                   {"get", "", "secrets", "tenant-acme", false},
+		"it keeps secrets where that was granted":            {"patch", "", "secrets", "tenant-acme", true},
+		"it watches no secrets, even there":                  {"watch", "", "secrets", "tenant-acme", false},
+		"it cannot read secrets where nothing was granted":   {"get", "", "secrets", "default", false},
 		"it cannot list secrets of the whole cluster":        {"list", "", "secrets", "", false},
 		"it cannot overwrite a master credential":            {"update", "", "secrets", system, false},
 		"it cannot create roles":                             {"create", "rbac.authorization.k8s.io", "roles", "tenant-acme", false},

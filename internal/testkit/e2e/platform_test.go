@@ -181,6 +181,7 @@ func TestDeletingANamespaceKeepsTheDataAndNeverHangs(t *testing.T) {
 	if err := d.Create(ctx, namespace); err != nil {
 		t.Fatal(err)
 	}
+	d.grant(t, name)
 	p := &v1alpha1.CoachPlatform{
 		ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "leaving"},
 		Spec:       v1alpha1.CoachPlatformSpec{ClassName: "standard", DisplayName: "Leaving"},
