@@ -22,7 +22,7 @@ func (r *Reconciler) inputs(ctx context.Context, platform *v1alpha1.CoachPlatfor
 	if err != nil {
 		return nil, err
 	}
-	run.Owner = platform.UID
+	run.Owner = string(platform.UID)
 	run.Passwords = vault{client: r.Client, live: r.Live, namespace: r.Namespace, tenant: run.Tenant}
 	stored, err := run.Passwords.Stored(ctx, scope.Master)
 	if err != nil {

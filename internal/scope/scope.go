@@ -5,8 +5,6 @@ package scope
 import (
 	"context"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/naming"
 )
@@ -46,7 +44,7 @@ type Platform struct {
 	// none is stored.
 	MasterFingerprint string
 	// Owner is the UID of the object: what is made for it in its namespace goes with it.
-	Owner types.UID
+	Owner string
 	// Passwords are those of the tenant's logins.
 	Passwords Passwords
 

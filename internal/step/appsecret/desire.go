@@ -14,6 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/postgres"
@@ -156,7 +157,7 @@ func (s State) secret(in *scope.Platform, one Secret, password string) *corev1.S
 			},
 			// Not blockOwnerDeletion: the platform goes without waiting for them.
 			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1alpha1.GroupVersion.String(), Kind: platformKind, Name: in.Tenant.Name, UID: in.Owner, Controller: new(true),
+				APIVersion: v1alpha1.GroupVersion.String(), Kind: platformKind, Name: in.Tenant.Name, UID: types.UID(in.Owner), Controller: new(true),
 			}},
 		},
 		Type: secretType, Data: data,

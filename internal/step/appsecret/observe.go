@@ -50,7 +50,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 		}
 	}
 	got.sort()
-	return converge.Observation[State]{Exists: true, Settled: true, ID: string(in.Owner), State: got}, nil
+	return converge.Observation[State]{Exists: true, Settled: true, ID: in.Owner, State: got}, nil
 }
 
 // storedFor returns the password of a login, "" if there is none or the login needs none.
@@ -134,7 +134,7 @@ func whose(in *scope.Platform, live *corev1.Secret) condition {
 }
 
 func owned(in *scope.Platform, live *corev1.Secret) bool {
-	return slices.ContainsFunc(live.OwnerReferences, func(r metav1.OwnerReference) bool { return r.UID == in.Owner })
+	return slices.ContainsFunc(live.OwnerReferences, func(r metav1.OwnerReference) bool { return string(r.UID) == in.Owner })
 }
 
 // namesake says that an owner is an object of the platform's kind and name.

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/coachplatform/coach-operator/internal/cloud/postgres"
 	"github.com/coachplatform/coach-operator/internal/converge"
@@ -99,7 +100,7 @@ func mustBelong(t *testing.T, s *corev1.Secret, in *scope.Platform) {
 		t.Errorf("%s: tenant %q", s.Name, got)
 	}
 	if diff := cmp.Diff([]metav1.OwnerReference{{
-		APIVersion: "payouts.coachplatform.io/v1alpha1", Kind: "CoachPlatform", Name: in.Tenant.Name, UID: in.Owner, Controller: new(true),
+		APIVersion: "payouts.coachplatform.io/v1alpha1", Kind: "CoachPlatform", Name: in.Tenant.Name, UID: types.UID(in.Owner), Controller: new(true),
 	}}, s.OwnerReferences); diff != "" {
 		t.Errorf("%s: owners (-want +got):\n%s", s.Name, diff)
 	}

@@ -136,8 +136,7 @@ func privilegeOf(row pgx.CollectableRow) (p privilege, err error) {
 // judge returns what of the catalogue is ours: the roles that are wanted or that we made, and whatever
 // touches them; and all that anybody else can log in as.
 func (s sight) judge(want State) State {
-	var got State
-	ours := map[string]bool{}
+	got := State{TLS: tlsSight{Plain: s.plain}, Encryption: s.encryption}
 	for _, r := range s.roles {
 		_, wanted := roleOf(want.Roles, r.Name)
 		foreign := wanted && !r.Marked && !strings.HasPrefix(r.Name, reservedPrefix)
@@ -147,29 +146,28 @@ func (s sight) judge(want State) State {
 		switch {
 		case builtIn(r.Name):
 		case (wanted || r.Marked) && !foreign:
-			ours[r.Name] = true
 			got.Roles = append(got.Roles, r)
 		case r.Login:
 			got.Strangers = append(got.Strangers, r.Name)
 		}
 	}
+	s.touching(&got)
+	return got
+}
+
+// touching adds what touches the roles that are ours.
+func (s sight) touching(got *State) {
+	ours := func(name string) bool { _, ok := roleOf(got.Roles, name); return ok }
 	for _, m := range s.members {
 		administers := m.Member == scope.Master && m.Admin && !m.use // who makes a role administers it
-		if (ours[m.Member] || ours[m.Role]) && !administers {
+		if (ours(m.Member) || ours(m.Role)) && !administers {
 			got.Members = append(got.Members, m.membership)
 		}
 	}
-	for _, c := range s.settings {
-		if ours[c.Role] && owned(c.Name) {
-			got.Settings = append(got.Settings, c)
-		}
-	}
-	counts := func(p privilege) bool { return !builtIn(p.Grantee) }
-	got.Databases = slices.DeleteFunc(slices.Clone(s.databases), func(p privilege) bool { return !counts(p) })
-	got.Schema = slices.DeleteFunc(slices.Clone(s.schema), func(p privilege) bool { return !counts(p) })
-	got.Defaults = slices.DeleteFunc(slices.Clone(s.defaults), func(p privilege) bool { return p.Grantee != readers })
-	got.TLS.Plain, got.Encryption = s.plain, s.encryption
-	return got
+	got.Settings = slices.DeleteFunc(s.settings, func(c setting) bool { return !ours(c.Role) || !owned(c.Name) })
+	got.Databases = slices.DeleteFunc(s.databases, func(p privilege) bool { return builtIn(p.Grantee) })
+	got.Schema = slices.DeleteFunc(s.schema, func(p privilege) bool { return builtIn(p.Grantee) })
+	got.Defaults = slices.DeleteFunc(s.defaults, func(p privilege) bool { return p.Grantee != readers })
 }
 
 // owned says whether a setting is one that we set; what else a login sets for itself is its own.

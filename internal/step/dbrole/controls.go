@@ -48,7 +48,7 @@ func checkSessions(_, got State) (converge.Verdict, string) {
 func checkLogins(want, got State) (converge.Verdict, string) {
 	extra := slices.Concat(got.Strangers, got.Foreign)
 	for _, r := range got.Roles {
-		if w, ok := roleOf(want.Roles, r.Name); r.Login && !(ok && w.Login) {
+		if w, ok := roleOf(want.Roles, r.Name); r.Login && (!ok || !w.Login) {
 			extra = append(extra, r.Name)
 		}
 	}

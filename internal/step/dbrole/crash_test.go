@@ -72,7 +72,7 @@ func (l *line) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// counts counts a message and says whether the process dies at it.
+// counts adds a message and says whether the process dies at it.
 func (m *mortal) counts() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -84,7 +84,7 @@ func (m *mortal) counts() bool {
 // leastDeaths is how many deaths the two ways have, at the least; fewer mean that a part of them was lost.
 const leastDeaths = 240
 
-func TestADeathAtAnyMessageIsMadeUpFor(t *testing.T) {
+func TestADeathAtAnyMessageIsMadeUpFor(t *testing.T) { //nolint:tparallel // the ways share a database
 	t.Parallel()
 	w := newWorld(t, "15")
 	importer := []v1alpha1.DatabaseRole{{Name: "importer", Access: v1alpha1.AccessReadWrite, IAM: true}}

@@ -217,8 +217,7 @@ func Desire(in *scope.Platform) (State, error) {
 			s.Logins = append(s.Logins, l.name)
 		}
 	}
-	s.sort()
-	return s, nil
+	return sorted(s), nil
 }
 
 func group(name string) role { return role{Name: name, Inherit: true, Limit: unlimited, Marked: true} }
@@ -250,13 +249,14 @@ func (l login) settings() []setting {
 	return all
 }
 
-// sort makes equal states equal texts.
-func (s *State) sort() {
+// sorted makes equal states equal texts.
+func sorted(s State) State {
 	slices.SortFunc(s.Roles, compare)
 	s.Members, s.Settings = distinct(s.Members), distinct(s.Settings)
 	s.Databases, s.Schema, s.Defaults = distinct(s.Databases), distinct(s.Schema), distinct(s.Defaults)
 	slices.Sort(s.Logins)
 	slices.Sort(s.Strangers)
+	return s
 }
 
 func distinct[T interface {

@@ -173,7 +173,7 @@ var damages = []struct {
 	{"no password", []string{"ALTER ROLE coach_reader PASSWORD NULL"}, []string{"passwords"}, []string{"CP-ROLE-04"}},
 }
 
-func TestWhatIsChangedBehindTheOperatorsBackIsSeenAndMended(t *testing.T) {
+func TestWhatIsChangedBehindTheOperatorsBackIsSeenAndMended(t *testing.T) { //nolint:tparallel // one database, one change at a time
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()

@@ -45,7 +45,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	if err := r.prove(ctx, in, server, want, &got, fresh); err != nil {
 		return none, err
 	}
-	got.sort()
+	got = sorted(got)
 	_, made := roleOf(got.Roles, owner)
 	return converge.Observation[State]{Exists: made, Settled: true, ID: in.Database.Record.String(), At: at, State: got}, nil
 }

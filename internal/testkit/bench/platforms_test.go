@@ -23,6 +23,9 @@ import (
 // quietBeats is for how many resyncs the quiet operator is watched.
 const quietBeats = 3
 
+// reports are the SecurityReports, as the audit log calls them.
+const reports = "payouts.coachplatform.io/securityreports"
+
 // limits of what is waited for.
 const (
 	readyLimit   = 30 * time.Minute
@@ -36,6 +39,7 @@ func TestPlatforms(t *testing.T) {
 	w.beQuiet()
 	w.restart("upgrade: restart to converged", "SIGTERM, then until a new process has found all platforms as wanted", w.operator.Stop)
 	w.restart("lost node: kill to converged", "SIGKILL, then the same; the dead one's lease has to run out", w.operator.Kill)
+	w.beBroken()
 	if err := w.report.Save(reportFile()); err != nil {
 		t.Error(err)
 	}
@@ -83,7 +87,7 @@ func (w *world) becomeReady() {
 	calls := w.account.Calls(w.t, mark)
 	w.count(calls, func(c *Calls, some []env.Call) { c.Ready, c.Rate = len(some), rate(some) })
 	objects := w.objects()
-	_, writes := w.writes(began, time.Now())
+	writes := w.writes(began, time.Now()).all()
 	w.report.Waited = shares(waited)
 	w.report.Add(
 		Figure{"platforms", float64(*count) / last.Minutes(), "a minute", "from the first one's creation until the last one is Ready", ""},
@@ -135,12 +139,14 @@ func (w *world) beQuiet() {
 	w.pass(resync + w.settings.Lag)
 	w.pass(w.untilPast(resync / 2))
 	w.say("quiet: watching %d resyncs of %s", quietBeats, resync)
+	before := w.sessions()
 	mark, used, from := w.account.Mark(w.t), w.operator.Usage(w.t), time.Now()
 	w.pass(quietBeats * resync)
 	to, usage := time.Now(), w.operator.Usage(w.t)
+	sessions := float64(w.sessions()-before-*count) / quietBeats // one in each database was this benchmark's
 	calls := w.account.Calls(w.t, mark)
 	w.count(calls, func(c *Calls, some []env.Call) { c.Quiet = float64(len(some)) / quietBeats })
-	leases, others := w.writes(from, to)
+	written := w.writes(from, to)
 	pages := (*count + 99) / 100
 	w.report.Add(
 		Figure{"quiet AWS calls", float64(len(calls)) / quietBeats, "a resync", "of the whole operator; below by operation", ""},
@@ -148,8 +154,11 @@ func (w *world) beQuiet() {
 			"quiet DescribeDBInstances", float64(len(of(calls, "rds:DescribeDBInstances"))) / quietBeats, "a resync", "one call is a page of 100",
 			fmt.Sprintf("%d", pages),
 		},
-		Figure{"quiet Kubernetes writes", float64(others), "in 3 resyncs", "by the operator, from the API server's audit log", "0"},
-		Figure{"lease renewals", float64(leases), "in 3 resyncs", "of leader election, in the same time", "-"},
+		Figure{"quiet database sessions", sessions, "a resync", "of the whole operator; besides, each database is asked without TLS once", "-"},
+		Figure{"  of each platform", sessions / float64(*count), "a resync", "passwords are proven once in " + w.settings.Freshness.String() + ", not here", ""},
+		Figure{"quiet Kubernetes writes", float64(written.others), "in 3 resyncs", "by the operator, from the API server's audit log", "0"},
+		Figure{"  stamps of reports", float64(written.stamps), "in 3 resyncs", "beside them: a quiet report is written anew every 5 minutes", ""},
+		Figure{"  lease renewals", float64(written.leases), "in 3 resyncs", "of leader election, in the same time", ""},
 		Figure{"quiet processor time", (usage.CPU - used.CPU) / to.Sub(from).Seconds(), "cores", "of the operator", ""},
 		Figure{"memory at the peak", mebibytes(usage.Peak), "MiB", "most that ever was resident", "256 at 1000 platforms"},
 		Figure{"memory when quiet", mebibytes(usage.Memory), "MiB", "resident, after the quiet resyncs", "256 at 1000 platforms"},
@@ -180,34 +189,44 @@ func (w *world) restart(name, meaning string, end func(testing.TB)) {
 	took := time.Since(began)
 	calls := w.account.Calls(w.t, mark)
 	w.count(calls, func(c *Calls, some []env.Call) { c.Restart = len(some) })
-	_, others := w.writes(began, time.Now())
+	written := w.writes(began, time.Now())
 	w.report.Add(
 		Figure{name, took.Seconds(), "s", meaning, "60"},
-		Figure{"  Kubernetes writes of it", float64(others), "", "besides leases", "0"},
+		Figure{"  Kubernetes writes of it", float64(written.others), "", fmt.Sprintf("besides leases and %d stamps of reports", written.stamps), "0"},
 		Figure{"  memory after it", mebibytes(w.operator.Usage(w.t).Peak), "MiB", "the new process's peak", "256 at 1000 platforms"},
 	)
 	w.say("took %s, %s of it after the process served", took.Round(time.Millisecond), time.Since(started).Round(time.Millisecond))
 }
 
-// writes counts what the operator wrote to the API server, lease renewals apart. What was refused, and
-// questions that are asked by writing (who may read metrics), leave nothing behind and do not count.
-func (w *world) writes(from, to time.Time) (leases, others int) {
+// written is what the operator wrote to the API server.
+type written struct {
+	// leases are renewals, stamps changes of reports, which have nothing else to change when all is quiet.
+	leases, stamps, others int
+}
+
+func (w written) all() int { return w.stamps + w.others }
+
+// writes counts what the operator wrote to the API server. What was refused, and questions that are asked by
+// writing (who may read metrics), leave nothing behind and do not count.
+func (w *world) writes(from, to time.Time) (n written) {
 	w.t.Helper()
 	kinds := map[string]int{}
 	for _, write := range w.cluster.Writes(w.t, env.OperatorUser, from, to) {
 		switch {
 		case write.Status >= http.StatusMultipleChoices, strings.HasSuffix(write.Resource, "reviews"):
 		case write.Resource == "coordination.k8s.io/leases":
-			leases++
+			n.leases++
+		case write.Verb == "patch" && write.Resource == reports:
+			n.stamps++
 		default:
-			others++
+			n.others++
 			kinds[write.Verb+" "+write.Resource]++
 		}
 	}
 	if len(kinds) > 0 {
 		w.say("the operator wrote: %v", kinds)
 	}
-	return leases, others
+	return n
 }
 
 // count files calls by operation.

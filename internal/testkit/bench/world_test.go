@@ -59,8 +59,8 @@ func newWorld(t *testing.T) *world {
 	}
 	w.say("API server")
 	w.cluster = env.AuditedAPIServer(t)
-	w.say("sandbox AWS, without databases behind it")
-	w.account = env.StartSandbox(t).Account(t)
+	w.say("sandbox AWS, with a PostgreSQL behind each database")
+	w.account = env.StartSandbox(t, env.WithDataPlane()).Account(t)
 	text := pace.String()
 	w.account.Sandbox().Set(t, w.account.ID, env.Settings{Pace: &text})
 	w.say("operator")
@@ -114,6 +114,9 @@ func (w *world) create() {
 		if err := w.cluster.Client.Create(w.t.Context(), o); err != nil {
 			w.t.Fatalf("creating a %T: %v", o, err)
 		}
+	}
+	for i := range namespaces {
+		w.cluster.Grant(w.t, namespace(i))
 	}
 	group, ctx := errgroup.WithContext(w.t.Context())
 	group.SetLimit(namespaces)

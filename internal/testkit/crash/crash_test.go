@@ -97,8 +97,8 @@ func everywhere(calls []call) (all []death) {
 			continue
 		}
 		for _, way := range ways {
-			if c.kind == proof && way == unwritten {
-				continue // the status is what comes next, and the operator dies before that as well
+			if c.kind != status && way == unwritten && (c.service == kubernetes || c.service == database) {
+				continue // that is the death before the status that comes next, which is one of these
 			}
 			all = append(all, newDeath(len(all), c, way))
 		}

@@ -40,6 +40,7 @@ func newPlan(t *testing.T, home string) *plan {
 		p.home = p.newNamespace(t, "coach-system-").Name
 	}
 	namespace := p.newNamespace(t, "tenant-")
+	p.cluster.Grant(t, namespace.Name)
 	p.class = &v1alpha1.PlatformClass{ObjectMeta: metav1.ObjectMeta{GenerateName: "class-"}, Spec: p.account.Class().Spec}
 	p.class.Spec.Database.EngineVersions = []string{"16"}
 	p.create(t, p.class)

@@ -126,7 +126,7 @@ func (d demo) killOperator(t *testing.T) {
 	if len(pods.Items) == 0 {
 		return // all are on their way back
 	}
-	victim := &pods.Items[rand.IntN(len(pods.Items))] //nolint:gosec // any will do
+	victim := &pods.Items[rand.IntN(len(pods.Items))]
 	if err := client.IgnoreNotFound(d.Delete(t.Context(), victim, client.GracePeriodSeconds(0))); err != nil {
 		t.Fatal(err)
 	}

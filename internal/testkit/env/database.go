@@ -137,7 +137,7 @@ func (d *Database) config(t testing.TB, user, password, database string) *pgx.Co
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Host, config.Port = d.Host, uint16(d.Port) //nolint:gosec // ports fit
+	config.Host, config.Port = d.Host, uint16(d.Port)
 	config.User, config.Password, config.Database = user, password, database
 	config.DialFunc = d.account.sandbox.Dial
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }

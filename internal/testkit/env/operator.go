@@ -1,11 +1,13 @@
 package env
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -23,6 +25,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -114,6 +118,35 @@ func (c *Cluster) grant(ctx context.Context, repository, dir string) error {
 		}
 	}
 	return nil
+}
+
+// Grant lets the operator keep Secrets in tenants' namespaces, as config/samples/grant.yaml does in one.
+func (c *Cluster) Grant(t testing.TB, namespaces ...string) {
+	t.Helper()
+	repository, err := root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(repository, "config", "samples", "grant.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, namespace := range namespaces {
+		documents := yaml.NewYAMLToJSONDecoder(bytes.NewReader(text))
+		for {
+			object := &unstructured.Unstructured{}
+			if err = documents.Decode(object); err != nil {
+				break
+			}
+			object.SetNamespace(namespace)
+			if err = c.Client.Create(t.Context(), object); err != nil {
+				break
+			}
+		}
+		if !errors.Is(err, io.EOF) {
+			t.Fatalf("granting the operator the namespace %s: %v", namespace, err)
+		}
+	}
 }
 
 // identify writes the operator's kubeconfig, and lets its metrics be read.

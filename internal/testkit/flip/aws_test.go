@@ -130,3 +130,24 @@ func setParameter(name, value string) func(*world) {
 		w.must("setting "+name, w.account.SetParameter(w.Context(), w.parameters(), name, value))
 	}
 }
+
+func tag(key, value string) rdstypes.Tag { return rdstypes.Tag{Key: &key, Value: &value} }
+
+func ec2Tags(tags map[string]string) (all []ec2types.Tag) {
+	for k, v := range tags {
+		all = append(all, ec2types.Tag{Key: &k, Value: &v})
+	}
+	return all
+}
+
+func (w *world) untagEC2(id string, tags []ec2types.Tag) error {
+	w.Helper()
+	_, err := w.ec2().DeleteTags(w.Context(), &ec2.DeleteTagsInput{Resources: []string{id}, Tags: tags})
+	return err
+}
+
+func (w *world) tagEC2(id string, tags []ec2types.Tag) error {
+	w.Helper()
+	_, err := w.ec2().CreateTags(w.Context(), &ec2.CreateTagsInput{Resources: []string{id}, Tags: tags})
+	return err
+}

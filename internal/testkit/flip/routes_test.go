@@ -58,16 +58,16 @@ func openRoutes(cidr, cidr6 string) func(*world) {
 		w.must("finding the internet gateway", err)
 		for _, table := range w.private() {
 			route := &ec2.CreateRouteInput{RouteTableId: table.RouteTableId, GatewayId: gateways.InternetGateways[0].InternetGatewayId}
-			close := &ec2.DeleteRouteInput{RouteTableId: table.RouteTableId}
+			undo := &ec2.DeleteRouteInput{RouteTableId: table.RouteTableId}
 			if cidr != "" {
-				route.DestinationCidrBlock, close.DestinationCidrBlock = &cidr, &cidr
+				route.DestinationCidrBlock, undo.DestinationCidrBlock = &cidr, &cidr
 			} else {
-				route.DestinationIpv6CidrBlock, close.DestinationIpv6CidrBlock = &cidr6, &cidr6
+				route.DestinationIpv6CidrBlock, undo.DestinationIpv6CidrBlock = &cidr6, &cidr6
 			}
 			_, err := w.ec2().CreateRoute(w.Context(), route)
 			w.must("opening a route", err)
 			w.later(func(w *world) {
-				_, err := w.ec2().DeleteRoute(w.Context(), close)
+				_, err := w.ec2().DeleteRoute(w.Context(), undo)
 				w.must("closing a route", err)
 			})
 		}

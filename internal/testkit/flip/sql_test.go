@@ -141,3 +141,15 @@ func trySQL(statements ...string) func(*world) error {
 		return w.as(master, w.password(master), scope.DatabaseName, statements...)
 	}
 }
+
+// tryPlain tries a session without TLS.
+func (w *world) tryPlain(login, password, database string) error {
+	w.Helper()
+	config := w.config(login, password, database)
+	config.TLSConfig = nil
+	conn, err := pgx.ConnectConfig(w.Context(), config)
+	if err == nil {
+		err = conn.Close(w.Context())
+	}
+	return err
+}

@@ -64,6 +64,8 @@ type world struct {
 	err                error
 	// approved says that a change was approved since a row began.
 	approved bool
+	// expired says that nobody looks any more, and the report is read once its time is up.
+	expired bool
 	// ends undo what is in force.
 	ends []func(*world)
 }
@@ -157,6 +159,10 @@ func (mute) Eventf(_, _ runtime.Object, _, _, _, _ string, _ ...any) {}
 // and is tried again as the queue would.
 func (w *world) look() {
 	w.Helper()
+	if w.expired {
+		w.report.Report = *evidence.Read(&w.report.Report, w.report.Report.ValidUntil.Time)
+		return
+	}
 	_, w.err = w.platforms(w.Context())
 	w.read()
 }
@@ -168,7 +174,7 @@ func (w *world) read() {
 	w.platform, w.report = &v1alpha1.CoachPlatform{}, &v1alpha1.SecurityReport{}
 	err := errors.Join(w.client.Get(w.Context(), key, w.platform),
 		client.IgnoreNotFound(w.client.Get(w.Context(), key, w.report)),
-		w.client.Get(w.Context(), client.ObjectKeyFromObject(w.class), w.class))
+		client.IgnoreNotFound(w.client.Get(w.Context(), client.ObjectKeyFromObject(w.class), w.class)))
 	if err != nil {
 		w.Fatalf("reading the objects: %v", err)
 	}
@@ -272,6 +278,17 @@ func (w *world) editClass(change func(*v1alpha1.PlatformClassSpec)) {
 		w.Fatalf("editing the class: %v", err)
 	}
 	w.class = after
+}
+
+// removeClass removes the class past its finalizer.
+func (w *world) removeClass() {
+	w.Helper()
+	after := w.class.DeepCopy()
+	after.Finalizers = nil
+	err := errors.Join(w.client.Patch(w.Context(), after, client.MergeFrom(w.class)), w.client.Delete(w.Context(), after))
+	if err != nil {
+		w.Fatalf("removing the class: %v", err)
+	}
 }
 
 // until tries until something holds.

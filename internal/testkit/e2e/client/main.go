@@ -27,8 +27,9 @@ const pause = 200 * time.Millisecond
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
+	err := run(ctx)
+	stop()
+	if err != nil {
 		fmt.Println("failed:", err)
 		os.Exit(1)
 	}
@@ -79,7 +80,8 @@ func configure() (*pgx.ConnConfig, error) {
 	if !roots.AppendCertsFromPEM(authorities) {
 		return nil, errors.New("ca.crt holds no certificate")
 	}
-	if config.TLSConfig == nil || config.TLSConfig.InsecureSkipVerify || config.TLSConfig.ServerName != config.Host || len(config.Fallbacks) > 0 {
+	asked := config.TLSConfig
+	if asked == nil || asked.InsecureSkipVerify || asked.ServerName != config.Host || len(config.Fallbacks) > 0 {
 		return nil, errors.New("the uri does not ask for verified TLS alone")
 	}
 	config.TLSConfig = &tls.Config{RootCAs: roots, ServerName: config.Host, MinVersion: tls.VersionTLS12}

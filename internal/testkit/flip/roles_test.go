@@ -1,0 +1,179 @@
+package flip_test
+
+import "github.com/coachplatform/coach-operator/api/v1alpha1"
+
+const (
+	strangers, rights, public = "CP-ROLE-01", "CP-ROLE-02", "CP-ROLE-03"
+)
+
+// roles are breaches of what each role may do, by the database's master.
+var roles = family{
+	name: "rights", major: "16",
+	breaches: []breach{
+		bysql("the app may make roles", rights, "ALTER ROLE coach_app CREATEROLE"),
+		bysql("the app may make databases", rights, "ALTER ROLE coach_app CREATEDB"),
+		bysql("the owner may make roles", rights, "ALTER ROLE coach_owner CREATEROLE"),
+		bysql("the probe may make databases", rights, "ALTER ROLE coach_probe CREATEDB"),
+		bysql("the app is a master", rights, "GRANT rds_superuser TO coach_app"),
+		bysql("the app replicates", rights, "GRANT rds_replication TO coach_app"),
+		bysql("the reader is an owner", rights, "GRANT coach_owner TO coach_reader"),
+		bysql("the probe is a reader", rights, "GRANT coach_readers TO coach_probe"),
+		bysql("the reader may pass on what it has", rights, "GRANT coach_readers TO coach_reader WITH ADMIN OPTION"),
+		bysql("the reader reads everything", rights, "GRANT pg_read_all_data TO coach_reader"),
+		bysql("the reader writes everything", rights, "GRANT pg_write_all_data TO coach_reader"),
+		bysql("the app sees other sessions", rights, "GRANT pg_monitor TO coach_app"),
+		bysql("the app ends other sessions", rights, "GRANT pg_signal_backend TO coach_app"),
+		{
+			what: "the app is a master by way of a role between", by: bySQL, controls: []string{rights},
+			do: sql("CREATE ROLE between", "GRANT rds_superuser TO between", "GRANT between TO coach_app"), mend: sql("DROP ROLE between"),
+		},
+		{
+			what: "a role between is an owner", by: bySQL, controls: []string{rights},
+			do: sql("CREATE ROLE between", "GRANT coach_owner TO between"), mend: sql("DROP ROLE between"),
+		},
+		bysql("the master is an owner", rights, "GRANT coach_owner TO coach_master"),
+		bysql("the reader may make schemas", rights, "GRANT CREATE ON DATABASE coach TO coach_reader"),
+		bysql("the reader may make temporary tables", rights, "GRANT TEMPORARY ON DATABASE coach TO coach_reader"),
+		bysql("the probe may connect to another database", rights, "GRANT CONNECT ON DATABASE postgres TO coach_probe"),
+		bysql("the reader may fill the schema", rights, "GRANT CREATE ON SCHEMA public TO coach_reader"),
+		bysql("readers may fill the schema", rights, "GRANT CREATE ON SCHEMA public TO coach_readers"),
+		gap("readers may write what the owner will make", rights,
+			asOwner("ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public GRANT INSERT ON TABLES TO coach_readers"),
+			asOwner("ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public REVOKE INSERT ON TABLES FROM coach_readers")),
+		gap("the reader may write a table", rights, asApp("CREATE TABLE public.notes (text text)", "GRANT INSERT ON public.notes TO coach_reader"),
+			asApp("DROP TABLE public.notes")),
+		gap("the probe may read a table", rights, asApp("CREATE TABLE public.notes (text text)", "GRANT SELECT ON public.notes TO coach_probe"),
+			asApp("DROP TABLE public.notes")),
+		bysql("PUBLIC may connect", public, "GRANT CONNECT ON DATABASE coach TO PUBLIC"),
+		bysql("PUBLIC may make schemas", public, "GRANT CREATE ON DATABASE coach TO PUBLIC"),
+		bysql("PUBLIC may make temporary tables", public, "GRANT TEMPORARY ON DATABASE coach TO PUBLIC"),
+		bysql("PUBLIC may connect to another database", public, "GRANT CONNECT ON DATABASE postgres TO PUBLIC"),
+		bysql("PUBLIC may make temporary tables elsewhere", public, "GRANT TEMPORARY ON DATABASE postgres TO PUBLIC"),
+		bysql("PUBLIC may connect to the template of new databases", public, "GRANT CONNECT ON DATABASE template1 TO PUBLIC"),
+		bysql("a new database, open to PUBLIC", public, "CREATE DATABASE more"),
+		bysql("PUBLIC may fill the schema", public, "GRANT CREATE ON SCHEMA public TO PUBLIC"),
+		bysql("PUBLIC may use the schema", public, "GRANT USAGE ON SCHEMA public TO PUBLIC"),
+		gap("PUBLIC may read a table", public, asApp("CREATE TABLE public.notes (text text)", "GRANT SELECT ON public.notes TO PUBLIC"),
+			asApp("DROP TABLE public.notes")),
+		gap("PUBLIC may use another schema", public, asApp("CREATE SCHEMA billing", "GRANT ALL ON SCHEMA billing TO PUBLIC"),
+			asApp("DROP SCHEMA billing")),
+		gap("PUBLIC may read what the owner will make", public,
+			asOwner("ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC"),
+			asOwner("ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public REVOKE SELECT ON TABLES FROM PUBLIC")),
+	},
+	refusals: []refusal{
+		denied("a superuser made", rights, "ALTER ROLE coach_app SUPERUSER"),
+		denied("a role that is above row security", rights, "ALTER ROLE coach_app BYPASSRLS"),
+		denied("a role that replicates", rights, "ALTER ROLE coach_app REPLICATION"),
+		denied("a role that runs programs on the server", rights, "GRANT pg_execute_server_program TO coach_app"),
+		{
+			what: "rights taken by the app itself", by: bySQL, controls: []string{rights, strangers}, answer: "42501",
+			do: func(w *world) error { return w.as(app, w.password(app), "coach", "CREATE ROLE friend LOGIN") },
+		},
+		{
+			what: "rights given by the app to PUBLIC on the database", by: bySQL, controls: []string{public, rights}, answer: "42501",
+			do: func(w *world) error { return w.as(app, w.password(app), "coach", "ALTER DATABASE coach OWNER TO coach_app") },
+		},
+	},
+}
+
+// logins are breaches of who may log in and how.
+var logins = family{
+	name: "logins", major: "15",
+	change: func(s *v1alpha1.CoachPlatformSpec) {
+		s.Database.Roles = []v1alpha1.DatabaseRole{{Name: "reporting", Access: v1alpha1.AccessReadOnly}}
+	},
+	breaches: []breach{
+		bysql("a login that nobody asked for", strangers, "CREATE ROLE backdoor LOGIN PASSWORD 'x'"),
+		bysql("a login without a password", strangers, "CREATE ROLE nopassword LOGIN"),
+		bysql("a login by IAM", strangers, "CREATE ROLE byiam LOGIN", "GRANT rds_iam TO byiam"),
+		bysql("a login whose name looks like one of RDS's", strangers, "CREATE ROLE rds_backdoor LOGIN"),
+		bysql("a login whose name is quoted", strangers, `CREATE ROLE "x""; DROP ROLE y --" LOGIN`),
+		bysql("a login whose name differs from ours in its case", strangers, `CREATE ROLE "Coach_App" LOGIN`),
+		bysql("a login of the name of RDS's proxy", strangers, "CREATE ROLE rdsproxyadmin LOGIN PASSWORD 'x'"),
+		bysql("a login that ended", strangers, "CREATE ROLE ended LOGIN VALID UNTIL '2001-01-01'"),
+		bysql("a login with the operator's mark", strangers, "CREATE ROLE marked LOGIN", "COMMENT ON ROLE marked IS 'coach-operator'"),
+		bysql("the owner can log in", strangers, "ALTER ROLE coach_owner LOGIN"),
+		bysql("readers can log in", strangers, "ALTER ROLE coach_readers LOGIN PASSWORD 'x'"),
+		{
+			what: "our login renamed", by: bySQL, controls: []string{strangers}, do: sql("ALTER ROLE coach_reader RENAME TO coach_writer"),
+		},
+		{
+			what: "a role of the spec made by somebody else", by: bySQL, controls: []string{strangers},
+			do: sql("COMMENT ON ROLE reporting IS NULL"), mend: sql("COMMENT ON ROLE reporting IS 'coach-operator'"),
+		},
+		{
+			what: "a role taken out of the spec, its login still there", by: byKubernetes, controls: []string{strangers},
+			do: func(w *world) { w.edit(func(p *v1alpha1.CoachPlatform) { p.Spec.Database.Roles = nil }) },
+		},
+		bysql("another password of the app", verifiers, "ALTER ROLE coach_app PASSWORD 'other'"),
+		bysql("another password of the probe", verifiers, "ALTER ROLE coach_probe PASSWORD 'other'"),
+		bysql("no password", verifiers, "ALTER ROLE coach_reader PASSWORD NULL"),
+		bysql("a password that is kept as MD5", verifiers, "SET password_encryption = 'md5'", "ALTER ROLE coach_reader PASSWORD 'other'"),
+		{
+			what: "the right password, kept as MD5", by: bySQL, controls: []string{verifiers},
+			do: func(w *world) {
+				sql("SET password_encryption = 'md5'", "ALTER ROLE coach_reader PASSWORD '"+w.password(reader)+"'")(w)
+			},
+		},
+		bysql("a password that ended", verifiers, "ALTER ROLE coach_reader VALID UNTIL '2001-01-01'"),
+		bysql("another password of all logins at once", verifiers, "ALTER ROLE coach_app PASSWORD 'x'", "ALTER ROLE coach_reader PASSWORD 'x'"),
+		{
+			what: "new passwords in the database kept as MD5", by: bySQL, controls: []string{verifiers},
+			do: sql("ALTER DATABASE coach SET password_encryption = 'md5'"), mend: sql("ALTER DATABASE coach RESET password_encryption"),
+		},
+		{
+			what: "new passwords of the probe kept as MD5", by: bySQL, controls: []string{verifiers},
+			do: sql("ALTER ROLE coach_probe SET password_encryption = 'md5'"), mend: sql("ALTER ROLE coach_probe RESET password_encryption"),
+		},
+		{
+			what: "the stored password of the app changed", by: byKubernetes, controls: []string{verifiers},
+			do: func(w *world) { w.setPassword(app, "another-password-of-the-app") },
+		},
+		{
+			what: "the stored password of the reader changed", by: byKubernetes, controls: []string{verifiers},
+			do: func(w *world) { w.setPassword(reader, "another-password-of-the-reader") },
+		},
+	},
+	refusals: []refusal{
+		{
+			what: "a login of PostgreSQL's reserved names", by: bySQL, controls: []string{strangers}, answer: "42939",
+			do: trySQL("CREATE ROLE pg_backdoor LOGIN"),
+		},
+		{
+			what: "a login of the operator's reserved names in the spec", by: byKubernetes, controls: []string{strangers}, answer: "reserved",
+			do: func(w *world) error {
+				return w.tryEdit(func(p *v1alpha1.CoachPlatform) {
+					p.Spec.Database.Roles = []v1alpha1.DatabaseRole{{Name: "coach_owner", Access: v1alpha1.AccessReadWrite}}
+				})
+			},
+		},
+	},
+}
+
+func bysql(what, control string, statements ...string) breach {
+	return breach{what: what, by: bySQL, controls: []string{control}, do: sql(statements...)}
+}
+
+func gap(what, control string, do, undo func(*world)) breach {
+	return breach{
+		what: what, by: bySQL, controls: []string{control}, do: do, mend: undo, unseen: "the control does not look there",
+	}
+}
+
+func denied(what, control string, statements ...string) refusal {
+	return refusal{what: what, by: bySQL, controls: []string{control}, answer: "42501", do: trySQL(statements...)}
+}
+
+// asApp runs statements as the app, which makes what it makes the owner's.
+func asApp(statements ...string) func(*world) {
+	return func(w *world) {
+		w.Helper()
+		w.must("running SQL", w.as(app, w.password(app), "coach", statements...))
+	}
+}
+
+// asOwner runs statements that only the owner may.
+func asOwner(statement string) func(*world) {
+	return sql("GRANT coach_owner TO coach_master", statement, "REVOKE coach_owner FROM coach_master")
+}
