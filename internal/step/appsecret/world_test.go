@@ -98,7 +98,7 @@ func newUngranted(t testing.TB) *world {
 func (w *world) platform(name string, uid types.UID) *scope.Platform {
 	spec := env.Platform(w.t).Spec
 	return &scope.Platform{
-		Tenant: naming.Tenant{Installation: "test", Namespace: w.namespace, NamespaceUID: "u", Name: name}, Owner: uid,
+		Tenant: naming.Tenant{Installation: "test", Namespace: w.namespace, NamespaceUID: "u", Name: name}, Owner: string(uid),
 		Class:     &v1alpha1.PlatformClass{Spec: v1alpha1.PlatformClassSpec{Region: "eu-central-1"}},
 		Spec:      &spec,
 		Passwords: w.passwords,

@@ -44,7 +44,13 @@ var network = family{
 			what: "the internet let in by the sandbox, past AWS's API", by: bySabotage, controls: []string{allowed, world1},
 			do: sabotage("open-firewall"),
 		},
-		halves,
+		{
+			what: "the database's port opened to 0.0.0.0/1 and 128.0.0.0/1", by: byAWS, controls: []string{allowed}, do: openHalves,
+		},
+		{
+			what: "the database's port opened to 0.0.0.0/1 and 128.0.0.0/1, which is everybody", by: byAWS, controls: []string{world1},
+			do: openHalves, unseen: "only a rule for everybody counts, and not several that are everybody together",
+		},
 		open("the database's port opened to one stranger's address", tcp(5433, 5433, v4(stranger)), allowed),
 		open("the database's port opened to one stranger's IPv6 address", tcp(5433, 5433, v6("2001:db8::7/128")), allowed),
 		open("an allowed range opened on another port", tcp(22, 22, v4(office)), allowed),
@@ -106,13 +112,11 @@ var network = family{
 	},
 }
 
-// halves are two ranges that are the whole internet together.
-var halves = breach{
-	what: "the database's port opened to 0.0.0.0/1 and 128.0.0.0/1", by: byAWS, controls: []string{world1, allowed},
-	do: func(w *world) {
-		ingress(w, tcp(5433, 5433, v4("0.0.0.0/1")))
-		ingress(w, tcp(5433, 5433, v4("128.0.0.0/1")))
-	},
+// openHalves opens the port to two ranges that are the whole internet together.
+func openHalves(w *world) {
+	w.Helper()
+	ingress(w, tcp(5433, 5433, v4("0.0.0.0/1")))
+	ingress(w, tcp(5433, 5433, v4("128.0.0.0/1")))
 }
 
 type peer func(*ec2types.IpPermission)

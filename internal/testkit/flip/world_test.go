@@ -226,10 +226,9 @@ func (w *world) settle() {
 	w.Helper()
 	round := 0
 	w.until("every control Verified and the platform ready", func() bool {
-		if round%classEvery == 0 {
+		if round++; round%classEvery == 0 {
 			_, _ = w.classes(w.Context()) // what fails is tried again
 		}
-		round++
 		w.look()
 		w.approve()
 		return w.settled()
