@@ -144,7 +144,7 @@ func (s sight) judge(want State) State {
 			got.Foreign = append(got.Foreign, r.Name)
 		}
 		switch {
-		case builtIn(r.Name):
+		case builtIn(r.Name) && !s.madeByMaster(r.Name):
 		case (wanted || r.Marked) && !foreign:
 			got.Roles = append(got.Roles, r)
 		case r.Login:
@@ -153,6 +153,14 @@ func (s sight) judge(want State) State {
 	}
 	s.touching(&got)
 	return got
+}
+
+// madeByMaster says that the master made a role, as far as can be told: from 16 on, who makes a role
+// administers it. None of AWS's own is such a one, whatever it is called.
+func (s sight) madeByMaster(name string) bool {
+	return slices.ContainsFunc(s.members, func(m memberRow) bool {
+		return m.Member == scope.Master && m.Role == name && m.Admin && slices.Contains(amazons, name)
+	})
 }
 
 // touching adds what touches the roles that are ours.

@@ -35,6 +35,11 @@ type world struct {
 	step      converge.Step[*scope.Platform]
 	in        *scope.Platform
 	inPlace   string
+
+	// trust replaces the class's authorities, if it is not nil.
+	trust *string
+	// unconnectable says that AWS does not let anybody connect.
+	unconnectable bool
 }
 
 // newWorld returns a world with a new database of a major version, and roles besides the usual ones.
@@ -62,10 +67,18 @@ func (w *world) pass(mode converge.Mode) converge.Outcome {
 	w.in = &scope.Platform{
 		Tenant: env.Tenant(), Class: w.account.Class(), Spec: w.spec, Database: w.db.Scope(), Passwords: w.passwords,
 	}
+	if w.trust != nil {
+		w.in.Class.Spec.CABundle = *w.trust
+	}
+	w.in.Database.Connectable = !w.unconnectable
 	mode.InPlace = map[string]string{dbrole.Name: w.inPlace}
 	out := w.step.Run(w.Context(), w.in, mode)
 	w.inPlace = out.InPlace
 	return out
+}
+
+func newPasswords() *env.Passwords {
+	return env.NewPasswords(map[string]string{scope.Master: "wrong", "coach_probe": "wrong"})
 }
 
 // look only looks, and write also mends.

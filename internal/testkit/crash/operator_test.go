@@ -29,6 +29,9 @@ const (
 	freshness = 15 * time.Minute
 	// retry is how long it waits after a failed pass.
 	retry = time.Second
+	// calm is how long it waits at least after a pass that wrote nothing: whoever waits for AWS may look
+	// late, and each look costs as much as any.
+	calm = 15 * time.Second
 	// passes is how many passes an operator may need to get anywhere.
 	passes = 150
 )
@@ -127,18 +130,19 @@ func (o *operator) turn(t *testing.T) {
 	}
 	before := o.wire.writes()
 	result, err := next.pass(t.Context())
+	after := retry
+	if err == nil {
+		after = result.RequeueAfter
+	}
 	if o.wire.writes() != before {
 		for _, l := range o.loops {
 			l.quiet = 0
 		}
 	} else {
 		next.quiet++
+		after = max(after, calm)
 	}
-	next.err = err
-	next.due = o.clock.Now().Add(retry)
-	if err == nil {
-		next.due = o.clock.Now().Add(result.RequeueAfter)
-	}
+	next.err, next.due = err, o.clock.Now().Add(after)
 }
 
 // quiet says that every controller made so many passes since anything was written.

@@ -1,0 +1,109 @@
+package dbrole_test
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// mustBeBlind checks that nothing is claimed and nothing is wanted, for a reason that a person can read.
+func (w *world) mustBeBlind(out converge.Outcome, reason string) {
+	w.Helper()
+	if reasonOf(out) != reason || !out.Blind || len(out.Changes) > 0 || len(w.in.Roles.Logins) > 0 {
+		w.Errorf("got %v, blind %v, changes %v; want %s", out.Err, out.Blind, paths(out), reason)
+	}
+	for control, verdict := range verdicts(out) {
+		if verdict != converge.Unknown {
+			w.Errorf("%s is %v of what nobody could see", control, verdict)
+		}
+	}
+}
+
+func TestADatabaseThatCannotBeAskedIsUnknown(t *testing.T) { //nolint:tparallel // the ways share a database
+	t.Parallel()
+	w := newWorld(t, "16")
+	w.settle()
+	real := w.account.Sandbox().Dial
+	for _, c := range []struct {
+		name, reason string
+		hide         func() (show func())
+	}{
+		{"its server vouches for itself by an authority that the class does not trust", v1alpha1.ReasonCertificateRefused, func() func() {
+			w.trust = new("")
+			return func() { w.trust = nil }
+		}},
+		{"who answers does not speak TLS", v1alpha1.ReasonTLSRefused, func() func() {
+			w.restart(w.rogue())
+			return func() { w.restart(real) }
+		}},
+		{"nobody answers", v1alpha1.ReasonDatabaseUnreachable, func() func() {
+			w.restart(func(context.Context, string, string) (net.Conn, error) { return nil, net.ErrClosed })
+			return func() { w.restart(real) }
+		}},
+		{"AWS is still making it", v1alpha1.ReasonWaitingForDatabase, func() func() {
+			w.unconnectable = true
+			return func() { w.unconnectable = false }
+		}},
+		{"all its connections are taken", v1alpha1.ReasonDatabaseFull, w.fill},
+		{"neither the probe nor the master is admitted", v1alpha1.ReasonLoginRefused, func() func() {
+			passwords := w.passwords
+			w.passwords = newPasswords()
+			return func() { w.passwords = passwords }
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w.T = t
+			show := c.hide()
+			w.mustBeBlind(w.write(), c.reason)
+			show()
+			w.mustHold(w.settle())
+		})
+	}
+}
+
+// fill takes every connection that the database has for ordinary logins.
+func (w *world) fill() (show func()) {
+	w.Helper()
+	password, err := w.passwords.Stored(w.Context(), "coach_app")
+	if err != nil {
+		w.Fatal(err)
+	}
+	var held []*pgx.Conn
+	for {
+		conn, err := w.db.Try(w, "coach_app", password, scope.DatabaseName)
+		if err != nil {
+			break // that was the last
+		}
+		held = append(held, conn)
+	}
+	return func() {
+		for _, conn := range held {
+			_ = conn.Close(w.Context())
+		}
+	}
+}
+
+// rogue dials a server that says no to TLS and then listens for a password.
+func (w *world) rogue() func(context.Context, string, string) (net.Conn, error) {
+	w.Helper()
+	return func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go func() {
+			request := make([]byte, 8)
+			if _, err := theirs.Read(request); err == nil {
+				_, _ = theirs.Write([]byte("N"))
+			}
+			if n, _ := theirs.Read(make([]byte, 1)); n > 0 {
+				w.Error("something was sent to a server that does not speak TLS")
+			}
+			_ = theirs.Close()
+		}()
+		return ours, nil
+	}
+}
