@@ -175,7 +175,7 @@ func (s sight) touching(got *State) {
 	got.Settings = slices.DeleteFunc(s.settings, func(c setting) bool { return !ours(c.Role) || !owned(c.Name) })
 	got.Databases = slices.DeleteFunc(s.databases, func(p privilege) bool { return builtIn(p.Grantee) })
 	got.Schema = slices.DeleteFunc(s.schema, func(p privilege) bool { return builtIn(p.Grantee) })
-	got.Defaults = slices.DeleteFunc(s.defaults, func(p privilege) bool { return p.Grantee != readers })
+	got.Defaults = slices.DeleteFunc(s.defaults, func(p privilege) bool { return p.Grantee != readers && p.Grantee != "" })
 }
 
 // owned says whether a setting is one that we set; what else a login sets for itself is its own.

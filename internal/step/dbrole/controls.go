@@ -67,7 +67,9 @@ func checkRights(want, got State) (converge.Verdict, string) {
 		}
 	}
 	extra = append(extra, surplus(want.Members, got.Members)...)
-	for _, p := range slices.Concat(without(got.Databases, want.Databases), without(got.Schema, want.Schema)) {
+	for _, p := range slices.Concat(
+		without(got.Databases, want.Databases), without(got.Schema, want.Schema), without(got.Defaults, want.Defaults),
+	) {
 		if p.Grantee != "" {
 			extra = append(extra, p.String())
 		}
@@ -81,7 +83,7 @@ func checkRights(want, got State) (converge.Verdict, string) {
 
 func checkPublic(_, got State) (converge.Verdict, string) {
 	var open []string
-	for _, p := range slices.Concat(got.Databases, got.Schema) {
+	for _, p := range slices.Concat(got.Databases, got.Schema, got.Defaults) {
 		if p.Grantee == "" {
 			open = append(open, p.String())
 		}

@@ -194,6 +194,26 @@ var damages = []struct {
 		[]string{"defaultGrants"},
 		nil,
 	},
+	{
+		"what the app will make is open to PUBLIC",
+		[]string{
+			"GRANT coach_owner TO coach_master",
+			"ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC",
+			"REVOKE coach_owner FROM coach_master",
+		},
+		[]string{"defaultGrants"},
+		[]string{"CP-ROLE-03"},
+	},
+	{
+		"readers may write what the app will make",
+		[]string{
+			"GRANT coach_owner TO coach_master",
+			"ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public GRANT INSERT ON TABLES TO coach_readers",
+			"REVOKE coach_owner FROM coach_master",
+		},
+		[]string{"defaultGrants"},
+		[]string{"CP-ROLE-02"},
+	},
 	{"another password", []string{"ALTER ROLE coach_app PASSWORD 'other'"}, []string{"passwords"}, []string{"CP-ROLE-04"}},
 	{
 		"a password that is kept as MD5",

@@ -10,6 +10,7 @@ import (
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
 // mustBeBlind checks that nothing is claimed and nothing is wanted, for a reason that a person can read.
@@ -106,4 +107,19 @@ func (w *world) rogue() func(context.Context, string, string) (net.Conn, error) 
 		}()
 		return ours, nil
 	}
+}
+
+func TestAMasterThatIsNotAdmittedIsToldBeforeItIsNeeded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "16")
+	w.settle()
+	w.db.Do(t, "ALTER ROLE coach_master PASSWORD 'other'")
+	w.clock.SetTime(w.clock.Now().Add(freshness))
+	out := w.look()
+	if reasonOf(out) != v1alpha1.ReasonLoginRefused || len(out.Changes) > 0 {
+		t.Errorf("got %v, changes %v", out.Err, paths(out))
+	}
+	w.mustHold(out)
+	w.passwords = env.NewPasswords(map[string]string{scope.Master: "other"})
+	w.mustHold(w.settle())
 }

@@ -156,10 +156,23 @@ func isGroup(peer string) bool { return strings.Contains(peer, "sg-") }
 
 func isPrefixList(peer string) bool { return strings.HasPrefix(peer, "pl-") }
 
-// isWorld says that a peer is everybody, by IPv4 or IPv6.
+// The narrowest ranges that count as everybody: two rules for half of the internet each are one for all of it,
+// and no class can allow a range this wide.
+const (
+	worldBits4 = 7
+	worldBits6 = 15
+)
+
+// isWorld says that a peer is everybody, or so many that it makes no difference, by IPv4 or IPv6.
 func isWorld(peer string) bool {
 	p, err := netip.ParsePrefix(peer)
-	return err == nil && p.Bits() == 0
+	if err != nil {
+		return false
+	}
+	if p.Addr().Is4() {
+		return p.Bits() <= worldBits4
+	}
+	return p.Bits() <= worldBits6
 }
 
 // set returns the texts sorted and each once.

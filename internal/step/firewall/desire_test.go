@@ -159,3 +159,14 @@ func TestControls(t *testing.T) {
 func verdicts(allowed, world, egress converge.Verdict) map[string]converge.Verdict {
 	return map[string]converge.Verdict{"CP-NET-01": allowed, "CP-NET-02": world, "CP-NET-03": egress}
 }
+
+func TestWhatIsAsGoodAsEverybody(t *testing.T) {
+	for peer, want := range map[string]bool{
+		"0.0.0.0/0": true, "::/0": true, "0.0.0.0/1": true, "128.0.0.0/1": true, "2000::/3": true, "10.0.0.0/7": true,
+		"10.0.0.0/8": false, "203.0.113.7/32": false, "2001:db8::/32": false, "sg-0a1b2c3d": false, "": false,
+	} {
+		if got := isWorld(peer); got != want {
+			t.Errorf("%q counts as everybody: %t, want %t", peer, got, want)
+		}
+	}
+}
