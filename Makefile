@@ -54,6 +54,10 @@ test: ## all tests: units, steps against the sandbox, API server, real node
 e2e: ## the tests on a real node only
 	@hack/e2e
 
+.PHONY: flip
+flip: ## break every security control in the sandbox and see it flip: the table of docs/flips.md
+	@hack/flip
+
 .PHONY: bench
 bench: ## measure the operator with 200 platforms: a table, about eight minutes
 	@hack/bench

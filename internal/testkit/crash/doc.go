@@ -5,7 +5,7 @@
 //
 // Not every pair of a call and a way is a death of its own, and a platform takes three seconds of processor
 // time. So, to be done in four minutes:
-//   - Reads change nothing, so the operator dies at the first of each kind only.
+//   - Reads change nothing, so the operator dies at the first of each kind only, in the three ways by turns.
 //   - At what it writes to the API server and to the database it dies before the call is sent and before the
 //     answer is heard. To die before the next status is written is one death for all calls of a pass, and
 //     that is among those at statuses; only for AWS it is done at each.

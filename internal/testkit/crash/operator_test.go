@@ -31,7 +31,7 @@ const (
 	retry = time.Second
 	// calm is how long it waits at least after a pass that wrote nothing: whoever waits for AWS may look
 	// late, and each look costs as much as any.
-	calm = 15 * time.Second
+	calm = resync
 	// passes is how many passes an operator may need to get anywhere.
 	passes = 150
 )

@@ -26,57 +26,65 @@ var (
 	}()
 )
 
-// blind are the ways in which observations fail.
-var blind = family{
-	name: "blind", major: "16",
-	blindnesses: slices.Concat(
+// The ways in which observations fail, on a few platforms so that they need not wait for each other.
+var (
+	blindToKeys = family{name: "blind to keys", major: "16", blindnesses: slices.Concat(
 		faults("the key's rotation", "kms", "GetKeyRotationStatus", ofKey),
 		faults("the key's policy", "kms", "GetKeyPolicy", ofKey),
 		faults("the key itself", "kms", "DescribeKey", append(slices.Clone(ofKey), "CP-DB-01")),
 		faults("the list of keys", "tagging", "GetResources", ofKey),
+	)}
+	blindToNetworks = family{name: "blind to networks", major: "16", blindnesses: slices.Concat(
 		faults("the security groups", "ec2", "DescribeSecurityGroups", append(slices.Clone(ofFirewall), oneGroup)),
 		faults("the route tables", "ec2", "DescribeRouteTables", []string{"CP-DB-04"}),
 		faults("the subnets", "ec2", "DescribeSubnets", []string{"CP-DB-04"}),
 		faults("the VPC", "ec2", "DescribeVpcs", append(slices.Clone(ofFirewall), "CP-DB-04")),
+	)}
+	blindToInstances = family{name: "blind to instances", major: "16", blindnesses: slices.Concat(
 		faults("the instance", "rds", "DescribeDBInstances", append(slices.Clone(ofInstance), ofSQL...)),
 		faults("the parameters", "rds", "DescribeDBParameters", ofInstance),
-		[]blindness{
-			{what: "the operator's role may do nothing any more", by: byAWS, controls: ofAll, do: deny, undo: restore},
-			{what: "the class names a role that does not exist", by: byKubernetes, controls: ofAll, do: otherRole, undo: ended},
-			{what: "the class trusts another authority than the server's", by: byKubernetes, controls: ofSQL, do: otherAuthority, undo: ended},
-			{
-				what: "the network to the database is cut", by: byNetwork, controls: ofSQL,
-				do: func(w *world) { w.cable.set(true) }, undo: func(w *world) { w.cable.set(false) },
-			},
-			{what: "the database is stopped", by: byAWS, controls: ofSQL, do: stop, undo: start},
-			{what: "the stored passwords of probe and master are wrong", by: byKubernetes, controls: ofSQL, do: misplace, undo: ended},
-			{
-				what: "the stored passwords of probe and master are deleted", by: byKubernetes, controls: ofSQL,
-				do: func(w *world) { w.forget(probe, master) }, undo: func(*world) {},
-			},
-			{
-				what: "the stored password of the app is deleted", by: byKubernetes, controls: []string{verifiers},
-				do: func(w *world) { w.forget(app) },
-			},
-			{
-				what: "the app has no connection left", by: bySQL, controls: []string{verifiers},
-				do: sql("ALTER ROLE coach_app CONNECTION LIMIT 0"),
-			},
-			{
-				what: "the probe has no connection left", by: bySQL, controls: ofSQL,
-				do: func(w *world) { w.later(w.hold(5, probe, w.password(probe))) }, undo: ended,
-			},
-			{
-				what: "the probe may see no other sessions", by: bySQL, controls: []string{sessions},
-				do: sql("REVOKE pg_monitor FROM coach_probe"),
-			},
-			{what: "a prefix list let in, whose addresses nobody knows", by: byAWS, controls: []string{world1}, do: letListIn},
-			{what: "the platform's tags taken from its security group", by: byAWS, controls: ofFirewall, do: untagGroup, undo: ended},
-			{what: "the platform's tags taken from its database", by: byAWS, controls: ofInstance, do: untagInstance, undo: ended},
-			{what: "the class is not there", by: byKubernetes, controls: ofAll, do: dropClass, undo: ended},
-			{what: "nobody looks any more, and the report has ended", by: byTime, controls: ofAll, do: expire, undo: revive},
+	)}
+)
+
+// blind are the other ways.
+var blind = family{
+	name: "blind", major: "16",
+	blindnesses: []blindness{
+		{what: "the operator's role may do nothing any more", by: byAWS, controls: ofAll, do: deny, undo: restore},
+		{what: "the class names a role that does not exist", by: byKubernetes, controls: ofAll, do: otherRole, undo: ended},
+		{what: "the class trusts another authority than the server's", by: byKubernetes, controls: ofSQL, do: otherAuthority, undo: ended},
+		{
+			what: "the network to the database is cut", by: byNetwork, controls: ofSQL,
+			do: func(w *world) { w.cable.set(true) }, undo: func(w *world) { w.cable.set(false) },
 		},
-	),
+		{what: "the database is stopped", by: byAWS, controls: ofSQL, do: stop, undo: start},
+		{what: "other passwords of probe and master in the database than the stored ones", by: bySQL, controls: ofSQL, do: misplace, undo: ended},
+		{
+			what: "the stored passwords of probe and master are deleted", by: byKubernetes, controls: []string{verifiers},
+			do: func(w *world) { w.forget(probe, master) },
+		},
+		{
+			what: "the stored password of the app is deleted", by: byKubernetes, controls: []string{verifiers},
+			do: func(w *world) { w.forget(app) },
+		},
+		{
+			what: "the app has no connection left", by: bySQL, controls: []string{verifiers},
+			do: sql("ALTER ROLE coach_app CONNECTION LIMIT 0"),
+		},
+		{
+			what: "the probe has no connection left", by: bySQL, controls: ofSQL,
+			do: func(w *world) { w.later(w.hold(5, probe, w.password(probe))) }, undo: ended,
+		},
+		{
+			what: "the probe may see no other sessions", by: bySQL, controls: []string{sessions},
+			do: sql("REVOKE pg_monitor FROM coach_probe"),
+		},
+		{what: "a prefix list let in, whose addresses nobody knows", by: byAWS, controls: []string{world1}, do: letListIn},
+		{what: "the platform's tags taken from its security group", by: byAWS, controls: ofFirewall, do: untagGroup, undo: ended},
+		{what: "the platform's tags taken from its database", by: byAWS, controls: ofInstance, do: untagInstance, undo: ended},
+		{what: "the class is not there", by: byKubernetes, controls: ofAll, do: dropClass, undo: ended},
+		{what: "nobody looks any more, and the report has ended", by: byTime, controls: ofAll, do: expire, undo: revive},
+	},
 }
 
 // failure is how a call fails.

@@ -30,7 +30,7 @@ var instance = family{
 		{
 			what: "backups that are kept for less than the class asks for since now", by: byKubernetes, controls: []string{"CP-DB-06"},
 			do: func(w *world) {
-				w.editClass(func(c *v1alpha1.PlatformClassSpec) { c.Database.MinBackupRetentionDays = 14 })
+				w.editClass(func(c *v1alpha1.PlatformClassSpec) { c.Database.MinBackupRetentionDays = 21 })
 			},
 			mend: func(w *world) {
 				w.editClass(func(c *v1alpha1.PlatformClassSpec) { c.Database.MinBackupRetentionDays = 7 })

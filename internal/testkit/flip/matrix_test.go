@@ -19,18 +19,18 @@ import (
 // What the suite covers at least; it fails below. Raise these with the rows.
 const (
 	// leastViolated are the rows in which a control was broken and seen Violated.
-	leastViolated = 1
+	leastViolated = 220
 	// leastUnknown are the rows in which a control's observation was made to fail and it was seen Unknown.
-	leastUnknown = 1
+	leastUnknown = 427
 	// leastEach are the rows of the first kind, or of what was refused, that every control has.
-	leastEach = 1
+	leastEach = 2
 )
 
 const (
 	// soon is how long a breach may stay unseen while passes are made: listings are a moment late.
 	soon = 10 * time.Second
 	// looks is how often what cannot be observed is looked at, and must stay Unknown.
-	looks = 3
+	looks = 2
 )
 
 // route is how something is broken.
@@ -91,7 +91,10 @@ func TestMain(m *testing.M) {
 }
 
 func TestEveryControlFlips(t *testing.T) {
-	families := []family{network, networkOfClass, key, instance, remade, transport, transportOf14, roles, logins, blind}
+	families := []family{
+		network, instance, blindToInstances, remade, blindToKeys, blindToNetworks, blind, roles, logins, transport, transportOf14,
+		networkOfClass, key,
+	}
 	m := &matrix{began: time.Now()}
 	t.Run("families", func(t *testing.T) {
 		for i, f := range families {
@@ -138,7 +141,7 @@ type matrix struct {
 func (m *matrix) run(t *testing.T, f family, index int) {
 	t.Helper()
 	w := newWorld(t, f.major, f.change)
-	w.settle()
+	w.begin()
 	order := index * 1000
 	each := func(name string, do func(w *world, order int)) {
 		order++
@@ -192,7 +195,7 @@ func (m *matrix) see(w *world, b breach) string {
 				w.Errorf("%s is Violated now: the row counts, so let it say no more that it is unseen", left[i])
 			}
 		}
-		return seenNot
+		return seenNot + ": " + b.unseen
 	}
 	if !w.within(soon, func() bool {
 		w.look()

@@ -33,7 +33,7 @@ var remade = family{
 			"CP-DB-08", "CP-DB-09", "CP-DB-10", "CP-DB-11", "CP-DB-12", "CP-DB-13", "CP-DB-15"),
 		{
 			what: "restored from an unencrypted snapshot under the platform's name", by: byAWS, controls: []string{
-				"CP-DB-01", "CP-DB-02", "CP-DB-04", "CP-DB-15",
+				"CP-DB-01", "CP-DB-04", "CP-DB-07", "CP-DB-08", "CP-DB-09", "CP-DB-15",
 			},
 			do: restored, mend: right,
 		},
@@ -118,7 +118,9 @@ func (w *world) record() {
 		{TagKey: awssdk.String(naming.TagDatabase), TagValue: &record},
 	}})
 	w.must("recording the database on the key", err)
-	w.edit(func(p *v1alpha1.CoachPlatform) { metav1.SetMetaDataAnnotation(&p.ObjectMeta, v1alpha1.AnnotationDatabase, record) })
+	w.edit(func(p *v1alpha1.CoachPlatform) {
+		metav1.SetMetaDataAnnotation(&p.ObjectMeta, v1alpha1.AnnotationDatabase, record)
+	})
 }
 
 func (w *world) otherSubnets(name string, ids []string) string {
@@ -159,7 +161,9 @@ func (w *world) openParameters() string {
 // with AWS's defaults, and with the platform's tags.
 func restored(w *world) {
 	w.Helper()
-	w.remake(func(_ *world, in *rds.CreateDBInstanceInput) { in.StorageEncrypted, in.KmsKeyId = awssdk.Bool(false), nil })
+	w.remake(func(_ *world, in *rds.CreateDBInstanceInput) {
+		in.StorageEncrypted, in.KmsKeyId = awssdk.Bool(false), nil
+	})
 	name, snapshot := w.tenant.Resource(), "plain"
 	_, err := w.rds().CreateDBSnapshot(w.Context(), &rds.CreateDBSnapshotInput{DBInstanceIdentifier: &name, DBSnapshotIdentifier: &snapshot})
 	w.must("taking a snapshot", err)
@@ -171,6 +175,7 @@ func restored(w *world) {
 	sabotage("delete-database")(w)
 	in := &rds.RestoreDBInstanceFromDBSnapshotInput{
 		DBInstanceIdentifier: &name, DBSnapshotIdentifier: &snapshot,
+		DBInstanceClass: &w.platform.Spec.Database.InstanceClass, MultiAZ: awssdk.Bool(false),
 		DBSubnetGroupName: awssdk.String(w.otherSubnets("hurried", w.account.PrivateSubnets)),
 	}
 	for k, v := range w.tags() {

@@ -4,6 +4,9 @@ import "github.com/coachplatform/coach-operator/api/v1alpha1"
 
 const (
 	strangers, rights, public = "CP-ROLE-01", "CP-ROLE-02", "CP-ROLE-03"
+
+	// objects is why there are gaps.
+	objects = "what the app makes is its own, and its privileges are not looked at"
 )
 
 // roles are breaches of what each role may do, by the database's master.
@@ -19,8 +22,6 @@ var roles = family{
 		bysql("the reader is an owner", rights, "GRANT coach_owner TO coach_reader"),
 		bysql("the probe is a reader", rights, "GRANT coach_readers TO coach_probe"),
 		bysql("the reader may pass on what it has", rights, "GRANT coach_readers TO coach_reader WITH ADMIN OPTION"),
-		bysql("the reader reads everything", rights, "GRANT pg_read_all_data TO coach_reader"),
-		bysql("the reader writes everything", rights, "GRANT pg_write_all_data TO coach_reader"),
 		bysql("the app sees other sessions", rights, "GRANT pg_monitor TO coach_app"),
 		bysql("the app ends other sessions", rights, "GRANT pg_signal_backend TO coach_app"),
 		{
@@ -37,13 +38,13 @@ var roles = family{
 		bysql("the probe may connect to another database", rights, "GRANT CONNECT ON DATABASE postgres TO coach_probe"),
 		bysql("the reader may fill the schema", rights, "GRANT CREATE ON SCHEMA public TO coach_reader"),
 		bysql("readers may fill the schema", rights, "GRANT CREATE ON SCHEMA public TO coach_readers"),
-		gap("readers may write what the owner will make", rights,
-			asOwner("ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public GRANT INSERT ON TABLES TO coach_readers"),
-			asOwner("ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public REVOKE INSERT ON TABLES FROM coach_readers")),
-		gap("the reader may write a table", rights, asApp("CREATE TABLE public.notes (text text)", "GRANT INSERT ON public.notes TO coach_reader"),
+		made("readers may write what the owner will make", rights,
+			"ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public GRANT INSERT ON TABLES TO coach_readers"),
+		gap("the reader may write a table", rights, objects, asApp("CREATE TABLE public.notes (text text)", "GRANT INSERT ON public.notes TO coach_reader"),
 			asApp("DROP TABLE public.notes")),
-		gap("the probe may read a table", rights, asApp("CREATE TABLE public.notes (text text)", "GRANT SELECT ON public.notes TO coach_probe"),
+		gap("the probe may read a table", rights, objects, asApp("CREATE TABLE public.notes (text text)", "GRANT SELECT ON public.notes TO coach_probe"),
 			asApp("DROP TABLE public.notes")),
+		bysql("a login of the name of RDS's proxy", strangers, "CREATE ROLE rdsproxyadmin LOGIN PASSWORD 'x'"),
 		bysql("PUBLIC may connect", public, "GRANT CONNECT ON DATABASE coach TO PUBLIC"),
 		bysql("PUBLIC may make schemas", public, "GRANT CREATE ON DATABASE coach TO PUBLIC"),
 		bysql("PUBLIC may make temporary tables", public, "GRANT TEMPORARY ON DATABASE coach TO PUBLIC"),
@@ -53,26 +54,29 @@ var roles = family{
 		bysql("a new database, open to PUBLIC", public, "CREATE DATABASE more"),
 		bysql("PUBLIC may fill the schema", public, "GRANT CREATE ON SCHEMA public TO PUBLIC"),
 		bysql("PUBLIC may use the schema", public, "GRANT USAGE ON SCHEMA public TO PUBLIC"),
-		gap("PUBLIC may read a table", public, asApp("CREATE TABLE public.notes (text text)", "GRANT SELECT ON public.notes TO PUBLIC"),
+		gap("PUBLIC may read a table", public, objects, asApp("CREATE TABLE public.notes (text text)", "GRANT SELECT ON public.notes TO PUBLIC"),
 			asApp("DROP TABLE public.notes")),
-		gap("PUBLIC may use another schema", public, asApp("CREATE SCHEMA billing", "GRANT ALL ON SCHEMA billing TO PUBLIC"),
+		gap("PUBLIC may use another schema", public, objects, asApp("CREATE SCHEMA billing", "GRANT ALL ON SCHEMA billing TO PUBLIC"),
 			asApp("DROP SCHEMA billing")),
-		gap("PUBLIC may read what the owner will make", public,
-			asOwner("ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC"),
-			asOwner("ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public REVOKE SELECT ON TABLES FROM PUBLIC")),
+		made("PUBLIC may read what the owner will make", public,
+			"ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC"),
 	},
 	refusals: []refusal{
 		denied("a superuser made", rights, "ALTER ROLE coach_app SUPERUSER"),
 		denied("a role that is above row security", rights, "ALTER ROLE coach_app BYPASSRLS"),
 		denied("a role that replicates", rights, "ALTER ROLE coach_app REPLICATION"),
+		denied("the reader reads everything", rights, "GRANT pg_read_all_data TO coach_reader"),
+		denied("the reader writes everything", rights, "GRANT pg_write_all_data TO coach_reader"),
 		denied("a role that runs programs on the server", rights, "GRANT pg_execute_server_program TO coach_app"),
 		{
 			what: "rights taken by the app itself", by: bySQL, controls: []string{rights, strangers}, answer: "42501",
 			do: func(w *world) error { return w.as(app, w.password(app), "coach", "CREATE ROLE friend LOGIN") },
 		},
 		{
-			what: "rights given by the app to PUBLIC on the database", by: bySQL, controls: []string{public, rights}, answer: "42501",
-			do: func(w *world) error { return w.as(app, w.password(app), "coach", "ALTER DATABASE coach OWNER TO coach_app") },
+			what: "the database taken over by the app", by: bySQL, controls: []string{public, rights}, answer: "42501",
+			do: func(w *world) error {
+				return w.as(app, w.password(app), "coach", "ALTER DATABASE coach OWNER TO coach_app")
+			},
 		},
 	},
 }
@@ -90,7 +94,8 @@ var logins = family{
 		bysql("a login whose name looks like one of RDS's", strangers, "CREATE ROLE rds_backdoor LOGIN"),
 		bysql("a login whose name is quoted", strangers, `CREATE ROLE "x""; DROP ROLE y --" LOGIN`),
 		bysql("a login whose name differs from ours in its case", strangers, `CREATE ROLE "Coach_App" LOGIN`),
-		bysql("a login of the name of RDS's proxy", strangers, "CREATE ROLE rdsproxyadmin LOGIN PASSWORD 'x'"),
+		gap("a login of the name of RDS's proxy, before PostgreSQL 16", strangers, "only from 16 on it can be told who made a role",
+			sql("CREATE ROLE rdsproxyadmin LOGIN PASSWORD 'x'"), sql("DROP ROLE rdsproxyadmin")),
 		bysql("a login that ended", strangers, "CREATE ROLE ended LOGIN VALID UNTIL '2001-01-01'"),
 		bysql("a login with the operator's mark", strangers, "CREATE ROLE marked LOGIN", "COMMENT ON ROLE marked IS 'coach-operator'"),
 		bysql("the owner can log in", strangers, "ALTER ROLE coach_owner LOGIN"),
@@ -155,10 +160,9 @@ func bysql(what, control string, statements ...string) breach {
 	return breach{what: what, by: bySQL, controls: []string{control}, do: sql(statements...)}
 }
 
-func gap(what, control string, do, undo func(*world)) breach {
-	return breach{
-		what: what, by: bySQL, controls: []string{control}, do: do, mend: undo, unseen: "the control does not look there",
-	}
+// gap is a breach that nobody sees.
+func gap(what, control, why string, do, undo func(*world)) breach {
+	return breach{what: what, by: bySQL, controls: []string{control}, do: do, mend: undo, unseen: why}
 }
 
 func denied(what, control string, statements ...string) refusal {
@@ -173,7 +177,7 @@ func asApp(statements ...string) func(*world) {
 	}
 }
 
-// asOwner runs statements that only the owner may.
-func asOwner(statement string) func(*world) {
-	return sql("GRANT coach_owner TO coach_master", statement, "REVOKE coach_owner FROM coach_master")
+// made is a breach of what the owner will make, which only the owner can set.
+func made(what, control, statement string) breach {
+	return bysql(what, control, "GRANT coach_owner TO coach_master", statement, "REVOKE coach_owner FROM coach_master")
 }

@@ -65,7 +65,7 @@ func (w *world) config(login, password, database string) *pgx.ConnConfig {
 	config, err := pgx.ParseConfig("host=none port=1 user=none password=none dbname=none sslmode=verify-full")
 	w.must("making a configuration", err)
 	endpoint := w.live().Endpoint
-	config.Host, config.Port = *endpoint.Address, uint16(*endpoint.Port) //nolint:gosec // ports fit
+	config.Host, config.Port = *endpoint.Address, uint16(*endpoint.Port)
 	config.User, config.Password, config.Database = login, password, database
 	config.DialFunc = w.account.Sandbox().Dial
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }

@@ -67,7 +67,11 @@ func (m *matrix) sort() {
 	control := func(e entry) int {
 		return slices.IndexFunc(evidence.Catalogue, func(c evidence.Control) bool { return c.ID == e.control })
 	}
-	kind := func(e entry) int { return slices.Index([]string{seenViolated, seenRefused, seenUnknown, seenNot}, e.seen) }
+	kind := func(e entry) int {
+		return slices.IndexFunc([]string{seenViolated, seenRefused, seenUnknown, seenNot}, func(seen string) bool {
+			return strings.HasPrefix(e.seen, seen)
+		})
+	}
 	slices.SortFunc(m.entries, func(x, y entry) int {
 		return cmp.Or(cmp.Compare(control(x), control(y)), cmp.Compare(kind(x), kind(y)), cmp.Compare(x.order, y.order))
 	})
@@ -76,7 +80,7 @@ func (m *matrix) sort() {
 // count counts the rows of a control in which something was seen; "" is all controls.
 func (m *matrix) count(control, seen string) (n int) {
 	for _, e := range m.entries {
-		if (control == "" || e.control == control) && e.seen == seen {
+		if (control == "" || e.control == control) && strings.HasPrefix(e.seen, seen) {
 			n++
 		}
 	}
@@ -96,9 +100,15 @@ func (m *matrix) summary() string {
 	line("all", "")
 	fmt.Fprintf(&b, "in %s; other controls that did not hold meanwhile: %d\n\n", time.Since(m.began).Round(time.Second), m.others)
 	for _, e := range m.entries {
-		fmt.Fprintf(&b, "%-10s %-12s %-10s %s\n", e.control, strings.Trim(e.seen, "*"), e.by, e.what)
+		fmt.Fprintf(&b, "%-10s %-12s %-10s %s\n", e.control, short(e.seen), e.by, e.what)
 	}
 	return b.String()
+}
+
+// short is what was seen without why.
+func short(seen string) string {
+	seen, _, _ = strings.Cut(seen, ":")
+	return strings.Trim(seen, "*")
 }
 
 // mustCover fails when there are fewer rows than there were, or a control has none.
@@ -127,7 +137,7 @@ func (m *matrix) mustBePublished(t *testing.T) {
 	t.Helper()
 	want := m.page()
 	if *update {
-		if err := os.WriteFile(page, []byte(want), 0o644); err != nil { //nolint:gosec // a page of the documentation
+		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
 			t.Fatalf("writing the page: %v", err)
 		}
 		return

@@ -220,6 +220,18 @@ func (w *world) row(control string) *v1alpha1.ReportedControl {
 	return nil
 }
 
+// begin makes passes of the class's controller until the class is ready, and then settles: parameters of the
+// sandbox that are set while a database is being made never reach it.
+func (w *world) begin() {
+	w.Helper()
+	w.until("the class ready", func() bool {
+		_, _ = w.classes(w.Context()) // what fails is tried again
+		w.read()
+		return meta.IsStatusConditionTrue(w.class.Status.Conditions, v1alpha1.ConditionReady)
+	})
+	w.settle()
+}
+
 // settle makes passes of both controllers until every control is Verified and nothing is left to do. What
 // waits for an approval gets one.
 func (w *world) settle() {
@@ -247,7 +259,9 @@ func (w *world) approve() {
 	w.Helper()
 	if hash := w.platform.Status.Approval; hash != "" && w.platform.Annotations[v1alpha1.AnnotationApprove] != hash {
 		w.approved = true
-		w.edit(func(p *v1alpha1.CoachPlatform) { metav1.SetMetaDataAnnotation(&p.ObjectMeta, v1alpha1.AnnotationApprove, hash) })
+		w.edit(func(p *v1alpha1.CoachPlatform) {
+			metav1.SetMetaDataAnnotation(&p.ObjectMeta, v1alpha1.AnnotationApprove, hash)
+		})
 	}
 }
 
