@@ -28,9 +28,9 @@ type writer struct {
 	want, got State
 }
 
-// Apply implements converge.Resource. What is wanted is made in one transaction; then strangers are shut out
-// and roles that nobody asks for any more are dropped, each by itself, so that one that resists keeps none
-// of the others.
+// Apply implements converge.Resource. What is wanted is made; then strangers are shut out and roles that nobody
+// asks for any more are dropped. Each part is a transaction by itself, so that one that resists keeps none of
+// the others.
 func (r *resource) Apply(
 	ctx context.Context, in *scope.Platform, want State, got converge.Observation[State], _ []converge.Change,
 ) error {
@@ -44,16 +44,19 @@ func (r *resource) Apply(
 	}
 	w := writer{resource: r, in: in, server: server, password: password, want: want, got: got.State}
 	conn, err := w.master(ctx, scope.DatabaseName)
+	if postgres.Code(err) == noConnect {
+		return w.regain(ctx)
+	}
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }() // what it did is committed or undone
-	gone := unwanted(want, got.State)
-	failures := []error{w.make(ctx, conn, withoutRoles(got.State, gone))}
+	leaving := unwanted(want, got.State)
+	failures := []error{w.make(ctx, conn, withoutRoles(got.State, leaving))}
 	for _, name := range got.State.Strangers {
 		failures = append(failures, w.shutOut(ctx, conn, name))
 	}
-	for _, name := range gone {
+	for _, name := range leaving {
 		failures = append(failures, w.drop(ctx, conn, name))
 	}
 	return errors.Join(failures...)
@@ -64,32 +67,74 @@ func (w writer) master(ctx context.Context, database string) (*pgx.Conn, error) 
 	return w.server.Connect(ctx, postgres.Login{User: scope.Master, Password: w.password, Database: database})
 }
 
-// make makes what is missing, mends what differs, and proves that the master can still log in.
+// elsewhere is a database that every server has, and that the master may connect to.
+const elsewhere = "postgres"
+
+// regain makes the master's what somebody else made his own: a database that the master does not own does not
+// let it in. The next pass does the rest.
+func (w writer) regain(ctx context.Context) error {
+	conn, err := w.master(ctx, elsewhere)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }() // what it did is committed or undone
+	return transact(ctx, conn, databaseStatements(w.want.Databases, w.got.Databases), nil)
+}
+
+// make makes what is missing, mends what differs, and proves that the master can still log in. Its parts do
+// not wait for each other: a tenant that holds a lock on its own role keeps nobody else's from being mended.
 func (w writer) make(ctx context.Context, conn *pgx.Conn, got State) error {
 	verifiers, err := w.verifiers(ctx, got)
 	if err != nil {
 		return err
 	}
-	all := slices.Concat(
-		roleStatements(w.want, got, verifiers),
-		memberStatements(w.want.Members, got.Members),
+	var failures []error
+	for _, role := range roleStatements(w.want, got, verifiers) {
+		failures = append(failures, transact(ctx, conn, role, nil))
+	}
+	iam := newIAM(w.want, got)
+	members := memberStatements(w.want.Members, got.Members, got.Grantors)
+	for _, name := range iam {
+		members = append(members, "ALTER ROLE "+identifier(name)+" PASSWORD NULL")
+	}
+	failures = append(failures, transact(ctx, conn, members, func(tx pgx.Tx) error { return w.harmless(ctx, tx, iam) }))
+	for _, part := range [][]string{
 		settingStatements(w.want.Settings, got.Settings),
 		databaseStatements(w.want.Databases, got.Databases),
 		schemaStatements(w.want.Schema, got.Schema),
-		defaultStatements(w.want.Defaults, got.Defaults),
-	)
-	if len(all) == 0 {
+	} {
+		failures = append(failures, transact(ctx, conn, part, nil))
+	}
+	failures = append(failures, w.defaults(ctx, conn, got), w.proveMaster(ctx, conn, iam))
+	return errors.Join(failures...)
+}
+
+// relation is a table or a sequence; Kind is the word of default privileges for it.
+type relation struct{ Kind, Name string }
+
+// ownedRelations are what the owner has made in the schema that logins share. What somebody else owns there
+// is not ours to grant.
+const ownedRelations = `
+SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCES' ELSE 'TABLES' END, c.relname
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+WHERE n.nspname = $1 AND o.rolname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`
+
+// defaults sets what the owner's tables and sequences are open to.
+func (w writer) defaults(ctx context.Context, conn *pgx.Conn, got State) error {
+	if list(w.want.Defaults) == list(got.Defaults) {
 		return nil
 	}
-	iam := newIAM(w.want, got)
-	for _, name := range iam {
-		all = append(all, "ALTER ROLE "+identifier(name)+" PASSWORD NULL")
-	}
-	err = transact(ctx, conn, all, func(tx pgx.Tx) error { return w.harmless(ctx, tx, iam) })
+	rows, err := conn.Query(ctx, ownedRelations, home, owner)
 	if err != nil {
-		return err
+		return postgres.Classify(err)
 	}
-	return w.proveMaster(ctx, conn, iam)
+	made, err := pgx.CollectRows(rows, pgx.RowToStructByPos[relation])
+	if err != nil {
+		return postgres.Classify(err)
+	}
+	return transact(ctx, conn, defaultStatements(w.want.Defaults, got.Defaults, made), nil)
 }
 
 // verifiers are those of the logins whose stored password does not log in. A password is stored before its
@@ -170,9 +215,15 @@ func (w writer) proveMaster(ctx context.Context, conn *pgx.Conn, iam []string) e
 	return locked
 }
 
-// shutOut keeps a stranger from logging in and ends its sessions; what it owns stays.
+// shutOut keeps a role from logging in and ends its sessions; what it owns stays. The sessions end first, since
+// one of them may hold a lock on its role, and once more when nobody can log in any more.
 func (w writer) shutOut(ctx context.Context, conn *pgx.Conn, name string) error {
-	return transact(ctx, conn, []string{"ALTER ROLE " + identifier(name) + " NOLOGIN", end(name)}, nil)
+	for _, statement := range []string{end(name), "ALTER ROLE " + identifier(name) + " NOLOGIN", end(name)} {
+		if err := transact(ctx, conn, []string{statement}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // end ends the sessions of a role.
@@ -183,12 +234,13 @@ func end(name string) string {
 // drop removes a role that we made: it cannot log in any more, its password is forgotten, what it owns in
 // any database becomes the owner's, and then it goes. Each part can be repeated.
 func (w writer) drop(ctx context.Context, conn *pgx.Conn, name string) error {
-	first := []string{"ALTER ROLE " + identifier(name) + " NOLOGIN"}
-	if slices.Contains(w.got.Members, membership{Member: name, Role: rdsIAM}) {
-		first = append(first, fmt.Sprintf("REVOKE %s FROM %s", identifier(rdsIAM), identifier(name)))
-	}
-	if err := transact(ctx, conn, append(first, end(name)), nil); err != nil {
+	if err := w.shutOut(ctx, conn, name); err != nil {
 		return err
+	}
+	if slices.Contains(w.got.Members, membership{Member: name, Role: rdsIAM}) {
+		if err := transact(ctx, conn, []string{fmt.Sprintf("REVOKE %s FROM %s", identifier(rdsIAM), identifier(name))}, nil); err != nil {
+			return err
+		}
 	}
 	if err := w.in.Passwords.Forget(ctx, name); err != nil {
 		return err
@@ -202,7 +254,18 @@ func (w writer) drop(ctx context.Context, conn *pgx.Conn, name string) error {
 			return err
 		}
 	}
-	return transact(ctx, conn, []string{"DROP ROLE " + identifier(name)}, nil)
+	return transact(ctx, conn, []string{"DROP ROLE " + identifier(name)}, func(tx pgx.Tx) error { return gone(ctx, tx, name) })
+}
+
+// gone refuses to drop a role that still has a session: that one would keep the rights that it has.
+func gone(ctx context.Context, tx pgx.Tx, name string) error {
+	var inside bool
+	err := tx.QueryRow(ctx,
+		"SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.usename = $1)", name).Scan(&inside)
+	if err == nil && inside {
+		return fault.Wait(v1alpha1.ReasonSettling, retryPoll, "sessions of %s are ending", name)
+	}
+	return err
 }
 
 // disown takes from a role all that it has in a database.
@@ -233,6 +296,9 @@ func connectable(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 
 // transact runs statements in one transaction and one exchange; last, if not nil, may still refuse to commit.
 func transact(ctx context.Context, conn *pgx.Conn, statements []string, last func(pgx.Tx) error) error {
+	if len(statements) == 0 {
+		return nil
+	}
 	return postgres.Classify(pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		for _, statement := range statements {

@@ -3,6 +3,7 @@ package dbrole
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,39 +29,52 @@ SELECT r.rolname, r.rolcanlogin, r.rolinherit, r.rolconnlimit,
 FROM pg_catalog.pg_roles r`
 	// From 16 on a membership says whether it lets its member use the role or only administer it.
 	membersQuery = `
-SELECT m.rolname, g.rolname, a.admin_option,
+SELECT m.rolname, g.rolname, a.admin_option, coalesce(b.rolname, ''),
 	coalesce((pg_catalog.to_jsonb(a)->>'inherit_option')::pg_catalog.bool, true)
 	OR coalesce((pg_catalog.to_jsonb(a)->>'set_option')::pg_catalog.bool, true)
 FROM pg_catalog.pg_auth_members a
 JOIN pg_catalog.pg_roles m ON m.oid = a.member
-JOIN pg_catalog.pg_roles g ON g.oid = a.roleid`
+JOIN pg_catalog.pg_roles g ON g.oid = a.roleid
+LEFT JOIN pg_catalog.pg_roles b ON b.oid = a.grantor`
+	// A role sets for itself what it likes, as long as it likes: only our own settings are read, and of those
+	// the beginning.
 	settingsQuery = `
-SELECT r.rolname, coalesce(d.datname, ''), c.entry
+SELECT r.rolname, coalesce(d.datname, ''), pg_catalog.left(c.entry, 300)
 FROM pg_catalog.pg_db_role_setting s
 JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
 LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
-CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(entry)`
+CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(entry)
+WHERE pg_catalog.split_part(c.entry, '=', 1) = ANY ($1)`
+	// What can be passed on is more than what was given.
 	databasesQuery = `
-SELECT d.datname, coalesce(g.rolname, ''), x.privilege_type
+SELECT d.datname, coalesce(g.rolname, ''), x.privilege_type || CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
 FROM pg_catalog.pg_database d
 CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) x
 LEFT JOIN pg_catalog.pg_roles g ON g.oid = x.grantee
-WHERE d.datallowconn AND x.grantee <> d.datdba AND d.datname <> 'rdsadmin'`
+WHERE d.datallowconn AND x.grantee <> d.datdba AND d.datname <> 'rdsadmin'
+UNION ALL
+SELECT d.datname, o.rolname, 'OWNER' FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles o ON o.oid = d.datdba
+WHERE d.datallowconn`
 	schemaQuery = `
-SELECT n.nspname, coalesce(g.rolname, ''), x.privilege_type
+SELECT n.nspname, coalesce(g.rolname, ''), x.privilege_type || CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
 FROM pg_catalog.pg_namespace n
 CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) x
 LEFT JOIN pg_catalog.pg_roles g ON g.oid = x.grantee
-WHERE n.nspname = $1 AND x.grantee <> n.nspowner`
+WHERE n.nspname = $1 AND x.grantee <> n.nspowner
+UNION ALL
+SELECT n.nspname, o.rolname, 'OWNER' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
+WHERE n.nspname = $1`
 	defaultsQuery = `
-SELECT CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' ELSE d.defaclobjtype::pg_catalog.text END,
+SELECT CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' ELSE 'SEQUENCES' END,
 	coalesce(g.rolname, ''), x.privilege_type
 FROM pg_catalog.pg_default_acl d
 JOIN pg_catalog.pg_roles o ON o.oid = d.defaclrole
 JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
 CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) x
 LEFT JOIN pg_catalog.pg_roles g ON g.oid = x.grantee
-WHERE o.rolname = $1 AND n.nspname = $2`
+WHERE o.rolname = $1 AND n.nspname = $2 AND d.defaclobjtype IN ('r', 'S')`
+	insideQuery = `
+SELECT DISTINCT a.usename FROM pg_catalog.pg_stat_activity a WHERE a.usename IS NOT NULL`
 	// Sessions of AWS's own administrator are not the tenant's. Who may not see other sessions counts none.
 	sessionsQuery = `
 SELECT CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN (
@@ -79,12 +93,15 @@ type sight struct {
 	defaults   []privilege
 	plain      int
 	encryption string
+	// inside are the roles that have a session.
+	inside []string
 }
 
 // memberRow is a membership and whether it is of use beyond administering.
 type memberRow struct {
 	membership
-	use bool
+	grantor string
+	use     bool
 }
 
 // read reads the catalogue, all of it at one moment and in one exchange.
@@ -97,10 +114,11 @@ func read(ctx context.Context, conn *pgx.Conn) (sight, error) {
 			return r, err
 		})
 		collect(batch, &s.members, membersQuery)(func(row pgx.CollectableRow) (m memberRow, err error) {
-			err = row.Scan(&m.Member, &m.Role, &m.Admin, &m.use)
+			err = row.Scan(&m.Member, &m.Role, &m.Admin, &m.grantor, &m.use)
 			return m, err
 		})
-		collect(batch, &s.settings, settingsQuery)(func(row pgx.CollectableRow) (c setting, err error) {
+		collect(batch, &s.inside, insideQuery)(pgx.RowTo[string])
+		collect(batch, &s.settings, settingsQuery, ownedSettings())(func(row pgx.CollectableRow) (c setting, err error) {
 			var entry string
 			err = row.Scan(&c.Role, &c.Database, &entry)
 			c.Name, c.Value, _ = strings.Cut(entry, "=")
@@ -147,7 +165,7 @@ func (s sight) judge(want State) State {
 		case builtIn(r.Name) && !s.madeByMaster(r.Name):
 		case (wanted || r.Marked) && !foreign:
 			got.Roles = append(got.Roles, r)
-		case r.Login:
+		case r.Login || slices.Contains(s.inside, r.Name):
 			got.Strangers = append(got.Strangers, r.Name)
 		}
 	}
@@ -170,16 +188,16 @@ func (s sight) touching(got *State) {
 		administers := m.Member == scope.Master && m.Admin && !m.use // who makes a role administers it
 		if (ours(m.Member) || ours(m.Role)) && !administers {
 			got.Members = append(got.Members, m.membership)
+			got.Grantors = append(got.Grantors, m)
 		}
 	}
-	got.Settings = slices.DeleteFunc(s.settings, func(c setting) bool { return !ours(c.Role) || !owned(c.Name) })
+	got.Settings = slices.DeleteFunc(s.settings, func(c setting) bool { return !ours(c.Role) })
 	got.Databases = slices.DeleteFunc(s.databases, func(p privilege) bool { return builtIn(p.Grantee) })
 	got.Schema = slices.DeleteFunc(s.schema, func(p privilege) bool { return builtIn(p.Grantee) })
 	got.Defaults = slices.DeleteFunc(s.defaults, func(p privilege) bool { return p.Grantee != readers && p.Grantee != "" })
 }
 
-// owned says whether a setting is one that we set; what else a login sets for itself is its own.
-func owned(name string) bool {
-	_, ok := defaultSettings[name]
-	return ok || name == settingRole
+// ownedSettings are those that we set, or keep from being set; what else a login sets for itself is its own.
+func ownedSettings() []string {
+	return append(slices.Sorted(maps.Keys(defaultSettings)), settingRole, "local_preload_libraries")
 }

@@ -148,6 +148,8 @@ type State struct {
 	SeenAt, ProvenAt time.Time
 	// Unproven are the logins that could not be tried, and Wrong those whose password is not the stored one.
 	Unproven, Wrong []string
+	// Grantors says who gave the memberships.
+	Grantors []memberRow
 	// Foreign are roles of the spec's names that somebody else made.
 	Foreign []string
 	// Locking are IAM logins whose grant locks the master out.

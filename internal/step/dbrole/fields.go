@@ -53,17 +53,18 @@ func names(all []string) string {
 	return strings.Join(all, "; ")
 }
 
-// admit takes out what cannot be had: a role whose name somebody else's has, and IAM logins that would lock
-// the master out.
+// admit takes out what cannot be had: a role whose name somebody else's has, and memberships in rds_iam that
+// would lock the master out. Such a login stays as it is, so that an edit of the spec breaks none that works.
 func admit(want, got State) State {
-	drop := slices.Concat(got.Foreign, got.Locking)
-	if len(drop) == 0 {
+	if len(got.Foreign)+len(got.Locking) == 0 {
 		return want
 	}
-	dropped := func(name string) bool { return slices.Contains(drop, name) }
+	dropped := func(name string) bool { return slices.Contains(got.Foreign, name) }
 	w := want
 	w.Roles = slices.DeleteFunc(slices.Clone(want.Roles), func(r role) bool { return dropped(r.Name) })
-	w.Members = slices.DeleteFunc(slices.Clone(want.Members), func(m membership) bool { return dropped(m.Member) })
+	w.Members = slices.DeleteFunc(slices.Clone(want.Members), func(m membership) bool {
+		return dropped(m.Member) || m.Role == rdsIAM && slices.Contains(got.Locking, m.Member)
+	})
 	w.Settings = slices.DeleteFunc(slices.Clone(want.Settings), func(s setting) bool { return dropped(s.Role) })
 	w.Databases = slices.DeleteFunc(slices.Clone(want.Databases), func(p privilege) bool { return dropped(p.Grantee) })
 	w.Logins = slices.DeleteFunc(slices.Clone(want.Logins), dropped)
@@ -86,11 +87,12 @@ func complain(_, got State) error {
 			"the database goes on with logins without TLS; the class's parameters (rds.force_ssl) are set again, or wait to be in force")
 	case len(got.Locking) > 0:
 		return fault.New(fault.Invalid, v1alpha1.ReasonIAMLoginRefused,
-			"these logins are not made, since granting them rds_iam would let the database's master log in by IAM only and lock the "+
+			"these logins are none of IAM, since granting them rds_iam would let the database's master log in by IAM only and lock the "+
 				"operator out: %s; leave out iam for them, and they have passwords", names(got.Locking))
 	case len(got.Unproven) > 0:
 		return fault.New(fault.Transient, v1alpha1.ReasonDatabaseFull,
-			"these logins could not be tried, since all their connections are taken: %s", names(got.Unproven))
+			"these logins could not be tried: %s; all their connections are taken, or a setting of their own keeps them out",
+			names(got.Unproven))
 	}
 	return nil
 }

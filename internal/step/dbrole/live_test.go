@@ -195,6 +195,26 @@ var damages = []struct {
 		nil,
 	},
 	{
+		"what the owner has can be passed on",
+		[]string{"GRANT CREATE ON SCHEMA public TO coach_owner WITH GRANT OPTION"},
+		[]string{"schemaGrants"},
+		[]string{"CP-ROLE-02"},
+	},
+	{
+		"the schema belongs to the reader",
+		[]string{"GRANT coach_reader TO coach_master", "GRANT CREATE ON DATABASE coach TO coach_reader",
+			"ALTER SCHEMA public OWNER TO coach_reader", "REVOKE CREATE ON DATABASE coach FROM coach_reader",
+			"REVOKE coach_reader FROM coach_master"},
+		[]string{"schemaGrants"},
+		[]string{"CP-ROLE-02"},
+	},
+	{
+		"the database belongs to the app",
+		[]string{"GRANT coach_app TO coach_master", "ALTER DATABASE coach OWNER TO coach_app", "REVOKE coach_app FROM coach_master"},
+		[]string{"databaseGrants"},
+		[]string{"CP-ROLE-02"},
+	},
+	{
 		"what the app will make is open to PUBLIC",
 		[]string{
 			"GRANT coach_owner TO coach_master",

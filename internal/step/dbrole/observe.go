@@ -42,9 +42,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	got.SeenAt, got.TLS.Version = at, version
 	got.Locking = r.locked(in)
 	r.probe(ctx, server, &got)
-	if err := r.prove(ctx, in, server, want, &got, fresh); err != nil {
-		return none, err
-	}
+	r.prove(ctx, in, server, want, &got, fresh)
 	got = sorted(got)
 	_, made := roleOf(got.Roles, owner)
 	return converge.Observation[State]{Exists: made, Settled: true, ID: in.Database.Record.String(), At: at, State: got}, nil
@@ -124,19 +122,15 @@ type proof struct {
 // prove logs in with every stored password, the master's too, unless that was done lately.
 func (r *resource) prove(
 	ctx context.Context, in *scope.Platform, server postgres.Server, want State, got *State, fresh bool,
-) error {
+) {
 	got.ProvenAt = got.SeenAt
 	for _, name := range append(slices.Clone(want.Logins), scope.Master) {
 		result, err := r.try(ctx, in, server, name, fresh)
-		full := err != nil && fault.As(err).Reason == v1alpha1.ReasonDatabaseFull
-		if err != nil && !full {
-			return err
-		}
 		switch {
 		case name == scope.Master:
-			got.MasterRefused = !full && !result.ok
+			got.MasterRefused = err == nil && !result.ok
 			continue
-		case full:
+		case err != nil: // whatever a tenant's login meets is no reason to see nothing else
 			got.Unproven = append(got.Unproven, name)
 		case !result.ok:
 			if result.wrong {
@@ -148,7 +142,6 @@ func (r *resource) prove(
 		}
 		got.Logins = append(got.Logins, name)
 	}
-	return nil
 }
 
 // try returns the proof of one login, made now if there is none that is young enough. One that failed is

@@ -27,13 +27,13 @@ func grantee(name string) string {
 	return identifier(name)
 }
 
-// roleStatements make the roles that are missing and mend those that are not as wanted. Verifiers are those
-// of the logins that get a password.
-func roleStatements(want, got State, verifiers map[string]string) []string {
-	var all []string
+// roleStatements make the roles that are missing and mend those that are not as wanted, each by itself.
+// Verifiers are those of the logins that get a password.
+func roleStatements(want, got State, verifiers map[string]string) [][]string {
+	var every [][]string
 	for _, w := range want.Roles {
 		g, there := roleOf(got.Roles, w.Name)
-		name := identifier(w.Name)
+		name, all := identifier(w.Name), []string(nil)
 		options := roleOptions(w, g, there)
 		if verifier := verifiers[w.Name]; verifier != "" {
 			options = append(options, "PASSWORD "+literal(verifier))
@@ -47,8 +47,11 @@ func roleStatements(want, got State, verifiers map[string]string) []string {
 		if !there || !g.Marked {
 			all = append(all, fmt.Sprintf("COMMENT ON ROLE %s IS %s", name, literal(mark)))
 		}
+		if len(all) > 0 {
+			every = append(every, all)
+		}
 	}
-	return all
+	return every
 }
 
 // roleOptions are the options of CREATE ROLE, or those of ALTER ROLE that differ: to name one that does not
@@ -73,10 +76,21 @@ func roleOptions(w, g role, there bool) []string {
 	return options
 }
 
-func memberStatements(want, got []membership) []string {
+// memberStatements also take back what others gave, and what was passed on from there. From 16 on only the
+// grantor's own grant is revoked, in whose place the master may act once it is a member of it.
+// https://www.postgresql.org/docs/current/sql-revoke.html
+func memberStatements(want, got []membership, grantors []memberRow) []string {
 	var all []string
-	for _, m := range without(got, want) {
-		all = append(all, fmt.Sprintf("REVOKE %s FROM %s", identifier(m.Role), identifier(m.Member)))
+	for _, m := range grantors {
+		if slices.Contains(want, m.membership) {
+			continue
+		}
+		revoke := fmt.Sprintf("REVOKE %s FROM %s", identifier(m.Role), identifier(m.Member))
+		if m.grantor == "" || builtIn(m.grantor) {
+			all = append(all, revoke+" CASCADE")
+			continue
+		}
+		all = append(all, lend(m.grantor), revoke+" GRANTED BY "+identifier(m.grantor)+" CASCADE", takeBack(m.grantor))
 	}
 	for _, m := range without(want, got) {
 		all = append(all, fmt.Sprintf("GRANT %s TO %s", identifier(m.Role), identifier(m.Member)))
@@ -110,10 +124,22 @@ func databaseStatements(want, got []privilege) []string { return grants("DATABAS
 
 func schemaStatements(want, got []privilege) []string { return grants("SCHEMA", want, got) }
 
+const (
+	// ownership is no privilege of PostgreSQL's, but as good as all of them.
+	ownership = "OWNER"
+	grantable = " WITH GRANT OPTION"
+)
+
 func grants(kind string, want, got []privilege) []string {
 	var all []string
 	for _, p := range without(got, want) {
-		all = append(all, fmt.Sprintf("REVOKE %s ON %s %s FROM %s", p.Privilege, kind, identifier(p.Object), grantee(p.Grantee)))
+		if p.Privilege == ownership {
+			all = append(all, lend(p.Grantee),
+				fmt.Sprintf("ALTER %s %s OWNER TO %s", kind, identifier(p.Object), identifier(scope.Master)), takeBack(p.Grantee))
+			continue
+		}
+		all = append(all, fmt.Sprintf("REVOKE %s ON %s %s FROM %s CASCADE",
+			strings.TrimSuffix(p.Privilege, grantable), kind, identifier(p.Object), grantee(p.Grantee)))
 	}
 	for _, p := range without(want, got) {
 		all = append(all, fmt.Sprintf("GRANT %s ON %s %s TO %s", p.Privilege, kind, identifier(p.Object), grantee(p.Grantee)))
@@ -123,20 +149,20 @@ func grants(kind string, want, got []privilege) []string {
 
 // defaultStatements also cover what the owner has made already. Only who may use a role may set its defaults,
 // so the master becomes a member of the owner for the transaction.
-func defaultStatements(want, got []privilege) []string {
+func defaultStatements(want, got []privilege, made []relation) []string {
 	missing, extra := without(want, got), without(got, want)
-	if len(missing)+len(extra) == 0 {
-		return nil
-	}
 	begin := "ALTER DEFAULT PRIVILEGES FOR ROLE " + identifier(owner) + " IN SCHEMA " + identifier(home)
 	all := []string{lend(owner)}
 	for _, p := range extra {
 		all = append(all, fmt.Sprintf("%s REVOKE %s ON %s FROM %s", begin, p.Privilege, p.Object, grantee(p.Grantee)))
 	}
 	for _, p := range missing {
-		all = append(all,
-			fmt.Sprintf("%s GRANT %s ON %s TO %s", begin, p.Privilege, p.Object, grantee(p.Grantee)),
-			fmt.Sprintf("GRANT %s ON ALL %s IN SCHEMA %s TO %s", p.Privilege, p.Object, identifier(home), grantee(p.Grantee)))
+		all = append(all, fmt.Sprintf("%s GRANT %s ON %s TO %s", begin, p.Privilege, p.Object, grantee(p.Grantee)))
+		for _, r := range made {
+			if r.Kind == p.Object {
+				all = append(all, fmt.Sprintf("GRANT %s ON %s TO %s", p.Privilege, pgx.Identifier{home, r.Name}.Sanitize(), grantee(p.Grantee)))
+			}
+		}
 	}
 	return append(all, takeBack(owner))
 }
@@ -177,6 +203,7 @@ func withoutRoles(got State, gone []string) State {
 	is := func(name string) bool { return slices.Contains(gone, name) }
 	g.Roles = slices.DeleteFunc(slices.Clone(got.Roles), func(r role) bool { return is(r.Name) })
 	g.Members = slices.DeleteFunc(slices.Clone(got.Members), func(m membership) bool { return is(m.Member) || is(m.Role) })
+	g.Grantors = slices.DeleteFunc(slices.Clone(got.Grantors), func(m memberRow) bool { return is(m.Member) || is(m.Role) })
 	g.Settings = slices.DeleteFunc(slices.Clone(got.Settings), func(s setting) bool { return is(s.Role) })
 	g.Databases = slices.DeleteFunc(slices.Clone(got.Databases), func(p privilege) bool { return is(p.Grantee) })
 	g.Schema = slices.DeleteFunc(slices.Clone(got.Schema), func(p privilege) bool { return is(p.Grantee) })
