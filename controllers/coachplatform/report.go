@@ -206,6 +206,12 @@ func fresh(s *v1alpha1.SecuritySummary, unproven error) metav1.Condition {
 			Type: v1alpha1.ConditionEvidenceFresh, Status: metav1.ConditionFalse, Reason: f.Reason, Message: f.Message,
 		}
 	}
+	if unproven != nil && fault.ClassOf(unproven) != fault.Waiting {
+		return metav1.Condition{
+			Type: v1alpha1.ConditionEvidenceFresh, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonStale,
+			Message: "the SecurityReport could not be written, so readers see an older one; it is tried again (the operator's log has the details)",
+		}
+	}
 	if s.Unknown == 0 {
 		return metav1.Condition{
 			Type: v1alpha1.ConditionEvidenceFresh, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFresh,

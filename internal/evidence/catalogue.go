@@ -143,9 +143,13 @@ var Catalogue = []Control{
 	{"CP-TLS-02", tlsOnly, "No session with the database is without TLS", []string{"FSBP RDS.38"}, roles, swept},
 
 	{"CP-ROLE-01", ownLoginsOnly, "Nobody but the platform's own roles can log in", []string{"least privilege"}, roles, swept},
-	{"CP-ROLE-02", ownLoginsOnly, "Each role has the rights that it was given, and no more", []string{"least privilege"}, roles, swept},
 	{
-		"CP-ROLE-03", ownLoginsOnly, "PUBLIC, which is every role, has no rights in the database",
+		"CP-ROLE-02", ownLoginsOnly, "Each role has the powers, memberships and rights on databases and the shared schema that it was given, and no more",
+		[]string{"least privilege"},
+		roles, swept,
+	},
+	{
+		"CP-ROLE-03", ownLoginsOnly, "PUBLIC, which is every role, may connect to no database and not use the shared schema",
 		[]string{"least privilege"},
 		roles, swept,
 	},

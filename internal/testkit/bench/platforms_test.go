@@ -39,6 +39,7 @@ func TestPlatforms(t *testing.T) {
 	w.beQuiet()
 	w.restart("upgrade: restart to converged", "SIGTERM, then until a new process has found all platforms as wanted", w.operator.Stop)
 	w.restart("lost node: kill to converged", "SIGKILL, then the same; the dead one's lease has to run out", w.operator.Kill)
+	w.countStamps()
 	w.beBroken()
 	if err := w.report.Save(reportFile()); err != nil {
 		t.Error(err)
@@ -81,7 +82,8 @@ func (w *world) becomeReady() {
 	})
 	took := readyTimes(w.all(w.t.Context()))
 	last := took[len(took)-1]
-	end := time.Since(began).Seconds()
+	w.ready = time.Now()
+	end := w.ready.Sub(began).Seconds()
 	after := w.operator.Usage(w.t)
 	busyNow, wholeNow := w.machine()
 	calls := w.account.Calls(w.t, mark)
@@ -157,12 +159,23 @@ func (w *world) beQuiet() {
 		Figure{"quiet database sessions", sessions, "a resync", "of the whole operator; besides, each database is asked without TLS once", "-"},
 		Figure{"  of each platform", sessions / float64(*count), "a resync", "passwords are proven once in " + w.settings.Freshness.String() + ", not here", ""},
 		Figure{"quiet Kubernetes writes", float64(written.others), "in 3 resyncs", "by the operator, from the API server's audit log", "0"},
-		Figure{"  stamps of reports", float64(written.stamps), "in 3 resyncs", "beside them: a quiet report is written anew every 5 minutes", ""},
+		Figure{"  stamps of reports", float64(written.stamps), "in 3 resyncs", "beside them; see also stamps of a report", ""},
 		Figure{"  lease renewals", float64(written.leases), "in 3 resyncs", "of leader election, in the same time", ""},
 		Figure{"quiet processor time", (usage.CPU - used.CPU) / to.Sub(from).Seconds(), "cores", "of the operator", ""},
 		Figure{"memory at the peak", mebibytes(usage.Peak), "MiB", "most that ever was resident", "256 at 1000 platforms"},
 		Figure{"memory when quiet", mebibytes(usage.Memory), "MiB", "resident, after the quiet resyncs", "256 at 1000 platforms"},
 	)
+}
+
+// countStamps counts how often reports were written since all platforms are Ready: a quiet one is written
+// anew every five minutes, which may be outside the quiet resyncs.
+func (w *world) countStamps() {
+	w.t.Helper()
+	now := time.Now()
+	w.report.Add(Figure{
+		"stamps of a report", float64(w.writes(w.ready, now).stamps) / float64(*count) / now.Sub(w.ready).Minutes() * 60, "an hour",
+		"each platform's, from all Ready until after the restarts", "12",
+	})
 }
 
 // untilPast is how long it is until the given time after a beat, at which all quiet platforms are looked at.

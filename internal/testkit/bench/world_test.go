@@ -51,6 +51,8 @@ type world struct {
 	settings *config.Config
 	report   *Report
 	began    time.Time
+	// ready is when all platforms were.
+	ready time.Time
 }
 
 func newWorld(t *testing.T) *world {
