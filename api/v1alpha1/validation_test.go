@@ -267,7 +267,9 @@ var platformEdges = []edge{
 		"Duplicate value": []string{"i-0a1b2c3d", "i-0a1b2c3d"}, "must have at most 10 items": ids("i", 11),
 	}},
 	{path: "database.roles", good: []any{
-		absent{}, []any{}, roles(20), role("name", "a"), role("name", strings.Repeat("a", 32)), role("name", "apps"), role("name", "rd_s"),
+		absent{},
+		[]any{},
+		roles(20), role("name", "a"), role("name", strings.Repeat("a", 32)), role("name", "apps"), role("name", "rd_s"),
 		role("connectionLimit", 1), role("connectionLimit", 5000), role("iam", true), role("access", "ReadWrite"),
 	}, bad: map[string]any{
 		"must have at most 20 items": roles(21), "Duplicate value": append(role("access", "ReadOnly"), role("access", "ReadWrite")...),

@@ -144,7 +144,8 @@ var Catalogue = []Control{
 
 	{"CP-ROLE-01", ownLoginsOnly, "Nobody but the platform's own roles can log in", []string{"least privilege"}, roles, swept},
 	{
-		"CP-ROLE-02", ownLoginsOnly, "Each role has the powers, memberships and rights on databases and the shared schema that it was given, and no more",
+		"CP-ROLE-02", ownLoginsOnly,
+		"Each role has the powers, memberships and rights on databases and the shared schema that it was given, and no more",
 		[]string{"least privilege"},
 		roles, swept,
 	},

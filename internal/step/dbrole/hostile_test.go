@@ -21,7 +21,8 @@ var tricks = []struct {
 }{
 	{
 		"a setting that keeps its own login from starting", "coach_reader",
-		[]string{"ALTER ROLE coach_reader SET local_preload_libraries = 'nothing'"}, []string{"settings"},
+		[]string{"ALTER ROLE coach_reader SET local_preload_libraries = 'nothing'"},
+		[]string{"settings"},
 	},
 	{
 		"a setting that fills the operator's memory", "coach_reader",
@@ -30,7 +31,8 @@ var tricks = []struct {
 	},
 	{
 		"default privileges on functions, which are its own affair", "coach_app",
-		[]string{"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO coach_readers"}, nil,
+		[]string{"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO coach_readers"},
+		nil,
 	},
 	{
 		"a table of its own, and nothing for readers any more", "coach_app",

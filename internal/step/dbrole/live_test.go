@@ -107,8 +107,10 @@ var damages = []struct {
 		[]string{"CP-ROLE-01"},
 	},
 	{
-		"a login with the name of one of AWS's", []string{"CREATE ROLE rdsproxyadmin LOGIN"},
-		[]string{"strangers"}, []string{"CP-ROLE-01"},
+		"a login with the name of one of AWS's",
+		[]string{"CREATE ROLE rdsproxyadmin LOGIN"},
+		[]string{"strangers"},
+		[]string{"CP-ROLE-01"},
 	},
 	{"the owner can log in", []string{"ALTER ROLE coach_owner LOGIN"}, []string{"roles"}, []string{"CP-ROLE-01"}},
 	{"the app may make roles", []string{"ALTER ROLE coach_app CREATEROLE"}, []string{"roles"}, []string{"CP-ROLE-02"}},
@@ -202,9 +204,11 @@ var damages = []struct {
 	},
 	{
 		"the schema belongs to the reader",
-		[]string{"GRANT coach_reader TO coach_master", "GRANT CREATE ON DATABASE coach TO coach_reader",
+		[]string{
+			"GRANT coach_reader TO coach_master", "GRANT CREATE ON DATABASE coach TO coach_reader",
 			"ALTER SCHEMA public OWNER TO coach_reader", "REVOKE CREATE ON DATABASE coach FROM coach_reader",
-			"REVOKE coach_reader FROM coach_master"},
+			"REVOKE coach_reader FROM coach_master",
+		},
 		[]string{"schemaGrants"},
 		[]string{"CP-ROLE-02"},
 	},

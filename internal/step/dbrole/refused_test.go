@@ -30,7 +30,7 @@ func TestADatabaseThatCannotBeAskedIsUnknown(t *testing.T) { //nolint:tparallel 
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()
-	real := w.account.Sandbox().Dial
+	dial := w.account.Sandbox().Dial
 	for _, c := range []struct {
 		name, reason string
 		hide         func() (show func())
@@ -41,11 +41,11 @@ func TestADatabaseThatCannotBeAskedIsUnknown(t *testing.T) { //nolint:tparallel 
 		}},
 		{"who answers does not speak TLS", v1alpha1.ReasonTLSRefused, func() func() {
 			w.restart(w.rogue())
-			return func() { w.restart(real) }
+			return func() { w.restart(dial) }
 		}},
 		{"nobody answers", v1alpha1.ReasonDatabaseUnreachable, func() func() {
 			w.restart(func(context.Context, string, string) (net.Conn, error) { return nil, net.ErrClosed })
-			return func() { w.restart(real) }
+			return func() { w.restart(dial) }
 		}},
 		{"AWS is still making it", v1alpha1.ReasonWaitingForDatabase, func() func() {
 			w.unconnectable = true

@@ -54,7 +54,7 @@ func (w *world) sessions() (sum int) {
 	group.SetLimit(namespaces)
 	for i, d := range databases {
 		group.Go(func() (err error) {
-			conn, err := d.Try(w.t, scope.Master, d.Password, scope.DatabaseName)
+			conn, err := d.Try(w.t, scope.Master, d.Password, scope.DatabaseName) //nolint:contextcheck // it takes the test's
 			if err != nil {
 				return err
 			}

@@ -9,8 +9,8 @@
 //   - At what it writes to the API server and to the database it dies before the call is sent and before the
 //     answer is heard. To die before the next status is written is one death for all calls of a pass, and
 //     that is among those at statuses; only for AWS it is done at each.
-//   - Of the messages to a database it dies at those that make logins. The package dbrole has a test of its
-//     own that dies at every message, also of the way from more logins to fewer.
+//   - Of the messages to a database it dies at some of those that make logins, spread evenly. The package
+//     dbrole has a test of its own that dies at every message, also of the way from more logins to fewer.
 //   - The real program is killed at calls to AWS, which the sandbox can hold. Others are in whatever place
 //     when that happens.
 package crash

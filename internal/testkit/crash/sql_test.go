@@ -66,7 +66,7 @@ func (s *session) Write(b []byte) (n int, err error) {
 	}
 	if n > 0 { // the server does what it was told, and nobody hears of it; some messages have no answer
 		_ = s.SetReadDeadline(time.Now().Add(answerTime))
-		_, _ = s.Conn.Read(make([]byte, 1))
+		_, _ = s.Read(make([]byte, 1))
 	}
 	return 0, errors.Join(err, s.Close())
 }
