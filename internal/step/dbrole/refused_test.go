@@ -123,3 +123,16 @@ func TestAMasterThatIsNotAdmittedIsToldBeforeItIsNeeded(t *testing.T) {
 	w.passwords = env.NewPasswords(map[string]string{scope.Master: "other"})
 	w.mustHold(w.settle())
 }
+
+func TestSessionsThatCannotBeSeenAreNotNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "16")
+	w.settle()
+	w.db.Do(t, "REVOKE pg_monitor FROM coach_probe")
+	out := w.look()
+	if got := verdicts(out)["CP-TLS-02"]; got != converge.Unknown {
+		t.Errorf("nobody can see the sessions of others, and CP-TLS-02 is %v", got)
+	}
+	w.mustHold(out, "CP-TLS-02")
+	w.mustHold(w.settle())
+}
