@@ -101,6 +101,12 @@ var damages = []struct {
 		[]string{"CP-ROLE-01"},
 	},
 	{
+		"a login whose name is a statement",
+		[]string{`CREATE ROLE "o'brien"";--" LOGIN`},
+		[]string{"strangers"},
+		[]string{"CP-ROLE-01"},
+	},
+	{
 		"a login whose name looks like one of AWS's",
 		[]string{"CREATE ROLE rds_backdoor LOGIN"},
 		[]string{"strangers"},
