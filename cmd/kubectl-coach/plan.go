@@ -83,13 +83,12 @@ const approval = "waits for an approval"
 
 // when says when a change is made.
 func when(p *v1alpha1.CoachPlatform, c v1alpha1.PlannedChange) string {
-	paused := p.Annotations[v1alpha1.AnnotationPaused]
 	switch {
 	case c.Effect == "replace":
 		return "never: it would lose data"
 	case p.Spec.ManagementPolicy == v1alpha1.ManagementObserve:
 		return "not while managementPolicy is Observe"
-	case paused != "" && paused != "false":
+	case v1alpha1.Paused(p):
 		return "not while the platform is paused"
 	case c.Held:
 		return approval

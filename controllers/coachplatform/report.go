@@ -58,7 +58,7 @@ func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platfor
 func withPolicy(platform *v1alpha1.CoachPlatform, all []metav1.Condition) []metav1.Condition {
 	reason := v1alpha1.ReasonPending
 	switch {
-	case report.Paused(platform):
+	case v1alpha1.Paused(platform):
 		reason = v1alpha1.ReasonPaused
 	case observing(platform):
 		reason = v1alpha1.ReasonObserving

@@ -38,7 +38,7 @@ func (r *Reconciler) teardown(ctx context.Context, platform *v1alpha1.CoachPlatf
 		return ctrl.Result{}, err
 	}
 	// Nothing may be written; in a terminating namespace nobody could end the pause.
-	if observing(platform) || report.Paused(platform) && closing {
+	if observing(platform) || v1alpha1.Paused(platform) && closing {
 		return ctrl.Result{}, r.dropFinalizer(ctx, platform)
 	}
 	before := platform.DeepCopy()
@@ -51,7 +51,7 @@ func (r *Reconciler) teardown(ctx context.Context, platform *v1alpha1.CoachPlatf
 
 // letGo releases every step's thing, last step first, and says whether nothing was left to do.
 func (r *Reconciler) letGo(ctx context.Context, platform *v1alpha1.CoachPlatform) (outcomes []converge.Outcome, done bool) {
-	if report.Paused(platform) {
+	if v1alpha1.Paused(platform) {
 		return report.Failed(r.names(), fault.New(fault.Invalid, v1alpha1.ReasonPaused,
 			"the platform is to be deleted and is paused: remove the annotation %s, and it is let go", v1alpha1.AnnotationPaused)), false
 	}

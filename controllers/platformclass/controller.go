@@ -131,7 +131,7 @@ func (r *Reconciler) scope(class *v1alpha1.PlatformClass) *scope.Class {
 // mode says how far this pass may go.
 func (r *Reconciler) mode(class *v1alpha1.PlatformClass) converge.Mode {
 	answered, _ := r.answered.Load(class.Name)
-	return converge.Mode{Write: !report.Paused(class), Generation: class.Generation, Fresh: answered != asked(class)}
+	return converge.Mode{Write: !v1alpha1.Paused(class), Generation: class.Generation, Fresh: answered != asked(class)}
 }
 
 // SetupWithManager registers the controller.

@@ -57,7 +57,7 @@ func (r *Reconciler) release(ctx context.Context, class *v1alpha1.PlatformClass)
 // letGo lets go of one step's thing. What is not done, and what waits for the others, is a wait: only
 // the former asks for a look soon, or one that is stuck would have all of them asked for ever.
 func (r *Reconciler) letGo(ctx context.Context, step converge.Step[*scope.Class], run *scope.Class) (bool, error) {
-	if report.Paused(run.Class) {
+	if v1alpha1.Paused(run.Class) {
 		return false, fault.Wait(v1alpha1.ReasonPaused, r.Resync,
 			"nothing is let go while the class is paused; remove the annotation %s", v1alpha1.AnnotationPaused)
 	}

@@ -93,6 +93,8 @@ type Control[S any] struct {
 	ID string
 	// Check judges what was observed, perhaps against what was wanted, and says what it saw.
 	Check func(want, got S) (Verdict, string)
+	// At is when what the control judges was seen; nil is with the rest of the observation.
+	At func(got S) time.Time
 }
 
 // Finding is one verdict about the observed world.

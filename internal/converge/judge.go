@@ -81,7 +81,11 @@ func (s Of[In, S]) assess(want S, got Observation[S]) []Finding {
 	findings := make([]Finding, 0, len(s.Controls))
 	for _, c := range s.Controls {
 		verdict, seen := c.Check(want, got.State)
-		findings = append(findings, Finding{Control: c.ID, Verdict: verdict, Seen: seen, At: got.At})
+		at := got.At
+		if c.At != nil {
+			at = c.At(got.State)
+		}
+		findings = append(findings, Finding{Control: c.ID, Verdict: verdict, Seen: seen, At: at})
 	}
 	return findings
 }

@@ -188,7 +188,7 @@ func (w writer) lock(name string) error {
 	defer w.mu.Unlock()
 	w.locking[w.in.Database.Record.String()+" "+name] = true
 	return fault.Wait(v1alpha1.ReasonIAMLoginRefused, retryPoll,
-		"%s is not made, since granting it rds_iam would lock the database's master out; the rest is made next", name)
+		"%s is none of IAM, since granting it rds_iam would lock the database's master out; the rest is made next", name)
 }
 
 // proveMaster logs in as the master. When that fails, whatever the reason, the grants of rds_iam are taken

@@ -144,8 +144,8 @@ type State struct {
 
 	// What follows is only in an observed state.
 
-	// SeenAt is when the database was asked, and ProvenAt when its logins were tried, the first of them.
-	SeenAt, ProvenAt time.Time
+	// ProvenAt is when the logins were tried, the first of them.
+	ProvenAt time.Time
 	// Unproven are the logins that could not be tried, and Wrong those whose password is not the stored one.
 	Unproven, Wrong []string
 	// Grantors says who gave the memberships.

@@ -2,6 +2,7 @@ package dbrole_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -283,8 +284,16 @@ func TestTheProofOfALoginIsMadeAnewOnceItIsOld(t *testing.T) {
 	w := newWorld(t, "16")
 	w.settle()
 	w.db.Do(t, "ALTER ROLE coach_app PASSWORD 'other'")
-	if out := w.look(); len(out.Changes) > 0 {
+	proven := w.clock.Now()
+	w.clock.SetTime(proven.Add(freshness / 2))
+	out := w.look()
+	if len(out.Changes) > 0 {
 		t.Errorf("a proof that is young was made anew: %v", paths(out))
+	}
+	for _, f := range out.Findings {
+		if want := map[bool]time.Time{true: proven, false: w.clock.Now()}[f.Control == "CP-ROLE-04"]; !f.At.Equal(want) {
+			t.Errorf("%s was seen at %v, want %v", f.Control, f.At, want)
+		}
 	}
 	w.clock.SetTime(w.clock.Now().Add(freshness))
 	if out := w.look(); len(out.Changes) != 1 || verdicts(out)["CP-ROLE-04"] != converge.Violated {

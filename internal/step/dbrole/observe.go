@@ -39,7 +39,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 		return none, err
 	}
 	got := seen.judge(want)
-	got.SeenAt, got.TLS.Version = at, version
+	got.ProvenAt, got.TLS.Version = at, version
 	got.Locking = r.locked(in)
 	r.probe(ctx, server, &got)
 	r.prove(ctx, in, server, want, &got, fresh)
@@ -59,7 +59,7 @@ func (r *resource) server(in *scope.Platform) (postgres.Server, error) {
 	if err != nil {
 		return postgres.Server{}, err
 	}
-	return postgres.Server{Host: db.Endpoint, Port: uint16(db.Port), Roots: roots, Dial: r.Dial}, nil //nolint:gosec // ports fit
+	return postgres.Server{Host: db.Endpoint, Port: uint16(db.Port), Roots: roots, Dial: r.Dial}, nil //nolint:gosec // the CRD bounds it
 }
 
 // eye opens the session that looks.
@@ -123,7 +123,6 @@ type proof struct {
 func (r *resource) prove(
 	ctx context.Context, in *scope.Platform, server postgres.Server, want State, got *State, fresh bool,
 ) {
-	got.ProvenAt = got.SeenAt
 	for _, name := range append(slices.Clone(want.Logins), scope.Master) {
 		result, err := r.try(ctx, in, server, name, fresh)
 		switch {
@@ -152,19 +151,19 @@ func (r *resource) try(ctx context.Context, in *scope.Platform, server postgres.
 		return proof{}, err
 	}
 	key := in.Database.Record.String() + " " + name + " " + scope.Fingerprint(password)
-	if known, ok := r.known(key); ok && known.ok && !fresh && r.Clock.Since(known.at) < r.Freshness {
+	if known, ok := r.known(key); ok && !fresh && r.Clock.Since(known.at) < r.Freshness {
 		return known, nil
 	}
 	made := proof{at: r.Clock.Now()}
 	switch err := knock(ctx, server, name, password); {
 	case err == nil:
 		made.ok = true
+		r.remember(key, made)
 	case !refused(err):
 		return proof{}, err
 	default:
 		made.wrong = postgres.Code(err) == wrongPassword
 	}
-	r.remember(key, made)
 	return made, nil
 }
 

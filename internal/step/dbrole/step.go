@@ -49,7 +49,7 @@ type resource struct {
 	Options
 
 	mu sync.Mutex
-	// proofs are the logins that were tried, by login and fingerprint of the password.
+	// proofs are the logins that succeeded, by login and fingerprint of the password.
 	proofs map[string]proof
 	// locking are the IAM logins whose grant locked the master out, and was taken back.
 	locking map[string]bool

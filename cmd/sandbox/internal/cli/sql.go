@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 
@@ -29,6 +30,9 @@ func sql(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	ready, err := t.parse(args)
 	if err != nil {
 		return err
+	}
+	if *port < 1 || *port > math.MaxUint16 {
+		return fmt.Errorf("-port %d: between 1 and %d", *port, math.MaxUint16)
 	}
 	if t.flags.NArg() < 2 {
 		return errors.New("sql needs the name of an endpoint and statements")
@@ -80,7 +84,7 @@ func verified(ready server.Ready, host string, port int) (*pgx.ConnConfig, error
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority)
-	config.Host, config.Port = host, uint16(port) //nolint:gosec // PostgreSQL refuses what is none
+	config.Host, config.Port = host, uint16(port) //nolint:gosec // the caller has checked it
 	config.TLSConfig = &tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12}
 	config.LookupFunc = func(ctx context.Context, name string) ([]string, error) { return lookup(ctx, ready, name) }
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
