@@ -264,6 +264,9 @@ type CoachPlatformSpec struct {
 	// +optional
 	// +default={}
 	Database Database `json:"database,omitzero"`
+	// Stripe is the business's own Stripe account; left out, the platform has no payouts.
+	// +optional
+	Stripe PlatformStripe `json:"stripe,omitzero"`
 }
 
 // CoachPlatform is one tenant's environment.

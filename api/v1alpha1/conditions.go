@@ -13,6 +13,24 @@ const (
 	// AnnotationDatabase is the operator's record of the one database of a platform, as
 	// account/region/resource ID. Once written, an absent database is lost, never recreated.
 	AnnotationDatabase = "payouts.coachplatform.io/database"
+	// AnnotationClaim with an account's ID lets a PayoutAccount that adopts this very account take it from
+	// another installation.
+	AnnotationClaim = "payouts.coachplatform.io/claim"
+	// AnnotationAccount is the operator's record of the one account of a coach, as the business's own account
+	// and the coach's. Once written, an absent account is missing, never recreated.
+	AnnotationAccount = "payouts.coachplatform.io/account-id"
+	// AnnotationCreation is the operator's record of an attempt to make an account, written before it.
+	AnnotationCreation = "payouts.coachplatform.io/creation"
+	// AnnotationNotes is what the operator must remember of what Stripe made of its wishes.
+	AnnotationNotes = "payouts.coachplatform.io/stripe-notes"
+	// AnnotationEvent is the last event of Stripe about the account: a hint to look again.
+	AnnotationEvent = "payouts.coachplatform.io/stripe-event"
+	// AnnotationDeauthorized is the event by which the coach disconnected the account.
+	AnnotationDeauthorized = "payouts.coachplatform.io/stripe-deauthorized"
+	// AnnotationPayout is how the last payout went: paid, or the code of its failure, and when.
+	AnnotationPayout = "payouts.coachplatform.io/stripe-payout"
+	// AnnotationDelivered is when Stripe last delivered an event for a platform, to within some minutes.
+	AnnotationDelivered = "payouts.coachplatform.io/stripe-delivered"
 )
 
 // Finalizers.
@@ -21,6 +39,8 @@ const (
 	FinalizerPlatform = "payouts.coachplatform.io/platform"
 	// FinalizerClass stays while a platform uses the class.
 	FinalizerClass = "payouts.coachplatform.io/class"
+	// FinalizerAccount stays until the account was seen to be released.
+	FinalizerAccount = "payouts.coachplatform.io/account"
 )
 
 // Condition types. Every kind sets all of its conditions on every pass.
@@ -38,6 +58,34 @@ const (
 	ConditionApprovalNeeded = "ApprovalNeeded"
 	// ConditionEvidenceFresh is true when every security control was observed within its bound.
 	ConditionEvidenceFresh = "EvidenceFresh"
+
+	// ConditionStripeReady is true when the business's own Stripe account was looked at and is in order.
+	ConditionStripeReady = "StripeReady"
+	// ConditionWebhookReady is true when Stripe's events of the platform have their one endpoint.
+	ConditionWebhookReady = "WebhookReady"
+	// ConditionKeyValid is true when Stripe accepts the platform's key.
+	ConditionKeyValid = "KeyValid"
+	// ConditionModeMatches is true when key, platform and class are in the same mode of Stripe.
+	ConditionModeMatches = "ModeMatches"
+	// ConditionWebhookReceiving is true when an event of Stripe has arrived at the platform's endpoint.
+	ConditionWebhookReceiving = "WebhookReceiving"
+
+	// ConditionAccountCreated is true when the coach's account was made, or found.
+	ConditionAccountCreated = "AccountCreated"
+	// ConditionConnected is true when the business may see the account.
+	ConditionConnected = "Connected"
+	// ConditionOnboardingComplete is true when the coach has been through Stripe's forms.
+	ConditionOnboardingComplete = "OnboardingComplete"
+	// ConditionPayoutsEnabled is true when Stripe pays the coach.
+	ConditionPayoutsEnabled = "PayoutsEnabled"
+	// ConditionTransfersActive is true when the account can be sent money.
+	ConditionTransfersActive = "TransfersActive"
+	// ConditionRequirementsMet is true when Stripe wants to know nothing now.
+	ConditionRequirementsMet = "RequirementsMet"
+	// ConditionSpecSynced is true when the account is as the spec asks.
+	ConditionSpecSynced = "SpecSynced"
+	// ConditionFresh is true when Stripe could be read in the last two resyncs.
+	ConditionFresh = "Fresh"
 )
 
 // Reasons of conditions. Each has a page in docs/reasons.
@@ -143,6 +191,88 @@ const (
 	ReasonControlViolated = "ControlViolated"
 	// ReasonControlUnknown: a security control that held could not be observed any more.
 	ReasonControlUnknown = "ControlUnknown"
+	// ReasonPlatformCredentialsInvalid: Stripe does not accept the tenant's key, or not for what it is for.
+	ReasonPlatformCredentialsInvalid = "PlatformCredentialsInvalid"
+	// ReasonCreateRejected: Stripe refuses to make the account as asked for.
+	ReasonCreateRejected = "CreateRejected"
+	// ReasonStripeUnreachable: Stripe did not answer, or not in a way that tells anything.
+	ReasonStripeUnreachable = "StripeUnreachable"
+	// ReasonCreating: the account is being made.
+	ReasonCreating = "Creating"
+	// ReasonCreationUncertain: nobody knows whether the account was made; it is looked for before it is tried again.
+	ReasonCreationUncertain = "CreationUncertain"
+	// ReasonWaitingForPlatform: the platform does not exist, or cannot use Stripe yet.
+	ReasonWaitingForPlatform = "WaitingForPlatform"
+	// ReasonGateClosed: a security control that payouts depend on is not verified, so no account is made and no payout enabled.
+	ReasonGateClosed = "GateClosed"
+	// ReasonOwnedByAnother: the account belongs to somebody else.
+	ReasonOwnedByAnother = "OwnedByAnother"
+	// ReasonDuplicateAccounts: two accounts, or two objects, are the same coach's.
+	ReasonDuplicateAccounts = "DuplicateAccounts"
+	// ReasonDeauthorized: the coach has disconnected the account.
+	ReasonDeauthorized = "Deauthorized"
+	// ReasonDeletedOutOfBand: the account was deleted at Stripe.
+	ReasonDeletedOutOfBand = "DeletedOutOfBand"
+	// ReasonAccessRevokedOrDeleted: the account was deleted at Stripe, or disconnected; Stripe does not tell which.
+	ReasonAccessRevokedOrDeleted = "AccessRevokedOrDeleted"
+	// ReasonRejectedByStripe: Stripe has rejected the account for good.
+	ReasonRejectedByStripe = "RejectedByStripe"
+	// ReasonRejectedByPlatform: the business has rejected the account for good.
+	ReasonRejectedByPlatform = "RejectedByPlatform"
+	// ReasonPausedByPlatform: the business has paused the account in Stripe's Dashboard.
+	ReasonPausedByPlatform = "PausedByPlatform"
+	// ReasonNotStarted: the coach has not been sent to Stripe's forms yet.
+	ReasonNotStarted = "NotStarted"
+	// ReasonIncomplete: the coach has not been through all of Stripe's forms.
+	ReasonIncomplete = "Incomplete"
+	// ReasonRequirementsPastDue: the coach did not tell in time what Stripe must know.
+	ReasonRequirementsPastDue = "RequirementsPastDue"
+	// ReasonCapabilityNotRequested: Stripe asks for a capability to be requested, which did not help.
+	ReasonCapabilityNotRequested = "CapabilityNotRequested"
+	// ReasonPendingVerification: Stripe verifies what the coach has told.
+	ReasonPendingVerification = "PendingVerification"
+	// ReasonUnderStripeReview: Stripe looks at the account.
+	ReasonUnderStripeReview = "UnderStripeReview"
+	// ReasonPayoutMethodErrored: the coach's bank refuses payouts, so Stripe makes none.
+	ReasonPayoutMethodErrored = "PayoutMethodErrored"
+	// ReasonRequirementsDue: the coach must tell Stripe more by a deadline.
+	ReasonRequirementsDue = "RequirementsDue"
+	// ReasonSuspendedBySpec: payouts are suspended as the spec asks.
+	ReasonSuspendedBySpec = "SuspendedBySpec"
+	// ReasonSuspendedByViolation: payouts are suspended since the platform has been seen not to be safe.
+	ReasonSuspendedByViolation = "SuspendedByViolation"
+	// ReasonPayoutsEnabled: the coach is paid.
+	ReasonPayoutsEnabled = "PayoutsEnabled"
+	// ReasonUnknownStripeState: Stripe tells something of the account that the operator does not know.
+	ReasonUnknownStripeState = "UnknownStripeState"
+	// ReasonInSync: the account is as the spec asks.
+	ReasonInSync = "InSync"
+	// ReasonAccepted: Stripe has the account and shows it.
+	ReasonAccepted = "Accepted"
+	// ReasonNotConfigured: the platform has no Stripe account.
+	ReasonNotConfigured = "NotConfigured"
+	// ReasonKeyAccepted: Stripe accepts the platform's key.
+	ReasonKeyAccepted = "KeyAccepted"
+	// ReasonModeMismatch: key, platform and class are not in the same mode of Stripe.
+	ReasonModeMismatch = "ModeMismatch"
+	// ReasonNoDelivery: no event of Stripe has arrived yet.
+	ReasonNoDelivery = "NoDelivery"
+	// ReasonDelivered: events of Stripe arrive.
+	ReasonDelivered = "Delivered"
+	// ReasonNoneDue: Stripe wants to know nothing.
+	ReasonNoneDue = "NoneDue"
+	// ReasonCurrentlyDue: Stripe wants to know something now.
+	ReasonCurrentlyDue = "CurrentlyDue"
+	// ReasonPastDue: Stripe wanted to know something before now.
+	ReasonPastDue = "PastDue"
+	// ReasonEventuallyDue: Stripe will want to know something once enough money has moved.
+	ReasonEventuallyDue = "EventuallyDue"
+	// ReasonFutureDue: Stripe will want to know something when its rules change.
+	ReasonFutureDue = "FutureDue"
+	// ReasonImmutableFieldChanged: the account differs from the spec in what cannot be changed.
+	ReasonImmutableFieldChanged = "ImmutableFieldChanged"
+	// ReasonCountryNotAllowed: the class does not allow coaches in this country.
+	ReasonCountryNotAllowed = "CountryNotAllowed"
 	// ReasonQuotaLow: less than a tenth of a quota of the AWS account is left; nothing is broken yet.
 	ReasonQuotaLow = "QuotaLow"
 )

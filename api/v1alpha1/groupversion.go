@@ -17,7 +17,8 @@ var GroupVersion = schema.GroupVersion{Group: "payouts.coachplatform.io", Versio
 // AddToScheme registers the kinds.
 func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(GroupVersion,
-		&PlatformClass{}, &PlatformClassList{}, &CoachPlatform{}, &CoachPlatformList{}, &SecurityReport{}, &SecurityReportList{})
+		&PlatformClass{}, &PlatformClassList{}, &CoachPlatform{}, &CoachPlatformList{}, &PayoutAccount{}, &PayoutAccountList{},
+		&SecurityReport{}, &SecurityReportList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
 }

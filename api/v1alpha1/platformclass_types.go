@@ -188,6 +188,9 @@ type PlatformClassSpec struct {
 	// +kubebuilder:validation:MaxLength=262144
 	// +kubebuilder:validation:XValidation:rule="self.contains('-----BEGIN CERTIFICATE-----')",message="caBundle holds no certificate; give PEM blocks that begin with -----BEGIN CERTIFICATE-----, or leave it out"
 	CABundle string `json:"caBundle,omitempty"`
+	// Stripe is what platforms of the class may do at Stripe; left out, they have no payouts.
+	// +optional
+	Stripe ClassStripe `json:"stripe,omitzero"`
 	// AllowedNamespaces may use the class: names, or prefixes that end in *.
 	// +required
 	// +listType=set

@@ -99,7 +99,7 @@ func reported(verdicts map[string]converge.Verdict, exemptions ...v1alpha1.Exemp
 	r := &v1alpha1.SecurityReport{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "tenant-acme", Name: "acme", ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "manager"}},
 	}}
-	r.Report = evidence.Report(evidence.Judge(findings, exemptions, now), nil, now)
+	r.Report = evidence.Report(evidence.Judge(findings, exemptions, false, now), nil, now)
 	return r
 }
 

@@ -31,12 +31,16 @@ import (
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/controllers/coachplatform"
 	"github.com/coachplatform/coach-operator/controllers/installation"
+	"github.com/coachplatform/coach-operator/controllers/payoutaccount"
 	"github.com/coachplatform/coach-operator/controllers/platformclass"
+	"github.com/coachplatform/coach-operator/controllers/stripewebhook"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+	"github.com/coachplatform/coach-operator/internal/cloud/stripe"
 	"github.com/coachplatform/coach-operator/internal/config"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/step"
 	"github.com/coachplatform/coach-operator/internal/step/dbrole"
+	payoutstep "github.com/coachplatform/coach-operator/internal/step/payoutaccount"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 )
 
@@ -87,8 +91,12 @@ func run(ctx context.Context, settings config.Config) error {
 	parts := step.Parts{
 		Sessions: sessions, Secrets: live,
 		Databases: dbrole.Options{Freshness: settings.Freshness, Clock: clock.RealClock{}},
+		Stripe: payoutstep.Options{
+			Stripe: stripe.New(stripe.Options{Metrics: measured.Request, Sweep: settings.StripeSweep()}),
+			Clock:  clock.RealClock{}, Sweep: settings.StripeSweep(),
+		},
 	}
-	if err := wire(mgr, settings, id, parts, measured); err != nil {
+	if err := wire(ctx, mgr, settings, id, parts, measured); err != nil {
 		return err
 	}
 	if err := probes(ctx, mgr); err != nil {
@@ -141,7 +149,7 @@ func metricsOptions(settings config.Config) metricsserver.Options {
 
 // wire registers the controllers.
 func wire(
-	mgr ctrl.Manager, settings config.Config, id string, parts step.Parts, measured *telemetry.Metrics,
+	ctx context.Context, mgr ctrl.Manager, settings config.Config, id string, parts step.Parts, measured *telemetry.Metrics,
 ) error {
 	platforms := &coachplatform.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Steps: step.Platform(parts),
@@ -150,6 +158,18 @@ func wire(
 	}
 	if err := platforms.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("setting up the platform controller: %w", err)
+	}
+	accounts := &payoutaccount.Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Steps: step.Payout(parts.Stripe),
+		Installation: id, Events: mgr.GetEventRecorder("coach-operator"), Metrics: measured, Clock: clock.RealClock{},
+		Resync: settings.StripeResync, Grace: settings.Grace, Workers: settings.PayoutWorkers,
+	}
+	if err := accounts.SetupWithManager(ctx, mgr); err != nil {
+		return fmt.Errorf("setting up the account controller: %w", err)
+	}
+	receiver := &stripewebhook.Receiver{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clock.RealClock{}, Metrics: measured}
+	if err := receiver.SetupWithManager(ctx, mgr, settings.ReceiverAddress, settings.ReceiverCertificates); err != nil {
+		return fmt.Errorf("setting up the receiver of Stripe's events: %w", err)
 	}
 	classes := &platformclass.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Steps: step.Class(parts.Sessions), Metrics: measured,
@@ -164,7 +184,9 @@ func wire(
 // probes registers the health probes. What the controllers read is asked for here and now, so that it
 // is there before the first probe says so, also in a replica that waits for its turn.
 func probes(ctx context.Context, mgr ctrl.Manager) error {
-	for _, kind := range []client.Object{&v1alpha1.CoachPlatform{}, &v1alpha1.PlatformClass{}} {
+	for _, kind := range []client.Object{
+		&v1alpha1.CoachPlatform{}, &v1alpha1.PlatformClass{}, &v1alpha1.PayoutAccount{}, &v1alpha1.SecurityReport{},
+	} {
 		if _, err := mgr.GetCache().GetInformer(ctx, kind); err != nil {
 			return fmt.Errorf("watching %T: %w", kind, err)
 		}

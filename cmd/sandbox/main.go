@@ -1,5 +1,5 @@
-// Command sandbox is AWS for development: it answers the calls of the operator,
-// its tests and its benchmark on this machine.
+// Command sandbox is AWS and Stripe for development: it answers the calls of the
+// operator, its tests and its benchmark on this machine.
 package main
 
 import (

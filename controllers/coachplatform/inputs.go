@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/stripesecret"
 	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -49,7 +50,7 @@ func (r *Reconciler) tenancy(ctx context.Context, platform *v1alpha1.CoachPlatfo
 		}
 		return nil, fmt.Errorf("reading the class: %w", err)
 	}
-	return &scope.Platform{
+	run := &scope.Platform{
 		Tenant: naming.Tenant{
 			Installation: r.Installation, Namespace: platform.Namespace,
 			NamespaceUID: string(namespace.UID), Name: platform.Name,
@@ -57,7 +58,22 @@ func (r *Reconciler) tenancy(ctx context.Context, platform *v1alpha1.CoachPlatfo
 		Shared: naming.Class{Installation: r.Installation, Name: class.Name},
 		Class:  &class, Spec: &platform.Spec,
 		Recorded: scope.ParseRecord(platform.Annotations[v1alpha1.AnnotationDatabase]),
-	}, nil
+	}
+	run.Business = r.business(ctx, platform, &class)
+	return run, nil
+}
+
+// business is what the platform needs for Stripe. What is missing is the business of the steps about
+// Stripe, and keeps no other from running.
+func (r *Reconciler) business(ctx context.Context, platform *v1alpha1.CoachPlatform, class *v1alpha1.PlatformClass) scope.Business {
+	if platform.Spec.Stripe.CredentialsSecretName == "" {
+		return scope.Business{}
+	}
+	key, err := stripesecret.Key(ctx, r.Live, platform)
+	return scope.Business{
+		Key: key, Problem: err, URL: class.Spec.Stripe.WebhookBaseURL + "/stripe/" + platform.Namespace + "/" + platform.Name,
+		Signing: stripesecret.Signing{Client: r.Client, Live: r.Live, Clock: r.Clock, Platform: platform},
+	}
 }
 
 // namespace returns the metadata of a namespace, past the cache: one that was made anew under its old

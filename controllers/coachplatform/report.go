@@ -50,7 +50,8 @@ func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platfor
 	status.Drift = report.Truncate(drift, maxDrift)
 	status.Security = evidence.Summarize(seen.answers, now)
 	observed(status, run, outcomes)
-	all := append(report.Steps(outcomes), ready, reconciling, stalled, drifted(drift), held(status), fresh(&status.Security, seen.unproven))
+	all := append(report.Steps(outcomes), ofStripe(platform, outcomes)...)
+	all = append(all, ready, reconciling, stalled, drifted(drift), held(status), fresh(&status.Security, seen.unproven))
 	report.Set(&status.Conditions, platform.Generation, now, withPolicy(platform, all)...)
 }
 

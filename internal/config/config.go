@@ -28,6 +28,15 @@ type Config struct {
 	Freshness time.Duration
 	// Lag is how long AWS listings may lag behind writes.
 	Lag time.Duration
+	// StripeResync is how often all accounts of a Stripe account are looked at.
+	StripeResync time.Duration
+	// Grace is how long a control may be violated before payouts stop, where they are to stop.
+	Grace time.Duration
+	// PayoutWorkers is how many payout accounts are reconciled at a time.
+	PayoutWorkers int
+	// ReceiverAddress is where Stripe's events arrive, over TLS, and ReceiverCertificates the directory with
+	// tls.crt and tls.key.
+	ReceiverAddress, ReceiverCertificates string
 	// Debug logs more.
 	Debug bool
 }
@@ -37,6 +46,8 @@ type Config struct {
 const (
 	maxResync    = 2 * time.Minute
 	maxFreshness = 18 * time.Minute
+	// maxStripeResync leaves time for the listing itself.
+	maxStripeResync = 15 * time.Minute
 )
 
 // installationPattern bounds what goes into tags and names.
@@ -55,6 +66,13 @@ func Bind(fs *flag.FlagSet, namespace string) *Config {
 	fs.DurationVar(&c.Resync, "resync", 50*time.Second, "how often a quiet platform is looked at, at most 2m")
 	fs.DurationVar(&c.Freshness, "freshness", 15*time.Minute, "how old a look without a batch form may be, at most 18m")
 	fs.DurationVar(&c.Lag, "aws-lag", 15*time.Second, "how long AWS listings may lag behind writes")
+	fs.DurationVar(&c.StripeResync, "stripe-resync", 10*time.Minute, "how often all accounts of a Stripe account are listed, at most 15m")
+	fs.DurationVar(&c.Grace, "violation-grace", 10*time.Minute,
+		"how long a security control that payouts depend on may be violated before platforms that ask for it suspend payouts")
+	fs.IntVar(&c.PayoutWorkers, "payout-workers", 20, "how many payout accounts are reconciled at a time")
+	fs.StringVar(&c.ReceiverAddress, "stripe-webhook-bind-address", "0", "listen address of the receiver of Stripe's events, over TLS; 0 is off")
+	fs.StringVar(&c.ReceiverCertificates, "stripe-webhook-cert-dir", "/etc/coach-stripe-webhook",
+		"directory with tls.crt and tls.key of that receiver; new ones are taken up at once")
 	fs.BoolVar(&c.Debug, "debug", false, "log more")
 	return c
 }
@@ -77,9 +95,19 @@ func (c *Config) Validate() error {
 	refuse(c.Freshness < c.Resync, "--freshness %s: at least --resync (%s)", c.Freshness, c.Resync)
 	refuse(c.Freshness > maxFreshness, "--freshness %s: at most %s, since a security control that was seen longer ago reads Unknown",
 		c.Freshness, maxFreshness)
+	refuse(c.PayoutWorkers < 1 || c.PayoutWorkers > 200, "--payout-workers %d: between 1 and 200", c.PayoutWorkers)
+	refuse(c.StripeResync < time.Second, "--stripe-resync %s: at least 1s", c.StripeResync)
+	refuse(c.StripeResync > maxStripeResync, "--stripe-resync %s: at most %s, since a security control that was seen longer ago reads Unknown",
+		c.StripeResync, maxStripeResync)
+	refuse(c.Grace < 0 || c.Grace > 24*time.Hour, "--violation-grace %s: between 0s and 24h", c.Grace)
+	refuse(c.ReceiverAddress != "0" && c.ReceiverCertificates == "", "--stripe-webhook-cert-dir is empty; Stripe delivers over TLS only")
 	refuse(c.Lag < 0 || c.Lag > 10*time.Minute, "--aws-lag %s: between 0s and 10m", c.Lag)
 	return errors.Join(problems...)
 }
+
+// StripeSweep is how old a listing of a Stripe account's accounts may be: all look in the same short part
+// of a resync, so one listing serves them all.
+func (c *Config) StripeSweep() time.Duration { return c.StripeResync * 9 / 10 }
 
 // oldest is how old a shared look may be at most: what is on its way is followed that closely.
 const oldest = 5 * time.Second

@@ -9,6 +9,8 @@ import "time"
 const (
 	swept   = 3 * time.Minute
 	clocked = 20 * time.Minute
+	// stripeListed is a little more than the longest time between two listings of a Stripe account.
+	stripeListed = 20 * time.Minute
 )
 
 // Claim is one promise of the product in plain words. Its controls prove it.
@@ -31,6 +33,8 @@ const (
 	backedUp              = "backed-up"
 	protectedFromDeletion = "protected-from-deletion"
 	currentAndLogged      = "current-and-logged"
+	stripeCollects        = "stripe-collects"
+	stripeKeysBounded     = "stripe-keys-bounded"
 )
 
 // Claims lists every promise, in the order of reports.
@@ -45,6 +49,8 @@ var Claims = []Claim{
 	{backedUp, "Data is backed up every day, and outlives the failure of a data centre"},
 	{protectedFromDeletion, "Nobody deletes the database by mistake"},
 	{currentAndLogged, "Security fixes are installed, and logs are kept"},
+	{stripeCollects, "What Stripe must know of a coach, Stripe's own forms collect, and nobody here can read it"},
+	{stripeKeysBounded, "The key for Stripe can do only what it must, and Stripe's events are signed"},
 }
 
 // Control is one statement of the catalogue that is judged on every pass.
@@ -158,5 +164,23 @@ var Catalogue = []Control{
 		"CP-ROLE-04", credentialsOneWay, "Passwords are kept as SCRAM-SHA-256 verifiers, which nobody can turn back",
 		[]string{"one-way credentials"},
 		"login attempts by SCRAM-SHA-256, and the database's settings, by SQL", clocked,
+	},
+
+	{
+		"CP-PAY-01", stripeKeysBounded, "The key of the business's Stripe account is a restricted one", []string{"least privilege"},
+		"the key in the tenant's Secret, with which Stripe is asked GET /v1/account", stripeListed,
+	},
+	{
+		"CP-PAY-02", stripeKeysBounded, "The key is of the mode that the class and the platform name", []string{"separation of test and production"},
+		"the key in the tenant's Secret", stripeListed,
+	},
+	{
+		"CP-PAY-03", stripeCollects, "Of every coach, Stripe itself collects what it must know", []string{"PCI DSS SAQ A"},
+		"Stripe GET /v1/accounts", stripeListed,
+	},
+	{
+		"CP-PAY-04", stripeKeysBounded, "Stripe's events come over TLS to one endpoint, and what they are signed with is kept",
+		[]string{"signed webhooks"},
+		"Stripe GET /v1/webhook_endpoints", stripeListed,
 	},
 }

@@ -60,7 +60,7 @@ func TestHowAFindingIsJudged(t *testing.T) {
 		"an exemption does not cover what is not seen": {nil, exempt(control, time.Hour), Unknown, "nobody could look"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := answerTo(t, control, Judge(c.findings, c.exemptions, now))
+			got := answerTo(t, control, Judge(c.findings, c.exemptions, true, now))
 			if got.Status != c.status || got.Seen != c.seen {
 				t.Errorf("it is %s (%s), want %s (%s)", got.Status, got.Seen, c.status, c.seen)
 			}
@@ -69,7 +69,7 @@ func TestHowAFindingIsJudged(t *testing.T) {
 }
 
 func TestEveryControlIsAnsweredInItsOrder(t *testing.T) {
-	answers := Judge([]converge.Finding{{Control: "CP-NOT-99", Verdict: converge.Violated, At: now}}, nil, now)
+	answers := Judge([]converge.Finding{{Control: "CP-NOT-99", Verdict: converge.Violated, At: now}}, nil, true, now)
 	var got, want []string
 	for _, a := range answers {
 		got = append(got, a.ID)

@@ -92,6 +92,9 @@ var severity = map[Status]int{Verified: 0, Exempt: 1, Unknown: 2, Violated: 3}
 func claims(controls []v1alpha1.ReportedControl) []v1alpha1.ReportedClaim {
 	all := make([]v1alpha1.ReportedClaim, 0, len(Claims))
 	for _, c := range Claims {
+		if ofStripeOnly(c.ID) && !slices.ContainsFunc(controls, func(row v1alpha1.ReportedControl) bool { return row.Claim == c.ID }) {
+			continue
+		}
 		all = append(all, prove(v1alpha1.ReportedClaim{ID: c.ID, Statement: c.Statement}, controls))
 	}
 	return all

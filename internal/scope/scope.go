@@ -47,6 +47,8 @@ type Platform struct {
 	Owner string
 	// Passwords are those of the tenant's logins.
 	Passwords Passwords
+	// Business is the tenant's own Stripe account.
+	Business Business
 
 	// Key is set by the step key.
 	Key Key

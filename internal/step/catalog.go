@@ -16,6 +16,9 @@ import (
 	"github.com/coachplatform/coach-operator/internal/step/key"
 	"github.com/coachplatform/coach-operator/internal/step/network"
 	"github.com/coachplatform/coach-operator/internal/step/parameters"
+	"github.com/coachplatform/coach-operator/internal/step/payoutaccount"
+	"github.com/coachplatform/coach-operator/internal/step/stripeaccount"
+	"github.com/coachplatform/coach-operator/internal/step/webhook"
 )
 
 // Parts are what the steps of a CoachPlatform work with.
@@ -25,12 +28,20 @@ type Parts struct {
 	Databases dbrole.Options
 	// Secrets reads and writes Secrets in tenants' namespaces, past every cache.
 	Secrets appsecret.API
+	// Stripe says how to work with Stripe.
+	Stripe payoutaccount.Options
 }
 
 // Platform returns the steps of a CoachPlatform. Each may use what earlier ones published; they are
 // released in reverse.
 func Platform(p Parts) []converge.Step[*scope.Platform] {
-	return append(Cloud(p.Sessions), dbrole.New(p.Databases), appsecret.New(p.Secrets))
+	return append(Cloud(p.Sessions), dbrole.New(p.Databases), appsecret.New(p.Secrets),
+		stripeaccount.New(stripeaccount.Options(p.Stripe)), webhook.New(p.Stripe.Stripe))
+}
+
+// Payout returns the steps of a PayoutAccount.
+func Payout(o payoutaccount.Options) []converge.Step[*scope.Payout] {
+	return []converge.Step[*scope.Payout]{payoutaccount.New(o)}
 }
 
 // Cloud returns the first of these steps: those that call AWS.

@@ -14,6 +14,8 @@ type Metrics struct {
 	changes  *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	flips    *prometheus.CounterVec
+	standing *prometheus.CounterVec
+	events   *prometheus.CounterVec
 	controls *controls
 }
 
@@ -21,7 +23,7 @@ type Metrics struct {
 func New(registry prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "coach_cloud_requests_total", Help: "Calls to AWS by service, operation and error code (OK for none).",
+			Name: "coach_cloud_requests_total", Help: "Calls to AWS and Stripe by service, operation and error code (OK for none).",
 		}, []string{"service", "operation", "code"}),
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "coach_step_outcome_total", Help: "Runs of steps by kind, step and class of outcome (converged for none).",
@@ -36,9 +38,15 @@ func New(registry prometheus.Registerer) (*Metrics, error) {
 		flips: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "coach_security_flips_total", Help: "Security controls of any platform that changed their status, by the new one.",
 		}, []string{"control", "to"}),
+		standing: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coach_payout_standings_total", Help: "Payout accounts that came to stand elsewhere, by phase and reason.",
+		}, []string{"phase", "reason"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coach_stripe_events_total", Help: "Deliveries to the receiver of Stripe's events, by what became of them.",
+		}, []string{"result"}),
 		controls: newControls(),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.outcomes, m.changes, m.duration, m.flips, m.controls} {
+	for _, c := range []prometheus.Collector{m.requests, m.outcomes, m.changes, m.duration, m.flips, m.standing, m.events, m.controls} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}
@@ -46,13 +54,19 @@ func New(registry prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
-// Request counts one call to AWS.
+// Request counts one call to AWS or Stripe.
 func (m *Metrics) Request(service, operation, code string) {
 	if code == "" {
 		code = "OK"
 	}
 	m.requests.WithLabelValues(service, operation, code).Inc()
 }
+
+// Standing counts one payout account that came to stand elsewhere.
+func (m *Metrics) Standing(phase, reason string) { m.standing.WithLabelValues(phase, reason).Inc() }
+
+// Event counts one delivery to the receiver of Stripe's events.
+func (m *Metrics) Event(result string) { m.events.WithLabelValues(result).Inc() }
 
 // Step counts one run of a step.
 func (m *Metrics) Step(kind, step, class string, effects []string, took time.Duration) {

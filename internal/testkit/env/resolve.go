@@ -9,20 +9,38 @@ import (
 	"path/filepath"
 )
 
-// dnsPort is where programs look for a name server; a resolv.conf names no port.
-const dnsPort = "53"
+const (
+	// dnsPort is where programs look for a name server; a resolv.conf names no port.
+	dnsPort = "53"
+	// stripePort is where programs look for Stripe.
+	stripePort = "443"
+)
 
-// dnsAddress is where a sandbox's name server listens: at a loopback address of its own, and, if we may, at
-// the port at which every program looks.
-func dnsAddress() string {
+// dnsAddress is where a sandbox's name server listens.
+func dnsAddress() string { return ownAddress(dnsPort) }
+
+// stripeAddress is where a sandbox's Stripe listens.
+func stripeAddress() string { return ownAddress(stripePort) }
+
+// stripeDNS is where the name server of a sandbox without databases listens: nowhere, if no program could be
+// told to find Stripe by it.
+func stripeDNS() string {
+	if os.Geteuid() != 0 {
+		return ""
+	}
+	return dnsAddress()
+}
+
+// ownAddress is a loopback address of its own, and, if we may, the port at which every program looks.
+func ownAddress(port string) string {
 	if os.Geteuid() != 0 {
 		return "127.0.0.1:0"
 	}
 	const parts = 250
-	return fmt.Sprintf("127.%d.%d.%d:%s", 2+rand.IntN(parts), 1+rand.IntN(parts), 1+rand.IntN(parts), dnsPort)
+	return fmt.Sprintf("127.%d.%d.%d:%s", 2+rand.IntN(parts), 1+rand.IntN(parts), 1+rand.IntN(parts), port)
 }
 
-// resolving returns the command for a program that finds databases by the sandbox's name server, as every
+// resolving returns the command for a program that finds databases and Stripe by the sandbox's name server, as every
 // program of a cluster does whose DNS knows them: it sees a resolv.conf of its own.
 func (s *Sandbox) resolving(dir, program string, args []string) (*exec.Cmd, error) {
 	if s.DNS == "" {

@@ -35,13 +35,16 @@ const (
 	readyTime = 3 * time.Minute
 )
 
-// Sandbox is a running sandbox: AWS, as far as the operator can tell, and an API to look behind it.
+// Sandbox is a running sandbox: AWS and Stripe, as far as the operator can tell, and an API to look behind them.
 type Sandbox struct {
 	// AWS is the URL that answers for every AWS service.
 	AWS string
 	// Admin is the URL of the admin API.
 	Admin string
-	// DNS is the address that resolves the names of databases; "" without a data plane.
+	// Stripe is the URL of Stripe's API, or "". Under the name server it is https://api.stripe.com too.
+	Stripe string
+	// DNS is the address that resolves the names of databases and of Stripe; "" if programs cannot be told of
+	// it and there are no databases.
 	DNS string
 	// CA is the file with the certificate of the authority that signed all of the sandbox.
 	CA string
@@ -128,10 +131,10 @@ func arguments(ctx context.Context, sources, dir string, o options) ([]string, e
 	}
 	args := []string{
 		"serve", "--state", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--moto", moto,
-		"--pace", Pace.String(), "--lag", Lag.String(),
+		"--pace", Pace.String(), "--lag", Lag.String(), "--stripe", stripeAddress(),
 	}
 	if !o.dataPlane {
-		return append(args, "--dns", "", "--data-plane=false"), nil
+		return append(args, "--dns", stripeDNS(), "--data-plane=false"), nil
 	}
 	postgres, err := installed(ctx, PostgresVariable, filepath.Join(sources, "postgres", "install"))
 	if err != nil {
@@ -171,11 +174,12 @@ func (s *Sandbox) attach(file string) error {
 	if err != nil {
 		return fmt.Errorf("finding the sandbox: %w", err)
 	}
-	ready := struct{ AWS, Admin, DNS, CA string }{}
+	ready := struct{ AWS, Admin, Stripe, DNS, CA string }{}
 	if err := json.Unmarshal(text, &ready); err != nil {
 		return fmt.Errorf("reading %s: %w", file, err)
 	}
 	s.ready, s.AWS, s.Admin, s.DNS, s.CA = file, ready.AWS, ready.Admin, ready.DNS, ready.CA
+	s.Stripe = ready.Stripe
 	pem, err := os.ReadFile(s.CA)
 	if err != nil {
 		return fmt.Errorf("reading the sandbox's CA: %w", err)

@@ -40,7 +40,7 @@ func (a *API) seed(r *http.Request) (any, error) {
 	var where struct {
 		Region string `json:"region"`
 	}
-	if err := decode(r, &where); err != nil {
+	if err := Decode(r, &where); err != nil {
 		return nil, err
 	}
 	account, err := accountOf(r)
@@ -90,7 +90,7 @@ func (a *API) statuses(r *http.Request) (any, error) {
 
 func (a *API) sabotage(r *http.Request) (any, error) {
 	var order Sabotage
-	if err := decode(r, &order); err != nil {
+	if err := Decode(r, &order); err != nil {
 		return nil, err
 	}
 	if !identity.IsAccount(order.Account) {
@@ -113,7 +113,7 @@ func (a *API) maintain(r *http.Request) (any, error) {
 		Region   string `json:"region"`
 		Resource string `json:"resource"`
 	}
-	if err := decode(r, &what); err != nil {
+	if err := Decode(r, &what); err != nil {
 		return nil, err
 	}
 	begun, err := a.world.Maintain(r.Context(), account, orDefault(what.Region), what.Resource)

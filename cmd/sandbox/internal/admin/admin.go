@@ -1,5 +1,5 @@
 // Package admin is the sandbox's own API: what a test may see and turn that AWS
-// would not show or let it.
+// would not show or let it. Other services add their own calls.
 package admin
 
 import (
@@ -42,17 +42,25 @@ type API struct {
 	mux      *http.ServeMux
 }
 
+// Routes are calls by their patterns, each a function that returns what to say.
+type Routes map[string]func(*http.Request) (any, error)
+
 // New makes the API.
 func New(log *calllog.Log, faults *fault.Injector, settings *setting.Store, world World, logger *slog.Logger) *API {
 	a := &API{log: log, faults: faults, settings: settings, world: world, errors: logger, mux: http.NewServeMux()}
-	for pattern, handle := range a.routes() {
-		a.mux.HandleFunc(pattern, a.answer(handle))
-	}
+	a.Add(a.routes())
 	return a
 }
 
-func (a *API) routes() map[string]func(*http.Request) (any, error) {
-	return map[string]func(*http.Request) (any, error){
+// Add makes the API answer more calls.
+func (a *API) Add(routes Routes) {
+	for pattern, handle := range routes {
+		a.mux.HandleFunc(pattern, a.answer(handle))
+	}
+}
+
+func (a *API) routes() Routes {
+	return Routes{
 		"GET /healthz":                    a.health,
 		"GET /calls":                      a.calls,
 		"DELETE /calls":                   a.forgetCalls,
@@ -146,7 +154,7 @@ func (a *API) forgetCalls(r *http.Request) (any, error) {
 
 func (a *API) addFault(r *http.Request) (any, error) {
 	var rule fault.Rule
-	if err := decode(r, &rule); err != nil {
+	if err := Decode(r, &rule); err != nil {
 		return nil, err
 	}
 	id, err := a.faults.Add(rule)
@@ -189,7 +197,7 @@ func (a *API) clearFaults(r *http.Request) (any, error) {
 
 func (a *API) set(r *http.Request) (any, error) {
 	var patch setting.Patch
-	if err := decode(r, &patch); err != nil {
+	if err := Decode(r, &patch); err != nil {
 		return nil, err
 	}
 	return a.settings.Set(r.URL.Query().Get("account"), patch), nil
@@ -199,9 +207,9 @@ func (a *API) settingsOf(r *http.Request) (any, error) {
 	return a.settings.Of(r.FormValue("account")), nil
 }
 
-// decode reads a JSON body; an empty one leaves everything as it is. Unknown
+// Decode reads a JSON body; an empty one leaves everything as it is. Unknown
 // fields are errors, so that a typo is not a silent nothing.
-func decode(r *http.Request, into any) error {
+func Decode(r *http.Request, into any) error {
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {

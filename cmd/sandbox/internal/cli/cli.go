@@ -25,13 +25,14 @@ func commands() []command {
 		{"sabotage", "[flags] NAME", "break a database, past all protection", sabotage},
 		{"resolve", "[flags] NAME", "print the address of a database's endpoint", resolve},
 		{"sql", "[flags] ENDPOINT STATEMENT...", "run statements in a database, over verified TLS", sql},
+		{"certificate", "[flags] NAME...", "write a server's certificate and key", certificate},
 		{"admin", "[flags] METHOD PATH [JSON]", "call the admin API", callAdmin},
 	}
 }
 
 func usage() string {
 	var text strings.Builder
-	text.WriteString("sandbox is AWS for development on this machine.\n\nUsage: sandbox COMMAND, with -h for its flags\n\n")
+	text.WriteString("sandbox is AWS and Stripe for development on this machine.\n\nUsage: sandbox COMMAND, with -h for its flags\n\n")
 	for _, c := range commands() {
 		fmt.Fprintf(&text, "  %-36s %s\n", c.name+" "+c.arguments, c.about)
 	}

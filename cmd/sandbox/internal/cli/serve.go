@@ -21,6 +21,7 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	flags.StringVar(&config.Listen, "listen", "127.0.0.1:4566", "address of the AWS endpoint")
 	flags.StringVar(&config.Admin, "admin", "127.0.0.1:4567", "address of the admin API, on loopback only")
 	flags.StringVar(&config.DNS, "dns", "127.0.0.1:4553", "address that resolves database endpoints; empty for none")
+	flags.StringVar(&config.Stripe, "stripe", "", "address of Stripe's API; empty for none")
 	flags.Func("host", "further name or address clients reach the sandbox by (repeatable)", func(host string) error {
 		config.Hosts = append(config.Hosts, host)
 		return nil

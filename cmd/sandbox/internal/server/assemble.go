@@ -29,8 +29,12 @@ import (
 
 // sandbox is everything that answers.
 type sandbox struct {
-	aws, admin http.Handler
-	databases  *rds.Service
+	aws       http.Handler
+	admin     *admin.API
+	databases *rds.Service
+	calls     *calllog.Log
+	faults    *fault.Injector
+	stripe    *stripe // nil for none
 }
 
 // assemble wires the services. plane is nil when no database is real.
@@ -60,7 +64,7 @@ func assemble(ctx context.Context, config Config, motoServer *moto.Server, plane
 	api := admin.New(calls, faults, settings, world.New(world.Services{
 		Moto: motoServer, Roles: roles, Sessions: sessions, Databases: databases, Keys: keys, Networks: networks,
 	}), config.Log)
-	return sandbox{aws: aws, admin: api, databases: databases}
+	return sandbox{aws: aws, admin: api, databases: databases, calls: calls, faults: faults}
 }
 
 func taggedKeys(keys *kms.Service) tagging.Source {

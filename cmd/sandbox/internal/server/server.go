@@ -27,6 +27,7 @@ type Config struct {
 	Listen    string
 	Admin     string
 	DNS       string
+	Stripe    string // "" for none
 	Hosts     []string
 	DataPlane bool
 	Addresses netip.Prefix
@@ -47,11 +48,12 @@ const (
 
 // Ready is what ready.json says.
 type Ready struct {
-	AWS   string `json:"aws"`
-	Admin string `json:"admin"`
-	DNS   string `json:"dns,omitempty"`
-	CA    string `json:"ca"`
-	PID   int    `json:"pid"`
+	AWS    string `json:"aws"`
+	Admin  string `json:"admin"`
+	Stripe string `json:"stripe,omitempty"`
+	DNS    string `json:"dns,omitempty"`
+	CA     string `json:"ca"`
+	PID    int    `json:"pid"`
 }
 
 // Run serves until ctx ends or something it needs does. When it returns,
@@ -86,6 +88,11 @@ func Run(ctx context.Context, config Config) (err error) {
 	defer motoServer.Stop()
 	s := assemble(ctx, config, motoServer, databases)
 	defer s.databases.Close()
+	if config.Stripe != "" {
+		if s.stripe, err = assembleStripe(ctx, config, ca, s); err != nil {
+			return err
+		}
+	}
 	return serve(ctx, config, s, certificate, ca.File(), motoServer.Ended())
 }
 
@@ -104,10 +111,11 @@ func issue(ca *pki.CA, hosts []string) (tls.Certificate, error) {
 }
 
 type endpoint struct {
-	address  string
-	handler  http.Handler
-	url      *string // where to say what it listens on
-	loopback bool    // refuse to listen anywhere else
+	address     string
+	handler     http.Handler
+	certificate tls.Certificate
+	url         *string // where to say what it listens on
+	loopback    bool    // refuse to listen anywhere else
 }
 
 // serve listens, says that all is up, and waits for the end.
@@ -115,28 +123,34 @@ func serve(ctx context.Context, config Config, s sandbox, certificate tls.Certif
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ready := Ready{CA: ca, PID: os.Getpid()}
-	for _, e := range []endpoint{
-		{address: config.Listen, handler: s.aws, url: &ready.AWS},
-		{address: config.Admin, handler: s.admin, url: &ready.Admin, loopback: true},
-	} {
+	endpoints := []endpoint{
+		{address: config.Listen, handler: s.aws, certificate: certificate, url: &ready.AWS},
+		{address: config.Admin, handler: s.admin, certificate: certificate, url: &ready.Admin, loopback: true},
+	}
+	if s.stripe != nil {
+		endpoints = append(endpoints, endpoint{
+			address: config.Stripe, handler: s.stripe, certificate: s.stripe.certificate, url: &ready.Stripe,
+		})
+	}
+	for _, e := range endpoints {
 		listener, err := listen(ctx, e)
 		if err != nil {
 			return err
 		}
 		*e.url = "https://" + listener.Addr().String()
-		server := newServer(e.handler, certificate, config.Log)
+		server := newServer(e.handler, e.certificate, config.Log)
 		defer shut(ctx, server)
 		go func() { cancel(server.ServeTLS(listener, "", "")) }()
 	}
 	var err error
-	if ready.DNS, err = serveDNS(ctx, config.DNS, s.databases.Lookup, cancel); err != nil {
+	if ready.DNS, err = serveDNS(ctx, config.DNS, s.lookup(ready.Stripe), cancel); err != nil {
 		return err
 	}
 	if err := writeReady(config.State, ready); err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(filepath.Join(config.State, ReadyFile)) }()
-	config.Log.InfoContext(ctx, "sandbox is ready", "aws", ready.AWS, "admin", ready.Admin, "dns", ready.DNS, "ca", ready.CA)
+	config.Log.InfoContext(ctx, "sandbox is ready", "aws", ready.AWS, "admin", ready.Admin, "stripe", ready.Stripe, "dns", ready.DNS, "ca", ready.CA)
 	select {
 	case <-ctx.Done():
 		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
@@ -148,7 +162,7 @@ func serve(ctx context.Context, config Config, s sandbox, certificate tls.Certif
 	}
 }
 
-// serveDNS answers for database endpoints at the address, or nowhere when it is
+// serveDNS answers for database endpoints and Stripe at the address, or nowhere when it is
 // "". For port 0 it finds a free one.
 func serveDNS(ctx context.Context, address string, lookup func(string) (netip.Addr, bool), cancel context.CancelCauseFunc) (string, error) {
 	if address == "" {

@@ -1,5 +1,5 @@
-// Package calllog remembers every AWS call the sandbox received, without its
-// body: bodies hold passwords.
+// Package calllog remembers every call the sandbox received, of AWS and of
+// Stripe, without its body: bodies hold passwords.
 package calllog
 
 import (
@@ -24,6 +24,8 @@ type Call struct {
 	Resource    string            `json:"resource,omitempty"`
 	Status      int               `json:"status"`
 	Error       string            `json:"error,omitempty"`
+	// IdempotencyKey is that of a call of Stripe.
+	IdempotencyKey string `json:"idempotencyKey,omitempty"`
 }
 
 // Log keeps the newest calls up to a bound. It is safe for concurrent use.

@@ -45,7 +45,7 @@ type Rule struct {
 	Code        string           `json:"code"`
 	Status      int              `json:"status"`
 	Duration    setting.Duration `json:"duration"`
-	After       bool             `json:"after"` // of hold: after the call took effect
+	After       bool             `json:"after"` // of hold and error: after the call took effect
 }
 
 // State is a rule as it stands.
@@ -103,8 +103,8 @@ func (r Rule) validate() error {
 		return errors.New("an error needs a code and a status from 400 to 599")
 	case (r.Kind == Stall || r.Kind == Stale) && r.Duration == 0:
 		return fmt.Errorf("%s needs a duration", r.Kind)
-	case r.After && r.Kind != Hold:
-		return errors.New("after belongs to hold")
+	case r.After && r.Kind != Hold && r.Kind != Error:
+		return errors.New("after belongs to hold and error")
 	}
 	return nil
 }
@@ -230,8 +230,8 @@ func (r *rule) strikes(now time.Time) bool {
 // Call is a call on its way, as faults handle it.
 type Call struct {
 	Subject
-	// Request gives the protocol to fail in.
-	Request *wire.Request
+	// Fail is the call's answer with an error, in its protocol.
+	Fail func(*wire.Error) *wire.Answer
 	// Execute carries the call out.
 	Execute func(context.Context) (*wire.Answer, error)
 	// Stale makes it read the state before the last write.
@@ -249,9 +249,14 @@ func (i *Injector) Through(ctx context.Context, call Call) (*wire.Answer, error)
 	}
 	switch struck.Kind {
 	case Throttle:
-		return call.Request.Fail(throttle(call.Service)), nil
+		return call.Fail(throttle(call.Service)), nil
 	case Error:
-		return call.Request.Fail(wire.Errorf(struck.Status, struck.Code, "%s by a fault of the sandbox", struck.Code)), nil
+		if struck.After {
+			if _, err := execute(); err != nil {
+				return nil, err
+			}
+		}
+		return call.Fail(wire.Errorf(struck.Status, struck.Code, "%s by a fault of the sandbox", struck.Code)), nil
 	case Drop:
 		return nil, ErrCut
 	case Lost:
@@ -302,6 +307,8 @@ func throttle(service string) *wire.Error {
 		return wire.Errorf(http.StatusBadRequest, "ThrottledException", "Rate exceeded")
 	case "s3":
 		return wire.Errorf(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")
+	case "stripe":
+		return wire.Errorf(http.StatusTooManyRequests, "rate_limit", "Request rate limit exceeded.")
 	}
 	return wire.Errorf(http.StatusBadRequest, "Throttling", "Rate exceeded")
 }

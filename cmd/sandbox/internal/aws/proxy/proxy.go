@@ -124,7 +124,7 @@ func (p *Proxy) through(ctx context.Context, call identity.Call) (*wire.Answer, 
 			Service: call.Service, Operation: call.Operation,
 			Account: call.Caller.Account, SessionName: call.Caller.SessionName,
 		},
-		Request: call.Request,
+		Fail:    func(failure *wire.Error) *wire.Answer { return call.Fail(failure) },
 		Execute: func(ctx context.Context) (*wire.Answer, error) { return p.execute(ctx, call) },
 		Stale:   func() { call.Stale = true },
 	})

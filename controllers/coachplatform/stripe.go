@@ -1,0 +1,54 @@
+package coachplatform
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+)
+
+// stepStripe is the name of the step that looks at the business's own Stripe account.
+const stepStripe = "stripe"
+
+// ofStripe are the conditions that say more of the platform's Stripe account than those of its steps.
+func ofStripe(platform *v1alpha1.CoachPlatform, outcomes []converge.Outcome) []metav1.Condition {
+	valid := metav1.Condition{
+		Type: v1alpha1.ConditionKeyValid, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonKeyAccepted, Message: "Stripe accepts the key",
+	}
+	matches := metav1.Condition{
+		Type: v1alpha1.ConditionModeMatches, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonKeyAccepted,
+		Message: "key, platform and class are in the same mode of Stripe",
+	}
+	receiving := metav1.Condition{
+		Type: v1alpha1.ConditionWebhookReceiving, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNoDelivery,
+		Message: "no event of Stripe has arrived yet; the first comes with the first change of an account",
+	}
+	if platform.Annotations[v1alpha1.AnnotationDelivered] != "" {
+		receiving.Status, receiving.Reason, receiving.Message = metav1.ConditionTrue, v1alpha1.ReasonDelivered, "events of Stripe arrive"
+	}
+	all := []metav1.Condition{valid, matches, receiving}
+	if platform.Spec.Stripe.CredentialsSecretName == "" {
+		for i := range all {
+			all[i].Status, all[i].Reason, all[i].Message = metav1.ConditionUnknown, v1alpha1.ReasonNotConfigured, "the platform has no Stripe account"
+		}
+		return all
+	}
+	i := slices.IndexFunc(outcomes, func(o converge.Outcome) bool { return o.Step == stepStripe })
+	if i < 0 || outcomes[i].Err == nil {
+		return all
+	}
+	problem := fault.As(outcomes[i].Err)
+	for _, c := range []*metav1.Condition{&all[0], &all[1]} {
+		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, problem.Reason, problem.Message
+	}
+	switch problem.Reason {
+	case v1alpha1.ReasonPlatformCredentialsInvalid:
+		all[0].Status = metav1.ConditionFalse
+	case v1alpha1.ReasonModeMismatch:
+		all[1].Status = metav1.ConditionFalse
+	}
+	return all
+}

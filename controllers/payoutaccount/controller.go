@@ -1,0 +1,161 @@
+// Package payoutaccount reconciles PayoutAccounts: each becomes one account at Stripe, and its status says
+// where that account stands, who must act, and by when.
+package payoutaccount
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/report"
+	"github.com/coachplatform/coach-operator/controllers/internal/stripesecret"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/telemetry"
+)
+
+// kind is the metric label of this controller.
+const kind = "PayoutAccount"
+
+// Reconciler reconciles PayoutAccounts. All fields are required.
+type Reconciler struct {
+	Client client.Client
+	// Live reads past the cache.
+	Live client.Reader
+	// Steps in their order.
+	Steps []converge.Step[*scope.Payout]
+	// Installation is the ID that names everything.
+	Installation string
+	Events       events.EventRecorder
+	Metrics      *telemetry.Metrics
+	Clock        clock.PassiveClock
+	// Resync is how often a quiet account is looked at.
+	Resync time.Duration
+	// Grace is how long a control may be violated before payouts stop, where they are to stop.
+	Grace time.Duration
+	// Workers is how many accounts are reconciled at a time.
+	Workers int
+
+	keys       stripesecret.Keys
+	namespaces namespaces
+	looks      looks
+}
+
+// Reconcile brings one account closer to its spec and reports where it stands.
+func (r *Reconciler) Reconcile(ctx context.Context, account *v1alpha1.PayoutAccount) (ctrl.Result, error) {
+	if !account.DeletionTimestamp.IsZero() {
+		return r.teardown(ctx, account)
+	}
+	before := account.DeepCopy()
+	run, err := r.inputs(ctx, account)
+	if err != nil {
+		return r.finish(ctx, before, account, run, report.Failed(r.names(), err))
+	}
+	if err := r.claim(ctx, account); err != nil {
+		return ctrl.Result{}, err
+	}
+	mode, observer := r.mode(account, run), report.Observer{Kind: kind, Metrics: r.Metrics, Clock: r.Clock}
+
+	var outcomes []converge.Outcome
+	for _, step := range r.Steps {
+		outcomes = append(outcomes, report.Run(ctx, observer, step, run.payout(), mode))
+	}
+	return r.finish(ctx, before, account, run, outcomes)
+}
+
+// claim stores the finalizer before the first call that makes anything.
+func (r *Reconciler) claim(ctx context.Context, account *v1alpha1.PayoutAccount) error {
+	before := account.DeepCopy()
+	if !controllerutil.AddFinalizer(account, v1alpha1.FinalizerAccount) {
+		return nil
+	}
+	return r.Client.Patch(ctx, account, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}
+
+// mode says how far this pass may go.
+func (r *Reconciler) mode(account *v1alpha1.PayoutAccount, run *inputs) converge.Mode {
+	return converge.Mode{
+		Write:      !v1alpha1.Paused(account) && !v1alpha1.Paused(run.platform) && !observing(run.platform),
+		Generation: account.Generation,
+		Fresh:      requested(account) != account.Status.ReconcileHandled || hinted(account) != account.Status.LastEventID,
+		InPlace:    map[string]string{r.names()[0]: account.Status.Converged},
+	}
+}
+
+func observing(platform *v1alpha1.CoachPlatform) bool {
+	return platform.Spec.ManagementPolicy == v1alpha1.ManagementObserve
+}
+
+// maxNote bounds what the status keeps of an annotation.
+const maxNote = 200
+
+// requested is the value of the annotation that asks for a fresh look.
+func requested(account *v1alpha1.PayoutAccount) string {
+	return report.Truncate(account.Annotations[v1alpha1.AnnotationReconcile], maxNote)
+}
+
+// hinted is the last event of Stripe about the account.
+func hinted(account *v1alpha1.PayoutAccount) string {
+	return report.Truncate(account.Annotations[v1alpha1.AnnotationEvent], maxNote)
+}
+
+// finish keeps and reports what the pass saw, and says when to look again.
+func (r *Reconciler) finish(
+	ctx context.Context, before, account *v1alpha1.PayoutAccount, run *inputs, outcomes []converge.Outcome,
+) (ctrl.Result, error) {
+	if report.Stopping(ctx) {
+		return ctrl.Result{}, ctx.Err()
+	}
+	ctx, cancel := report.Ending(ctx)
+	defer cancel()
+	unrecorded := r.record(ctx, account, run)
+	r.report(account, run, outcomes)
+	r.announce(before, account)
+	base := account.DeepCopy()
+	base.Status = before.Status
+	if err := errors.Join(unrecorded, report.PatchStatus(ctx, r.Client, base, account)); err != nil {
+		return ctrl.Result{}, err
+	}
+	result, err := report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
+	if err == nil {
+		result.RequeueAfter = r.soonest(result.RequeueAfter, run)
+	}
+	return result, err
+}
+
+// soonest is when to look again, given when payouts would have to stop.
+func (r *Reconciler) soonest(after time.Duration, run *inputs) time.Duration {
+	if run == nil || run.gated.Violated.IsZero() || run.run.Gate.Suspend {
+		return after
+	}
+	return min(after, max(time.Second, run.gated.Violated.Add(r.Grace).Sub(r.Clock.Now())))
+}
+
+// record keeps which account is the coach's, when it was found rather than made.
+func (r *Reconciler) record(ctx context.Context, account *v1alpha1.PayoutAccount, run *inputs) error {
+	if run == nil || run.run.Account.ID == "" || account.Annotations[v1alpha1.AnnotationAccount] != "" {
+		return nil
+	}
+	found := scope.AccountRecord{Business: run.run.Business, Account: run.run.Account.ID}
+	if err := (ledger{client: r.Client, object: account}).Record(ctx, found); err != nil {
+		return fmt.Errorf("recording the account: %w", err)
+	}
+	return nil
+}
+
+func (r *Reconciler) names() []string {
+	names := make([]string, 0, len(r.Steps))
+	for _, step := range r.Steps {
+		names = append(names, step.Name())
+	}
+	return names
+}

@@ -1,0 +1,104 @@
+package payoutaccount
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/report"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+)
+
+const (
+	// releasePoll is when a release is looked at again.
+	releasePoll = 2 * time.Second
+	// patience is how long an object waits for Stripe, or for a key, before it goes without the mark of a
+	// release. Its account is kept either way.
+	patience = 10 * time.Minute
+)
+
+// teardown lets go of the account: it stays at Stripe with all that it holds, marked as let go. In a
+// terminating namespace there is no call: the key goes with the namespace, and nothing waits for it.
+func (r *Reconciler) teardown(ctx context.Context, account *v1alpha1.PayoutAccount) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(account, v1alpha1.FinalizerAccount) {
+		return ctrl.Result{}, nil
+	}
+	closing, err := r.closing(ctx, account.Namespace)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if closing {
+		return ctrl.Result{}, r.dropFinalizer(ctx, account)
+	}
+	before := account.DeepCopy()
+	run, err := r.inputs(ctx, account)
+	if err == nil && v1alpha1.Paused(account) {
+		err = fault.New(fault.Invalid, v1alpha1.ReasonPaused,
+			"the object is to be deleted and is paused: remove the annotation %s, and the account is let go", v1alpha1.AnnotationPaused)
+		return r.finish(ctx, before, account, run, report.Failed(r.names(), err))
+	}
+	done := err == nil
+	for i := len(r.Steps) - 1; i >= 0 && err == nil; i-- {
+		var ended bool
+		ended, err = report.Release(ctx, r.Steps[i], run.payout())
+		done = done && ended && err == nil
+	}
+	if done || mine(err) || r.abandoned(ctx, account, err) {
+		return ctrl.Result{}, r.dropFinalizer(ctx, account)
+	}
+	if err == nil {
+		err = fault.Wait(v1alpha1.ReasonReleasing, releasePoll, "the account is kept and being let go")
+	}
+	return r.finish(ctx, before, account, run, []converge.Outcome{{Step: r.names()[0], Err: err, Blind: true}})
+}
+
+// mine says that there is nothing of this object's own to let go of: its account is another's, or its
+// platform is gone, and with it whoever could reach the account.
+func mine(err error) bool {
+	if err == nil {
+		return false
+	}
+	f := fault.As(err)
+	return f.Class == fault.Conflict || f.Reason == v1alpha1.ReasonWaitingForPlatform
+}
+
+// closing says whether the namespace is being deleted, or gone.
+func (r *Reconciler) closing(ctx context.Context, name string) (bool, error) {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := r.Live.Get(ctx, types.NamespacedName{Name: name}, namespace)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	return err == nil && !namespace.DeletionTimestamp.IsZero(), err
+}
+
+// abandoned says whether Stripe was waited for long enough.
+func (r *Reconciler) abandoned(ctx context.Context, account *v1alpha1.PayoutAccount, err error) bool {
+	if err == nil || r.Clock.Since(account.DeletionTimestamp.Time) < patience {
+		return false
+	}
+	logf.FromContext(ctx).Info("The account could not be marked as let go; it is kept at Stripe", "reason", fault.As(err).Reason)
+	r.Events.Eventf(account, nil, corev1.EventTypeWarning, v1alpha1.ReasonReleasing, "Release",
+		"kept at Stripe without the mark of a release, since Stripe could not be asked")
+	return true
+}
+
+// dropFinalizer lets the object go. The lock keeps finalizers that others added meanwhile.
+func (r *Reconciler) dropFinalizer(ctx context.Context, account *v1alpha1.PayoutAccount) error {
+	before := account.DeepCopy()
+	controllerutil.RemoveFinalizer(account, v1alpha1.FinalizerAccount)
+	r.looks.forget(account.UID)
+	return client.IgnoreNotFound(
+		r.Client.Patch(ctx, account, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
+}

@@ -1,0 +1,101 @@
+package payoutaccount
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/report"
+	"github.com/coachplatform/coach-operator/internal/evidence"
+)
+
+const (
+	// coachIndex finds the objects of one coach, and platformIndex those of one platform.
+	coachIndex    = "coach"
+	platformIndex = "platform"
+)
+
+func coachOf(a *v1alpha1.PayoutAccount) string { return a.Spec.PlatformName + "/" + a.Spec.CoachID }
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
+	for index, of := range map[string]func(*v1alpha1.PayoutAccount) string{
+		coachIndex:    coachOf,
+		platformIndex: func(a *v1alpha1.PayoutAccount) string { return a.Spec.PlatformName },
+	} {
+		err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.PayoutAccount{}, index,
+			func(o client.Object) []string {
+				if a, ok := o.(*v1alpha1.PayoutAccount); ok {
+					return []string{of(a)}
+				}
+				return nil
+			})
+		if err != nil {
+			return fmt.Errorf("indexing accounts by %s: %w", index, err)
+		}
+	}
+	changed := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("payoutaccount").
+		For(&v1alpha1.PayoutAccount{}, builder.WithPredicates(changed)).
+		Watches(&v1alpha1.CoachPlatform{}, handler.EnqueueRequestsFromMapFunc(r.accountsOf), builder.WithPredicates(platformChanged)).
+		Watches(&v1alpha1.SecurityReport{}, handler.EnqueueRequestsFromMapFunc(r.accountsOf), builder.WithPredicates(r.gateChanged())).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: r.Workers, RateLimiter: report.Backoff(), ReconciliationTimeout: report.PassTimeout,
+		}).
+		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// platformChanged lets through what accounts depend on: the platform's spec, and whether its Stripe
+// account and endpoint are in order.
+var platformChanged = predicate.Funcs{
+	GenericFunc: func(event.GenericEvent) bool { return false },
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		was, is := e.ObjectOld.(*v1alpha1.CoachPlatform), e.ObjectNew.(*v1alpha1.CoachPlatform)
+		return was.Generation != is.Generation || v1alpha1.Paused(was) != v1alpha1.Paused(is) ||
+			met(was, v1alpha1.ConditionStripeReady) != met(is, v1alpha1.ConditionStripeReady) ||
+			met(was, v1alpha1.ConditionWebhookReady) != met(is, v1alpha1.ConditionWebhookReady)
+	},
+}
+
+func met(p *v1alpha1.CoachPlatform, kind string) bool {
+	return meta.IsStatusConditionTrue(p.Status.Conditions, kind)
+}
+
+// gateChanged lets through reports that open or close the gate, not every stamp of their times.
+func (r *Reconciler) gateChanged() predicate.Predicate {
+	return predicate.Funcs{
+		GenericFunc: func(event.GenericEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			was, is := e.ObjectOld.(*v1alpha1.SecurityReport), e.ObjectNew.(*v1alpha1.SecurityReport)
+			now := r.Clock.Now()
+			return evidence.Gating(&was.Report, now) != evidence.Gating(&is.Report, now)
+		},
+	}
+}
+
+// accountsOf returns the accounts of the platform that an object is named after.
+func (r *Reconciler) accountsOf(ctx context.Context, platform client.Object) []reconcile.Request {
+	var accounts v1alpha1.PayoutAccountList
+	err := r.Client.List(ctx, &accounts, client.InNamespace(platform.GetNamespace()), client.MatchingFields{platformIndex: platform.GetName()})
+	if err != nil {
+		logf.FromContext(ctx).Error(err, "Listing the accounts of a platform; their resync will find the change")
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(accounts.Items))
+	for i := range accounts.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&accounts.Items[i])})
+	}
+	return requests
+}

@@ -1,0 +1,267 @@
+package stripe
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/naming"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+const (
+	// maxAccounts bounds a listing. One that is not complete proves no absence, so there is none at all then.
+	maxAccounts = 100_000
+	// lag is how long Stripe may take to list a new account. It is not documented; what was read by its
+	// name stays in listings that were begun so shortly after that.
+	lag = time.Minute
+	// pageTries is how often a page is asked for: a listing of many pages must not fail with one of them.
+	pageTries = 3
+)
+
+// Listing is what Stripe has listed: all accounts of a business, each as it was last read.
+type Listing struct {
+	began time.Time
+
+	mu       sync.RWMutex
+	accounts map[string]seen
+	coaches  map[string]map[string]bool
+}
+
+// seen is an account, and when it was asked for.
+type seen struct {
+	account scope.Account
+	at      time.Time
+}
+
+// Listing returns a complete listing that was begun at notBefore or later. All with the same key share it.
+func (c *Client) Listing(ctx context.Context, notBefore time.Time) (*Listing, error) {
+	l, _, err := c.listing.get(ctx, notBefore)
+	return l, err
+}
+
+// Remember adds an account to the listing if it shows none of that name. What Get, Create and Update
+// return is in it already.
+func (c *Client) Remember(a scope.Account) { c.accounts.add(a) }
+
+// Began is when the listing was begun: what existed then is in it.
+func (l *Listing) Began() time.Time { return l.began }
+
+// Len is the number of accounts.
+func (l *Listing) Len() int {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return len(l.accounts)
+}
+
+// Account returns the account of that ID. It must not be changed.
+func (l *Listing) Account(id string) (scope.Account, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	s, ok := l.accounts[id]
+	return s.account, ok
+}
+
+// Coach returns the accounts whose metadata name the coach, the oldest first. They must not be changed.
+func (l *Listing) Coach(key string) []scope.Account {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	var found []scope.Account
+	for id := range l.coaches[key] {
+		found = append(found, l.accounts[id].account)
+	}
+	slices.SortFunc(found, func(a, b scope.Account) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	})
+	return found
+}
+
+// All returns all accounts. They must not be changed.
+func (l *Listing) All() iter.Seq[scope.Account] {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	all := slices.Collect(maps.Values(l.accounts))
+	return func(yield func(scope.Account) bool) {
+		for _, s := range all {
+			if !yield(s.account) {
+				return
+			}
+		}
+	}
+}
+
+// put adds what was read, unless something was read later.
+func (l *Listing) put(s seen) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	id := s.account.ID
+	if l.accounts[id].at.After(s.at) {
+		return
+	}
+	l.remove(id)
+	l.accounts[id] = s
+	if coach := s.account.Metadata[naming.MetaCoach]; coach != "" {
+		if l.coaches[coach] == nil {
+			l.coaches[coach] = map[string]bool{}
+		}
+		l.coaches[coach][id] = true
+	}
+}
+
+// drop takes an account out that was not found, unless it was seen later.
+func (l *Listing) drop(id string, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.accounts[id].at.After(at) {
+		l.remove(id)
+	}
+}
+
+// remove takes an account out; the caller holds the lock.
+func (l *Listing) remove(id string) {
+	coach := l.accounts[id].account.Metadata[naming.MetaCoach]
+	if delete(l.coaches[coach], id); len(l.coaches[coach]) == 0 {
+		delete(l.coaches, coach)
+	}
+	delete(l.accounts, id)
+}
+
+// accounts are the listing and what was read by name since it was begun.
+type accounts struct {
+	clock clock.PassiveClock
+
+	mu      sync.Mutex
+	current *Listing
+	recent  map[string]seen
+	// sweeping is when the sweep under way was begun; zero if there is none.
+	sweeping time.Time
+	// full is how many are worth a cleaning.
+	full int
+}
+
+// remember adds what was read by name.
+func (a *accounts) remember(s seen) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.recent[s.account.ID].at.After(s.at) {
+		return
+	}
+	a.recent[s.account.ID] = s
+	if a.current != nil {
+		a.current.put(s)
+	}
+	if len(a.recent) > a.full {
+		a.clean()
+		a.full = 2*len(a.recent) + 100
+	}
+}
+
+// drop forgets an account that was not found.
+func (a *accounts) drop(id string, at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.recent[id].at.After(at) {
+		delete(a.recent, id)
+	}
+	if a.current != nil {
+		a.current.drop(id, at)
+	}
+}
+
+// add adds an account that nothing is known of.
+func (a *accounts) add(account scope.Account) {
+	a.mu.Lock()
+	_, known := a.recent[account.ID]
+	if a.current != nil && !known {
+		_, known = a.current.Account(account.ID)
+	}
+	a.mu.Unlock()
+	if !known {
+		a.remember(seen{account, a.clock.Now()})
+	}
+}
+
+// clean drops what every listing from now on must show by itself.
+func (a *accounts) clean() {
+	since := a.clock.Now()
+	if !a.sweeping.IsZero() {
+		since = a.sweeping
+	}
+	maps.DeleteFunc(a.recent, func(_ string, s seen) bool { return s.at.Add(lag).Before(since) })
+}
+
+// begin notes that a sweep began; zero is that it ended.
+func (a *accounts) begin(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sweeping = at
+}
+
+// replace makes l the listing, with what was read by name shortly before or since it was begun.
+func (a *accounts) replace(l *Listing) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clean()
+	for _, s := range a.recent {
+		l.put(s)
+	}
+	a.current = l
+}
+
+// readAccounts lists all accounts. New ones appear before the first page, so that one made meanwhile is
+// not in it, and none that existed is missed.
+// https://docs.stripe.com/api/accounts/list
+func (c *Client) readAccounts(ctx context.Context, began time.Time) (*Listing, error) {
+	c.accounts.begin(began)
+	defer c.accounts.begin(time.Time{})
+	l := &Listing{began: began, accounts: map[string]seen{}, coaches: map[string]map[string]bool{}}
+	for after := ""; ; {
+		asked := c.clock.Now()
+		page, err := c.accountPage(ctx, after)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.Data {
+			if account := page.Data[i].account(); !account.Gone {
+				l.put(seen{account, asked})
+			}
+		}
+		if !page.HasMore || len(page.Data) == 0 {
+			break
+		}
+		if len(l.accounts) >= maxAccounts {
+			return nil, fault.New(fault.Denied, v1alpha1.ReasonQuotaExceeded,
+				"the Stripe account has more than %d connected accounts, which is more than the operator looks through", maxAccounts)
+		}
+		after = page.Data[len(page.Data)-1].ID
+	}
+	c.accounts.replace(l)
+	return l, nil
+}
+
+// accountPage reads a page. What may pass is tried again, each time after its turn, which a refusal for
+// too many calls makes a second long.
+func (c *Client) accountPage(ctx context.Context, after string) (*wirePage[wireAccount], error) {
+	for try := 1; ; try++ {
+		page := &wirePage[wireAccount]{}
+		err := c.call(ctx, request{
+			operation: "ListAccounts", method: http.MethodGet, path: accountsPath,
+			fields: body("limit", pageSize, "starting_after", after),
+		}, page)
+		if err == nil {
+			return page, nil
+		}
+		if try == pageTries || ctx.Err() != nil || !Throttled(err) && !Indeterminate(err) {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,313 @@
+package stripe_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/cloud/stripe"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+func listed(l *stripe.Listing) []string {
+	var ids []string
+	for a := range l.All() {
+		ids = append(ids, a.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func TestAListingHasAllPages(t *testing.T) {
+	var ids []string
+	for i := range 25 {
+		ids = append(ids, fmt.Sprintf("acct_%02d", i))
+	}
+	s := newServer(t, pages(func() []string { return ids }, func(id string) string { return "coach" + id[5:6] }, 10))
+	l, err := s.client(t).Listing(t.Context(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(ids, listed(l)); diff != "" || l.Len() != 25 {
+		t.Errorf("%d accounts (-want +got):\n%s", l.Len(), diff)
+	}
+	var queries []string
+	for _, r := range s.all() {
+		queries = append(queries, r.query)
+	}
+	if diff := cmp.Diff([]string{"limit=100", "limit=100&starting_after=acct_09", "limit=100&starting_after=acct_19"}, queries); diff != "" {
+		t.Errorf("queries (-want +got):\n%s", diff)
+	}
+	if n := len(l.Coach("coach2")); n != 5 {
+		t.Errorf("%d accounts of a coach", n)
+	}
+	if _, ok := l.Account("acct_07"); !ok {
+		t.Error("an account is missing")
+	}
+	if _, ok := l.Account("acct_77"); ok || l.Coach("nobody") != nil {
+		t.Error("there is an account that is not")
+	}
+}
+
+func TestACoachsOldestAccountComesFirst(t *testing.T) {
+	s := newServer(t, always(200, `{"data":[`+accountJSON("acct_b", "c", 30)+","+accountJSON("acct_c", "c", 10)+","+accountJSON("acct_a", "c", 30)+`]}`))
+	l, err := s.client(t).Listing(t.Context(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, a := range l.Coach("c") {
+		ids = append(ids, a.ID)
+	}
+	if diff := cmp.Diff([]string{"acct_c", "acct_a", "acct_b"}, ids); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAListingServesUntilOneMustHaveBegunLater(t *testing.T) {
+	s := newServer(t, pages(func() []string { return []string{"acct_1"} }, func(string) string { return "c" }, 10))
+	clock := tick()
+	o := s.options()
+	o.Clock = clock
+	c := clientOf(t, o)
+	start := clock.Now()
+	for name, step := range []struct {
+		notBefore time.Time
+		calls     int
+	}{
+		{time.Time{}, 1},
+		{start, 1},
+		{start.Add(-time.Hour), 1},
+		{start.Add(time.Nanosecond), 2},
+		{start.Add(time.Minute), 2},
+		{start.Add(time.Hour), 2}, // nothing begins in the future
+	} {
+		if name == 3 {
+			clock.Step(time.Minute)
+		}
+		l, err := c.Listing(t.Context(), step.notBefore)
+		if err != nil || len(s.all()) != step.calls {
+			t.Errorf("step %d: %v, %d calls, want %d", name, err, len(s.all()), step.calls)
+			continue
+		}
+		if l.Began().Before(step.notBefore) && !step.notBefore.After(clock.Now()) {
+			t.Errorf("step %d: began %s", name, l.Began())
+		}
+	}
+}
+
+func TestOneListingAtATimeServesAllWhoAsk(t *testing.T) {
+	var running, most atomic.Int32
+	s := newServer(t, func(asked) (int, string) {
+		if now := running.Add(1); now > most.Load() {
+			most.Store(now)
+		}
+		defer running.Add(-1)
+		time.Sleep(20 * time.Millisecond)
+		return 200, `{"data":[` + accountJSON("acct_1", "c", 1) + `]}`
+	})
+	c := s.client(t)
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			asked := time.Now()
+			if l, err := c.Listing(t.Context(), asked); err != nil || l.Began().Before(asked) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	all.Wait()
+	if n := len(s.all()); n > 5 || most.Load() != 1 {
+		t.Errorf("%d listings, %d at once", n, most.Load())
+	}
+}
+
+func TestAListingGoesOnWithoutWhoAskedFirst(t *testing.T) {
+	arrived, release := make(chan struct{}, 9), make(chan struct{})
+	s := newServer(t, func(asked) (int, string) {
+		arrived <- struct{}{}
+		<-release
+		return 200, `{"data":[` + accountJSON("acct_1", "c", 1) + `]}`
+	})
+	c := s.client(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-arrived; cancel() }()
+	if _, err := c.Listing(ctx, time.Time{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	close(release)
+	l, err := c.Listing(t.Context(), time.Time{})
+	if err != nil || l.Len() != 1 || len(s.all()) != 1 {
+		t.Errorf("%v, %d calls", err, len(s.all()))
+	}
+}
+
+func TestAListingThatFailsLeavesTheOldOne(t *testing.T) {
+	ids := []string{"acct_1", "acct_2", "acct_3"}
+	good := pages(func() []string { return ids }, func(string) string { return "c" }, 2)
+	var broken atomic.Bool
+	s := newServer(t, func(r asked) (int, string) {
+		if broken.Load() && strings.Contains(r.query, "starting_after") {
+			return 401, failure("invalid_request_error", "", "")
+		}
+		return good(r)
+	})
+	clock := tick()
+	o := s.options()
+	o.Clock = clock
+	c := clientOf(t, o)
+	first, err := c.Listing(t.Context(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken.Store(true)
+	clock.Step(time.Minute)
+	if _, err := c.Listing(t.Context(), clock.Now()); !stripe.Credentials(err) {
+		t.Errorf("half a listing: %v", err)
+	}
+	again, err := c.Listing(t.Context(), first.Began())
+	if err != nil || again.Len() != 3 || !again.Began().Equal(first.Began()) {
+		t.Errorf("%v, the old listing is gone", err)
+	}
+}
+
+func TestAPageIsTriedAgain(t *testing.T) {
+	var calls atomic.Int32
+	s := newServer(t, func(asked) (int, string) {
+		if calls.Add(1) < 3 {
+			return 503, "decoy"
+		}
+		return 200, `{"data":[` + accountJSON("acct_1", "c", 1) + `]}`
+	})
+	if l, err := s.client(t).Listing(t.Context(), time.Time{}); err != nil || l.Len() != 1 {
+		t.Errorf("%v", err)
+	}
+	down := newServer(t, always(503, "decoy"))
+	if _, err := down.client(t).Listing(t.Context(), time.Time{}); !stripe.Indeterminate(err) || len(down.all()) != 3 {
+		t.Errorf("%v, %d calls", err, len(down.all()))
+	}
+}
+
+func TestWhatWasWrittenIsListedAtOnce(t *testing.T) {
+	var coach atomic.Value
+	coach.Store("before")
+	s := newServer(t, func(r asked) (int, string) {
+		switch {
+		case r.path == "/v1/accounts" && r.method == "GET":
+			return 200, `{"data":[` + accountJSON("acct_1", "before", 1) + `]}`
+		case r.path == "/v1/accounts":
+			return 200, accountJSON("acct_2", "new", 2)
+		case r.path == "/v1/accounts/acct_3":
+			return 200, `{"id":"acct_3","deleted":true}`
+		case r.path == "/v1/accounts/acct_2" && r.method == "GET":
+			return 403, failure("invalid_request_error", "account_invalid", "")
+		}
+		return 200, accountJSON("acct_1", coach.Load().(string), 1)
+	})
+	clock := tick()
+	o := s.options()
+	o.Clock = clock
+	c := clientOf(t, o)
+	list := func(notBefore time.Time) *stripe.Listing {
+		t.Helper()
+		l, err := c.Listing(t.Context(), notBefore)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	l := list(time.Time{})
+
+	clock.Step(time.Second)
+	made, err := c.Create(t.Context(), stripe.Creation{}, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Remember(made)
+	coach.Store("after")
+	if _, err := c.Update(t.Context(), "acct_1", stripe.Update{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Coach("new")) != 1 || len(l.Coach("after")) != 1 || len(l.Coach("before")) != 0 || l.Len() != 2 {
+		t.Errorf("%v: what was written is not in the listing", listed(l))
+	}
+
+	c.Remember(scope.Account{ID: "acct_1", Metadata: map[string]string{"coach_key": "stale"}})
+	if len(l.Coach("stale")) != 0 {
+		t.Error("what was read later was replaced")
+	}
+	c.Remember(scope.Account{ID: "acct_4", Metadata: map[string]string{"coach_key": "other"}})
+	if len(l.Coach("other")) != 1 {
+		t.Error("what nobody knew is not remembered")
+	}
+
+	clock.Step(30 * time.Second)
+	if l = list(clock.Now()); len(l.Coach("new")) != 1 || len(l.Coach("before")) != 1 {
+		t.Errorf("%v: a new account must stay while Stripe may not list it yet, and an old one be as it was listed", listed(l))
+	}
+	if _, err := c.Get(t.Context(), "acct_2"); !stripe.IsGone(err) || len(l.Coach("new")) != 0 {
+		t.Errorf("%v: an account that is gone is still listed", err)
+	}
+	if a, err := c.Get(t.Context(), "acct_3"); err != nil || !a.Gone || l.Len() != 2 {
+		t.Errorf("%v: a deleted account is listed in %v", err, listed(l))
+	}
+	clock.Step(2 * time.Minute)
+	if l = list(clock.Now()); l.Len() != 1 {
+		t.Errorf("%v: what Stripe does not list after so long is not there", listed(l))
+	}
+}
+
+func TestWhatIsMadeDuringAListingIsInIt(t *testing.T) {
+	inPage, goOn := make(chan struct{}), make(chan struct{})
+	s := newServer(t, func(r asked) (int, string) {
+		if r.method == "POST" {
+			return 200, accountJSON("acct_2", "new", 2)
+		}
+		close(inPage)
+		<-goOn
+		return 200, `{"data":[` + accountJSON("acct_1", "c", 1) + `]}`
+	})
+	c := s.client(t)
+	done := make(chan int)
+	go func() {
+		l, err := c.Listing(context.WithoutCancel(t.Context()), time.Time{})
+		if err != nil {
+			t.Error(err)
+		}
+		done <- len(l.Coach("new"))
+	}()
+	<-inPage
+	if _, err := c.Create(t.Context(), stripe.Creation{}, "k"); err != nil {
+		t.Fatal(err)
+	}
+	close(goOn)
+	if n := <-done; n != 1 {
+		t.Error("the account is missing")
+	}
+}
+
+func TestAListingIsBounded(t *testing.T) {
+	var page atomic.Int32
+	s := newServer(t, func(asked) (int, string) {
+		var items []string
+		for i := range 51_000 {
+			items = append(items, fmt.Sprintf(`{"id":"acct_%d_%d"}`, page.Load(), i))
+		}
+		page.Add(1)
+		return 200, `{"has_more":true,"data":[` + strings.Join(items, ",") + `]}`
+	})
+	_, err := s.client(t).Listing(t.Context(), time.Time{})
+	if f := fault.As(err); f.Reason != v1alpha1.ReasonQuotaExceeded || len(s.all()) != 2 {
+		t.Errorf("%v after %d pages: half a listing proves no absence", err, len(s.all()))
+	}
+}

@@ -1,0 +1,107 @@
+package naming
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+)
+
+// Keys of the metadata on everything we make at Stripe. Together the first five say whose an account is.
+// Nothing in them is personal: a coach is named by a hash.
+// https://docs.stripe.com/api/metadata
+const (
+	MetaManagedBy    = "managed_by"
+	MetaInstallation = "installation"
+	MetaMode         = "mode"
+	MetaTenant       = "tenant"
+	MetaCoach        = "coach_key"
+	// MetaObject is the UID of the object that keeps the account, for people; ownership does not depend on it.
+	MetaObject = "cr_uid"
+	// MetaAttempt counts the idempotency keys that were used up before the account was made.
+	MetaAttempt = "create_attempt"
+	// MetaReleased is the day on which the account was let go.
+	MetaReleased = "released_at"
+	// MetaOnboarding is the day on which the coach was first sent to Stripe's forms.
+	MetaOnboarding = "onboarding_started"
+	// MetaOpened says that payouts were enabled for the first time while the platform was proven safe.
+	MetaOpened = "payouts_opened"
+)
+
+// Coach identifies one coach of one tenant, in one of Stripe's modes.
+type Coach struct {
+	Tenant Tenant
+	// ID is spec.coachID.
+	ID string
+	// Live is Stripe's live mode.
+	Live bool
+}
+
+// Key is the coach's hash: what finds the account again when everything else is lost.
+func (c Coach) Key() string {
+	return digest("coach", c.Tenant.Installation, c.Tenant.account(), c.ID)
+}
+
+// Metadata are the ownership metadata of the coach's account.
+func (c Coach) Metadata() map[string]string {
+	all := c.Tenant.StripeMetadata(c.Live)
+	all[MetaCoach] = c.Key()
+	return all
+}
+
+// OwnsAccount says whether metadata name the coach, all of them and exactly.
+func (c Coach) OwnsAccount(metadata map[string]string) bool {
+	return covers(metadata, c.Metadata())
+}
+
+// IdempotencyKey is that of an attempt to create the coach's account: the same for every process that
+// tries, whatever it has lost.
+// https://docs.stripe.com/api/idempotent_requests
+func (c Coach) IdempotencyKey(attempt int) string {
+	return digest("payoutaccount", "v1", c.Tenant.Installation, mode(c.Live), c.Key(), strconv.Itoa(attempt))
+}
+
+// StripeMetadata are the ownership metadata of what the tenant has at Stripe.
+func (t Tenant) StripeMetadata(live bool) map[string]string {
+	return map[string]string{
+		MetaManagedBy: ManagedBy, MetaInstallation: t.Installation, MetaMode: mode(live), MetaTenant: t.account(),
+	}
+}
+
+// OwnsAtStripe says whether metadata name the tenant, all of them and exactly.
+func (t Tenant) OwnsAtStripe(metadata map[string]string, live bool) bool {
+	return covers(metadata, t.StripeMetadata(live))
+}
+
+// EndpointKey is the idempotency key of an attempt to create the tenant's webhook endpoint.
+func (t Tenant) EndpointKey(live bool, url string, attempt string) string {
+	return digest("webhook", "v1", t.Installation, mode(live), t.account(), url, attempt)
+}
+
+// account names the tenant at Stripe: whoever makes a namespace or a platform anew is somebody else.
+func (t Tenant) account() string { return t.NamespaceUID + "/" + t.Name }
+
+func mode(live bool) string {
+	if live {
+		return "live"
+	}
+	return "test"
+}
+
+func covers(all, some map[string]string) bool {
+	for k, v := range some {
+		if all[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// digest hashes parts, which cannot run into each other.
+func digest(parts ...string) string {
+	h := sha256.New()
+	for _, part := range parts {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

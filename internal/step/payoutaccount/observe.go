@@ -1,0 +1,170 @@
+package payoutaccount
+
+import (
+	"context"
+	"time"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/cloud/stripe"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/naming"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// Observe implements converge.Resource. A quiet look is answered from the listing that all accounts of the
+// business share; a fresh one asks for the very account.
+func (r *resource) Observe(ctx context.Context, in *scope.Payout, want State, fresh bool) (converge.Observation[State], error) {
+	look, err := r.looking(ctx, in)
+	if err != nil {
+		return converge.Observation[State]{}, err
+	}
+	account, at, err := look.find(ctx, fresh)
+	if err != nil {
+		return converge.Observation[State]{}, err
+	}
+	if account.ID == "" {
+		return converge.Observation[State]{At: at}, nil
+	}
+	return converge.Observation[State]{
+		Exists: true, Settled: true, ID: account.ID, At: at, State: observed(in, want, account, look.business),
+	}, nil
+}
+
+// look is one look at one coach's account.
+type look struct {
+	*resource
+	client *stripe.Client
+	in     *scope.Payout
+	// business is the ID of the business's own account, to which the key belongs.
+	business string
+}
+
+// looking prepares a look. A key of another Stripe account than the recorded one sees nothing, and what it
+// does not see is not gone.
+func (r *resource) looking(ctx context.Context, in *scope.Payout) (look, error) {
+	client, err := r.Stripe.For(in.Key)
+	if err != nil {
+		return look{}, err
+	}
+	business, _, err := client.Platform(ctx, false)
+	if err != nil {
+		return look{}, stripe.Classify(err)
+	}
+	if recorded := in.Recorded.Business; recorded != "" && recorded != business.ID {
+		return look{}, fault.New(fault.Denied, v1alpha1.ReasonPlatformCredentialsInvalid,
+			"the key belongs to the Stripe account %s, and this coach's account was made under %s; put a key of that one into the Secret",
+			business.ID, recorded)
+	}
+	return look{resource: r, client: client, in: in, business: business.ID}, nil
+}
+
+// find returns the coach's account, and a zero one if there is none.
+func (l look) find(ctx context.Context, fresh bool) (scope.Account, time.Time, error) {
+	switch {
+	case l.in.Recorded.Account != "":
+		return l.known(ctx, l.in.Recorded.Account, fresh)
+	case l.in.Spec.Adopt != "":
+		return l.known(ctx, l.in.Spec.Adopt, fresh)
+	}
+	return l.discover(ctx, fresh)
+}
+
+// known returns an account by its ID.
+func (l look) known(ctx context.Context, id string, fresh bool) (scope.Account, time.Time, error) {
+	var began time.Time // a fresh look needs no new listing: it asks for the account itself
+	if !fresh {
+		began = l.Clock.Now().Add(-l.Sweep)
+	}
+	listing, err := l.client.Listing(ctx, began)
+	if err != nil {
+		return scope.Account{}, time.Time{}, stripe.Classify(err)
+	}
+	if err := l.single(listing.Coach(l.in.Coach.Key()), id); err != nil {
+		return scope.Account{}, time.Time{}, err
+	}
+	if account, listed := listing.Account(id); listed && !fresh {
+		return account, listing.Began(), l.ours(account)
+	}
+	at := l.Clock.Now()
+	account, err := l.client.Get(ctx, id)
+	switch {
+	case stripe.IsGone(err) || err == nil && account.Gone:
+		return scope.Account{}, time.Time{}, l.gone(ctx, id, err == nil)
+	case err != nil:
+		return scope.Account{}, time.Time{}, stripe.Classify(err)
+	}
+	l.missed.forget(id)
+	l.client.Remember(account)
+	return account, at, l.ours(account)
+}
+
+// discover looks for the coach's account among all of the business. That there is none counts only in a
+// listing that began when every earlier attempt was over.
+func (l look) discover(ctx context.Context, fresh bool) (scope.Account, time.Time, error) {
+	listing, err := l.client.Listing(ctx, l.covering())
+	if err != nil {
+		return scope.Account{}, time.Time{}, stripe.Classify(err)
+	}
+	found := listing.Coach(l.in.Coach.Key())
+	if err := l.single(found, ""); err != nil {
+		return scope.Account{}, time.Time{}, err
+	}
+	if len(found) == 0 {
+		return scope.Account{}, listing.Began(), nil
+	}
+	if fresh {
+		return l.known(ctx, found[0].ID, true)
+	}
+	return found[0], listing.Began(), l.ours(found[0])
+}
+
+// covering is when a listing must have begun to show what earlier attempts may have made: those of an
+// earlier object of this coach, which was gone before this one was made, and those of this object, whose
+// answer left it open. What the listing does not show yet, the idempotency key still covers.
+func (l look) covering() time.Time {
+	covering, now := l.in.Born, l.Clock.Now()
+	for _, t := range []time.Time{l.in.Intent.Unsure, expiry(l.in.Intent, now)} {
+		if t.After(covering) {
+			covering = t
+		}
+	}
+	if covering.After(now) { // the API server's clock is ahead
+		return now
+	}
+	return covering
+}
+
+// single refuses a coach with more than one account.
+func (l look) single(found []scope.Account, id string) error {
+	others := 0
+	for _, a := range found {
+		if a.ID != id && !a.Gone {
+			others++
+		}
+	}
+	if others > 1 || others == 1 && id != "" {
+		return fault.New(fault.Conflict, v1alpha1.ReasonDuplicateAccounts,
+			"the business has more than one Stripe account of this coach (kubectl coach inventory lists them); take the metadata %s off those "+
+				"that are not to be used, in Stripe's Dashboard", naming.MetaCoach)
+	}
+	return nil
+}
+
+// ours refuses an account of somebody else. One that nobody manages may be adopted, and one of another
+// installation may be claimed.
+func (l look) ours(a scope.Account) error {
+	if l.in.Coach.OwnsAccount(a.Metadata) {
+		return nil
+	}
+	if a.ID == l.in.Spec.Adopt {
+		nobodys := a.Metadata[naming.MetaManagedBy] == ""
+		elsewhere := a.Metadata[naming.MetaInstallation] != l.in.Coach.Tenant.Installation
+		if nobodys || elsewhere && l.in.Claim == a.ID {
+			return nil
+		}
+	}
+	return fault.New(fault.Conflict, v1alpha1.ReasonOwnedByAnother,
+		"the account %s is marked as somebody else's (another coach, platform or installation) and is only looked at; if it is this coach's "+
+			"after a restore, set spec.adopt to it and annotate this object with %s=%s", a.ID, v1alpha1.AnnotationClaim, a.ID)
+}
