@@ -12,6 +12,7 @@ import (
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
 // report writes the whole status from what one pass saw. It is the only writer of status.
@@ -63,7 +64,7 @@ func factsOf(account *v1alpha1.PayoutAccount, run *inputs, outcomes []converge.O
 	spec := account.Spec.Payouts
 	f := facts{
 		deleting: !account.DeletionTimestamp.IsZero(), account: run.run.Account, before: before,
-		recorded:     account.Annotations[v1alpha1.AnnotationAccount] != "",
+		recorded:     run.run.Recorded != scope.AccountRecord{},
 		deauthorized: account.Annotations[v1alpha1.AnnotationDeauthorized] != "",
 		suspended:    spec.Suspended != nil && *spec.Suspended, violated: run.run.Gate.Suspend,
 		manual: spec.Schedule.Interval == v1alpha1.IntervalManual,

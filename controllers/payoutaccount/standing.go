@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -114,6 +115,9 @@ func ofLook(f facts) (standing, bool) {
 		return s, true
 	}
 	s.phase = v1alpha1.PhaseCreating
+	if p.Reason == converge.ReasonApplied {
+		s.reason, s.message = v1alpha1.ReasonCreating, "the account was made; the next look finds it"
+	}
 	if p.Class == fault.Waiting && p.Reason != v1alpha1.ReasonGateClosed && p.Reason != v1alpha1.ReasonWaitingForPlatform {
 		s.action = v1alpha1.ActorNone
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/coachplatform/coach-operator/controllers/payoutaccount"
 	"github.com/coachplatform/coach-operator/internal/cloud/stripe"
 	"github.com/coachplatform/coach-operator/internal/evidence"
+	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/step"
 	payoutstep "github.com/coachplatform/coach-operator/internal/step/payoutaccount"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
@@ -173,7 +174,7 @@ func (w *world) restart(through *path) {
 	transport := trusting(w.t, w.sandbox)
 	kube, carry := w.client, http.RoundTripper(transport)
 	if through != nil {
-		kube, carry = through.kube(w.client), through.stripe(transport)
+		kube, carry = through.kube(w.t, w.client), through.stripe(transport)
 	}
 	const sweep = resync * 9 / 10
 	clients := stripe.New(stripe.Options{
@@ -325,6 +326,17 @@ func describe(a *v1alpha1.PayoutAccount) string {
 		fmt.Fprintf(&text, "  %s: %s\n", key, value)
 	}
 	return text.String()
+}
+
+// identity is whom an account is made for.
+func (w *world) identity(coach string) naming.Coach {
+	w.t.Helper()
+	namespace := &corev1.Namespace{}
+	w.must(w.client.Get(w.t.Context(), client.ObjectKey{Name: w.namespace}, namespace))
+	return naming.Coach{
+		Tenant: naming.Tenant{Installation: installation, Namespace: w.namespace, NamespaceUID: string(namespace.UID), Name: platformName},
+		ID:     coach,
+	}
 }
 
 // mine are the accounts at Stripe that carry the operator's mark.

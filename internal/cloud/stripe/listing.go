@@ -19,8 +19,9 @@ import (
 )
 
 const (
-	// maxAccounts bounds a listing. One that is not complete proves no absence, so there is none at all then.
-	maxAccounts = 100_000
+	// maxPages bounds a listing, to 100 000 accounts. One that is not complete proves no absence, so there is
+	// none at all then.
+	maxPages = 1000
 	// lag is how long Stripe may take to list a new account. It is not documented; what was read by its
 	// name stays in listings that were begun so shortly after that.
 	lag = time.Minute
@@ -48,10 +49,6 @@ func (c *Client) Listing(ctx context.Context, notBefore time.Time) (*Listing, er
 	l, _, err := c.listing.get(ctx, notBefore)
 	return l, err
 }
-
-// Remember adds an account to the listing if it shows none of that name. What Get, Create and Update
-// return is in it already.
-func (c *Client) Remember(a scope.Account) { c.accounts.add(a) }
 
 // Began is when the listing was begun: what existed then is in it.
 func (l *Listing) Began() time.Time { return l.began }
@@ -178,18 +175,6 @@ func (a *accounts) drop(id string, at time.Time) {
 }
 
 // add adds an account that nothing is known of.
-func (a *accounts) add(account scope.Account) {
-	a.mu.Lock()
-	_, known := a.recent[account.ID]
-	if a.current != nil && !known {
-		_, known = a.current.Account(account.ID)
-	}
-	a.mu.Unlock()
-	if !known {
-		a.remember(seen{account, a.clock.Now()})
-	}
-}
-
 // clean drops what every listing from now on must show by itself.
 func (a *accounts) clean() {
 	since := a.clock.Now()
@@ -224,28 +209,26 @@ func (c *Client) readAccounts(ctx context.Context, began time.Time) (*Listing, e
 	c.accounts.begin(began)
 	defer c.accounts.begin(time.Time{})
 	l := &Listing{began: began, accounts: map[string]seen{}, coaches: map[string]map[string]bool{}}
-	for after := ""; ; {
+	after := ""
+	for range maxPages {
 		asked := c.clock.Now()
 		page, err := c.accountPage(ctx, after)
 		if err != nil {
 			return nil, err
 		}
 		for i := range page.Data {
+			after = page.Data[i].ID
 			if account := page.Data[i].account(); !account.Gone {
 				l.put(seen{account, asked})
 			}
 		}
 		if !page.HasMore || len(page.Data) == 0 {
-			break
+			c.accounts.replace(l)
+			return l, nil
 		}
-		if len(l.accounts) >= maxAccounts {
-			return nil, fault.New(fault.Denied, v1alpha1.ReasonQuotaExceeded,
-				"the Stripe account has more than %d connected accounts, which is more than the operator looks through", maxAccounts)
-		}
-		after = page.Data[len(page.Data)-1].ID
 	}
-	c.accounts.replace(l)
-	return l, nil
+	return nil, fault.New(fault.Denied, v1alpha1.ReasonQuotaExceeded,
+		"the Stripe account has more than %d00 connected accounts, which is more than the operator looks through", maxPages)
 }
 
 // accountPage reads a page. What may pass is tried again, each time after its turn, which a refusal for

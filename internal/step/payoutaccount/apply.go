@@ -40,7 +40,6 @@ func (l look) update(ctx context.Context, want, got State, changes []converge.Ch
 	case err != nil:
 		return stripe.Classify(err)
 	}
-	l.client.Remember(account)
 	if again(l.in, got.account) {
 		if err := l.in.Ledger.Note(ctx, noteAgain, "transfers"); err != nil {
 			return err
@@ -107,10 +106,6 @@ func (r *resource) Release(ctx context.Context, in *scope.Payout) (bool, error) 
 		return true, nil
 	}
 	today := r.Clock.Now().UTC().Format(time.DateOnly)
-	account, err = look.client.Update(ctx, account.ID, stripe.Update{Metadata: map[string]string{naming.MetaReleased: today}})
-	if err != nil {
-		return false, stripe.Classify(err)
-	}
-	look.client.Remember(account)
-	return false, nil
+	_, err = look.client.Update(ctx, account.ID, stripe.Update{Metadata: map[string]string{naming.MetaReleased: today}})
+	return false, stripe.Classify(err)
 }

@@ -95,7 +95,6 @@ func (l look) create(ctx context.Context, want State) error {
 	if err != nil {
 		return l.failed(ctx, next, err)
 	}
-	l.client.Remember(account)
 	return l.in.Ledger.Record(ctx, scope.AccountRecord{Business: l.business, Account: account.ID})
 }
 

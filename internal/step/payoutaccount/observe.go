@@ -95,7 +95,6 @@ func (l look) known(ctx context.Context, id string, fresh bool) (scope.Account, 
 		return scope.Account{}, time.Time{}, stripe.Classify(err)
 	}
 	l.missed.forget(id)
-	l.client.Remember(account)
 	return account, at, l.ours(account)
 }
 
