@@ -9,10 +9,12 @@ help: ## list the targets
 
 ##@ Try it (Linux, as root: it starts a Kubernetes node on this machine)
 
-.PHONY: demo demo-sabotage demo-down
-demo: ## a node, a sandbox AWS, the operator and one platform, until it is Ready
+.PHONY: demo demo-onboard demo-sabotage demo-down
+demo: ## a node, sandboxes of AWS and Stripe, the operator, a platform and a coach, until the coach is paid
 	@hack/demo
-demo-sabotage: ## open the platform's firewall behind the operator's back and watch it being closed
+demo-onboard: ## let one more coach through Stripe's forms and review
+	@hack/demo onboard
+demo-sabotage: ## break promises behind the operator's back; watch them being mended, and payouts stop and go on
 	@hack/demo sabotage
 demo-down: ## stop everything that demo started and leave nothing
 	@hack/demo down

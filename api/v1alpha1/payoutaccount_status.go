@@ -131,7 +131,7 @@ type PayoutAccountStatus struct {
 	Action PayoutActor `json:"action,omitempty"`
 	// Requirements that are due.
 	// +optional
-	Requirements PayoutRequirements `json:"requirements,omitzero"`
+	Requirements PayoutRequirements `json:"requirements"`
 	// Future requirements.
 	// +optional
 	Future FuturePayoutRequirements `json:"future,omitzero"`

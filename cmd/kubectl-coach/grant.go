@@ -24,8 +24,9 @@ func grantCommand(a app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "grant NAMESPACE",
 		Short: "Print the rights that let the operator keep Secrets in a namespace",
-		Long: `Print a Role and a RoleBinding that let the operator keep the Secrets of database logins in a namespace. The operator has
-no right to any Secret of a tenant but by them. Nothing is applied: pipe it to kubectl, or commit it.`,
+		Long: `Print a Role and a RoleBinding that let the operator use Secrets in a namespace: to keep those of database logins and of
+what Stripe signs its events with, and to read the one with the key of the business's Stripe account. The operator has no
+right to any Secret of a tenant but by them. Nothing is applied: pipe it to kubectl, or commit it.`,
 		Example: "  kubectl coach grant tenant-acme | kubectl apply -f -",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(_ *cobra.Command, args []string) error { return grant(a.out, args[0]) },

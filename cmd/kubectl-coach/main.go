@@ -1,5 +1,6 @@
-// Command kubectl-coach is the kubectl plugin: it shows what is proven of a platform and what is planned
-// for it, and prints the rights that the operator needs in a namespace. It only reads.
+// Command kubectl-coach is the kubectl plugin: it shows what is proven of a platform, what is planned for it
+// and which accounts it has at Stripe, prints the rights that the operator needs in a namespace, and has
+// Stripe make the links by which coaches sign up. It changes nothing in the cluster.
 package main
 
 import (
@@ -15,12 +16,14 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/coachplatform/coach-operator/internal/cloud/stripe"
 )
 
 // Exit codes.
 const (
 	codeFine = iota
-	// codeViolated is for a control that does not hold.
+	// codeViolated is for a control that does not hold, and for accounts that are amiss.
 	codeViolated
 	// codeUnknown is for what could not be told: also every error.
 	codeUnknown
@@ -40,6 +43,8 @@ type app struct {
 	now       func() time.Time
 	// connect returns the cluster; nil is the one of the user's kubeconfig.
 	connect func() (cluster, error)
+	// stripe says how Stripe is reached; zero is Stripe's own address and the system's authorities.
+	stripe stripe.Options
 }
 
 // exit ends the program with a code and without a word.
@@ -52,7 +57,8 @@ func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 func run(ctx context.Context, a app, args []string) int {
 	root := &cobra.Command{
 		Use: "kubectl-coach", Short: "Look at coach platforms",
-		Long: "Shows what is proven of a CoachPlatform and what is planned for it. It changes nothing.\n\n" +
+		Long: "Shows what is proven of a CoachPlatform, what is planned for it, and which accounts it has at Stripe. It changes\n" +
+			"nothing in the cluster.\n\n" +
 			"Installed on the PATH as kubectl-coach, it is called as: kubectl coach",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl coach"},
 		SilenceErrors: true, SilenceUsage: true,
@@ -64,7 +70,9 @@ func run(ctx context.Context, a app, args []string) int {
 	if a.connect == nil {
 		a.connect = bind(root.PersistentFlags())
 	}
-	root.AddCommand(evidenceCommand(a), planCommand(a), grantCommand(a)) //nolint:contextcheck // cobra hands the context on
+	root.AddCommand( //nolint:contextcheck // cobra hands the context on
+		evidenceCommand(a), planCommand(a), grantCommand(a), linkCommand(a), inventoryCommand(a),
+	)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return codeFine

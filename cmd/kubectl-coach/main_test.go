@@ -235,6 +235,7 @@ func TestErrorsSayWhatAndTheWayOut(t *testing.T) {
 		"no such platform to plan for":  {holding{}, []string{"plan", "acme"}, "kubectl get cp -A"},
 		"a platform nobody looked at":   {planned(func(p *v1alpha1.CoachPlatform) { p.Status = v1alpha1.CoachPlatformStatus{} }), []string{"plan", "acme"}, "not looked at yet"},
 		"a format that does not exist":  {holding{}, []string{"evidence", "acme", "-o", "xml"}, "-o xml: one of table, json, yaml"},
+		"nor for an inventory":          {holding{}, []string{"inventory", "acme", "-o", "xml"}, "-o xml: one of table, json, yaml"},
 		"no name":                       {holding{}, []string{"evidence"}, "accepts 1 arg(s), received 0"},
 		"a name that is no namespace":   {holding{}, []string{"grant", "Tenant Acme"}, `"Tenant Acme" is no name of a namespace`},
 		"a command that does not exist": {holding{}, []string{"approve"}, `unknown command "approve"`},
@@ -250,9 +251,11 @@ func TestErrorsSayWhatAndTheWayOut(t *testing.T) {
 
 func TestHelpSaysWhatThereIs(t *testing.T) {
 	for args, want := range map[string][]string{
-		"--help":          {"kubectl coach", "evidence", "plan", "grant"},
-		"evidence --help": {"kubectl coach evidence NAME", "Exit codes: 0", "--output"},
-		"grant --help":    {"kubectl apply -f -"},
+		"--help":                 {"kubectl coach", "evidence", "plan", "grant", "onboarding-link", "inventory"},
+		"evidence --help":        {"kubectl coach evidence NAME", "Exit codes: 0", "--output"},
+		"grant --help":           {"kubectl apply -f -", "Stripe"},
+		"onboarding-link --help": {"kubectl coach onboarding-link NAME", "Exit codes: 0", "--return-url", "--refresh-url", "--installation-id"},
+		"inventory --help":       {"kubectl coach inventory PLATFORM", "Exit codes: 0", "--output", "deletes nothing"},
 	} {
 		out, errs, code := call(t, holding{}, now, strings.Fields(args)...)
 		if code != codeFine || errs != "" {

@@ -60,7 +60,7 @@ func TestAPodIsReadyOnceTheCachesHaveReadEverything(t *testing.T) {
 		kinds = append(kinds, kind.Kind)
 	}
 	slices.Sort(kinds)
-	if diff := cmp.Diff([]string{"CoachPlatform", "PlatformClass"}, kinds); diff != "" {
+	if diff := cmp.Diff([]string{"CoachPlatform", "PayoutAccount", "PlatformClass", "SecurityReport"}, kinds); diff != "" {
 		t.Errorf("kinds that are read whoever leads (-want +got):\n%s", diff)
 	}
 	if len(mgr.ready) != 1 {

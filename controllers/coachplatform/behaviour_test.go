@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
-	"github.com/coachplatform/coach-operator/internal/evidence"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
 	"github.com/coachplatform/coach-operator/internal/step"
@@ -251,7 +250,7 @@ func proven() string {
 	for _, s := range step.Cloud(nil) {
 		n += len(s.Describe().Controls)
 	}
-	return fmt.Sprintf("%d/%d", n, len(evidence.Catalogue))
+	return fmt.Sprintf("%d/%d", n, len(applicable()))
 }
 
 // fails makes every call to AWS fail for a moment.
@@ -266,7 +265,7 @@ func TestAnOutageOfAWSIsUnknownAndPasses(t *testing.T) {
 	w := made(t)
 	end := w.blackout()
 	platform := w.settled(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonTransientError)
-	if s := platform.Status.Security; int(s.Unknown) != len(evidence.Catalogue) || platform.Status.Database.State != "available" || platform.Status.Drift != "Unknown" {
+	if s := platform.Status.Security; int(s.Unknown) != len(applicable()) || platform.Status.Database.State != "available" || platform.Status.Drift != "Unknown" {
 		t.Errorf("in an outage: %d unknown, state %q, drift %q", s.Unknown, platform.Status.Database.State, platform.Status.Drift)
 	}
 	w.expect(v1alpha1.ConditionEvidenceFresh, metav1.ConditionFalse, v1alpha1.ReasonStale)

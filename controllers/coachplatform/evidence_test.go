@@ -74,7 +74,7 @@ func TestAReportHasARowForEveryControlFromTheFirstPass(t *testing.T) {
 				ids = append(ids, c.ID)
 			}
 			var want []string
-			for _, c := range evidence.Catalogue {
+			for _, c := range applicable() {
 				want = append(want, c.ID)
 			}
 			if diff := cmp.Diff(want, ids); diff != "" {
@@ -87,7 +87,7 @@ func TestAReportHasARowForEveryControlFromTheFirstPass(t *testing.T) {
 				t.Errorf("owners (-want +got):\n%s", diff)
 			}
 			s, n := platform.Status.Security, got.Report.Summary
-			if s.Summary != n.Text || s.Unknown != n.Unknown || s.Attested != n.Attested || int(n.Unknown) != len(evidence.Catalogue) {
+			if s.Summary != n.Text || s.Unknown != n.Unknown || s.Attested != n.Attested || int(n.Unknown) != len(applicable()) {
 				t.Errorf("the status counts %+v, the report %+v", s, n)
 			}
 			if told := b.flips(); told != nil {
@@ -102,7 +102,7 @@ func TestAPlatformThatIsMadeTellsOfNoFlips(t *testing.T) {
 	b, _ := newTrio(t)
 	b.start()
 	b.settle()
-	if n := b.proof().Report.Summary; int(n.Verified) != len(evidence.Catalogue) {
+	if n := b.proof().Report.Summary; int(n.Verified) != len(applicable()) {
 		t.Errorf("the report counts %+v", n)
 	}
 	if told := b.flips(); told != nil {
@@ -193,7 +193,7 @@ func TestWhatHidesEverythingIsToldOnceForAll(t *testing.T) {
 	b.deleteClass()
 	b.mustPass()
 	got := b.flips()
-	want := fmt.Sprintf("Warning ControlUnknown Reconcile %d controls cannot be observed any more (nobody could look): CP-KEY-01 ", len(evidence.Catalogue))
+	want := fmt.Sprintf("Warning ControlUnknown Reconcile %d controls cannot be observed any more (nobody could look): CP-KEY-01 ", len(applicable()))
 	if len(got) != 1 || !strings.HasPrefix(got[0], want) {
 		t.Errorf("told %q, want one that begins %q", got, want)
 	}
@@ -279,7 +279,7 @@ func TestAStrangersReportIsLeftAlone(t *testing.T) {
 	}
 	b.mustPass()
 	b.expect(v1alpha1.ConditionEvidenceFresh, metav1.ConditionTrue, v1alpha1.ReasonFresh)
-	if now := b.proof(); now == nil || len(now.Report.Controls) != len(evidence.Catalogue) {
+	if now := b.proof(); now == nil || len(now.Report.Controls) != len(applicable()) {
 		t.Errorf("it is not made anew: %+v", now)
 	}
 }
@@ -369,7 +369,7 @@ func TestMetricsCountTheControlsOfThePlatformsThatAreThere(t *testing.T) {
 	}
 	run(t, b)
 	eventually := gomega.NewWithT(t).Eventually
-	all := float64(len(evidence.Catalogue))
+	all := float64(len(applicable()))
 	read := func(name string, labels ...string) func() float64 {
 		return func() float64 { return gauge(t, registry, name, labels...) }
 	}
@@ -406,7 +406,7 @@ func TestAPlatformThatNobodyLookedAtYetIsUnknown(t *testing.T) {
 	b.start()
 	run(t, b)
 	gomega.NewWithT(t).Eventually(func() float64 { return gauge(t, registry, "coach_controls", "status=Unknown") }, deadline).
-		Should(gomega.Equal(float64(len(evidence.Catalogue))))
+		Should(gomega.Equal(float64(len(applicable()))))
 	if c := meta.FindStatusCondition(b.platform().Status.Conditions, v1alpha1.ConditionEvidenceFresh); c != nil && c.Status == metav1.ConditionTrue {
 		t.Errorf("evidence is fresh: %+v", c)
 	}

@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
-	"github.com/coachplatform/coach-operator/internal/evidence"
 	"github.com/coachplatform/coach-operator/internal/fault"
 )
 
@@ -304,7 +303,7 @@ func TestAnEditThatIsTakenBackHidesNoDrift(t *testing.T) {
 
 func TestFindingsComeFromEveryPass(t *testing.T) {
 	t.Parallel()
-	all := int32(len(evidence.Catalogue))
+	all := int32(len(applicable()))
 	of := func(verified, applicable int32) string { return fmt.Sprintf("%d/%d", verified, applicable) }
 	for name, c := range map[string]struct {
 		set     func(*bench, *trio)
@@ -349,7 +348,7 @@ func TestAnExemptionIsShownApartUntilItEnds(t *testing.T) {
 	b.settle()
 	b.edit(observe)
 	w.firewall.live.Colour = "red"
-	all := int32(len(evidence.Catalogue))
+	all := int32(len(applicable()))
 	for _, want := range []v1alpha1.SecuritySummary{
 		{Summary: fmt.Sprintf("%d/%d", all-3, all-1), Verified: all - 3, Violated: 2, Exempt: 1, Applicable: all - 1},
 		{Summary: fmt.Sprintf("%d/%d", all-3, all), Verified: all - 3, Violated: 3, Applicable: all},

@@ -164,6 +164,11 @@ func (m *memory) step(prefixes ...string) converge.Step[*scope.Platform] {
 	return of
 }
 
+// applicable are the controls of a platform without a Stripe account.
+func applicable() []evidence.Control {
+	return slices.DeleteFunc(slices.Clone(evidence.Catalogue), func(c evidence.Control) bool { return evidence.OfStripe(c.ID) })
+}
+
 // trio are the three steps of most of these tests.
 type trio struct {
 	key, firewall, database *memory

@@ -1,6 +1,7 @@
 package payoutaccount
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ func find(account *v1alpha1.PayoutAccount, kind string) *metav1.Condition {
 func (r *Reconciler) conditions(
 	account *v1alpha1.PayoutAccount, f facts, s standing, outcomes []converge.Outcome,
 ) []metav1.Condition {
-	synced := inSync(account, f, outcomes)
+	synced := inSync(f, outcomes)
 	ready, reconciling, stalled := summary(f, s, synced)
 	all := []metav1.Condition{ready, reconciling, stalled, synced, r.fresh(account)}
 	if f.account.ID == "" {
@@ -53,24 +54,26 @@ var moving = []v1alpha1.PayoutPhase{v1alpha1.PhaseCreating, v1alpha1.PhaseInRevi
 func summary(f facts, s standing, synced metav1.Condition) (ready, reconciling, stalled metav1.Condition) {
 	status, reason, message := truth(slices.Contains(working, s.phase)), s.reason, s.message
 	person := s.action == v1alpha1.ActorPlatform || s.action == v1alpha1.ActorTenantAdmin
-	blocked := person && !slices.Contains(working, s.phase)
+	passes := f.problem != nil && f.account.ID == "" && !fault.Handle(f.problem.Class).Stalled
+	blocked := person && !passes && s.reason != f.still && !slices.Contains(working, s.phase)
 	switch {
 	case f.problem != nil && f.account.ID == "" && f.recorded && f.problem.Class != fault.Conflict:
 		status, reason, message = metav1.ConditionUnknown, f.problem.Reason, f.problem.Message
+		blocked = fault.Handle(f.problem.Class).Stalled
 	case status == metav1.ConditionTrue && synced.Status != metav1.ConditionTrue:
 		status, reason, message = synced.Status, synced.Reason, synced.Message
 		blocked = f.problem != nil && fault.Handle(f.problem.Class).Stalled
 	case s.reason == v1alpha1.ReasonGateClosed && status == metav1.ConditionTrue:
 		status = metav1.ConditionFalse
 	}
-	busy := slices.Contains(moving, s.phase) || f.problem != nil && !fault.Handle(f.problem.Class).Stalled
+	busy := slices.Contains(moving, s.phase) && s.reason != f.still || f.problem != nil && !fault.Handle(f.problem.Class).Stalled
 	return is(v1alpha1.ConditionReady, status, reason, message),
 		is(v1alpha1.ConditionReconciling, truth(busy && !blocked && status != metav1.ConditionTrue), reason, message),
 		is(v1alpha1.ConditionStalled, truth(blocked), reason, message)
 }
 
 // inSync says whether the account is as the spec asks.
-func inSync(account *v1alpha1.PayoutAccount, f facts, outcomes []converge.Outcome) metav1.Condition {
+func inSync(f facts, outcomes []converge.Outcome) metav1.Condition {
 	kind := v1alpha1.ConditionSpecSynced
 	changes := changesOf(outcomes)
 	switch {
@@ -84,10 +87,9 @@ func inSync(account *v1alpha1.PayoutAccount, f facts, outcomes []converge.Outcom
 		return is(kind, metav1.ConditionFalse, f.problem.Reason, f.problem.Message)
 	case slices.ContainsFunc(changes, func(c converge.Change) bool { return c.Drift }):
 		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonDriftFound, "the account was changed at Stripe; status.plan lists what differs")
-	case len(changes) > 0 && v1alpha1.Paused(account):
-		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonPaused, "differences are not mended while the object is paused; status.plan lists them")
 	case len(changes) > 0:
-		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonPending, "differences are not mended in this mode; status.plan lists them")
+		return is(kind, metav1.ConditionFalse, cmp.Or(f.still, v1alpha1.ReasonPending),
+			"differences are not mended while this object is paused or its platform only observed; status.plan lists them")
 	}
 	return is(kind, metav1.ConditionTrue, v1alpha1.ReasonInSync, "the account is as the spec asks")
 }
@@ -131,35 +133,36 @@ func (r *Reconciler) unseen(account *v1alpha1.PayoutAccount, f facts, s standing
 // ofAccount are the conditions of an account that was seen.
 func ofAccount(f facts) []metav1.Condition {
 	a := f.account
-	onboarded, paying, sendable := v1alpha1.ReasonAccepted, v1alpha1.ReasonPayoutsEnabled, v1alpha1.ReasonAccepted
-	if !a.DetailsSubmitted {
-		onboarded = v1alpha1.ReasonIncomplete
+	onboarded := is(v1alpha1.ConditionOnboardingComplete, metav1.ConditionFalse, v1alpha1.ReasonIncomplete,
+		"the coach has not been through all of Stripe's forms")
+	if a.DetailsSubmitted {
+		onboarded = is(onboarded.Type, metav1.ConditionTrue, v1alpha1.ReasonAccepted, "the coach has been through Stripe's forms")
 	}
-	if !a.PayoutsEnabled {
-		paying = v1alpha1.ReasonPending
-	}
-	if a.Transfers != capabilityActive {
-		sendable = v1alpha1.ReasonPending
-	}
-	held := a.PayoutsEnabled && a.Schedule.Interval == manualInterval && !f.manual
-	if held {
-		paying = v1alpha1.ReasonSuspendedBySpec
-		switch {
-		case f.suspended:
-		case f.violated:
-			paying = v1alpha1.ReasonSuspendedByViolation
-		default:
-			paying = v1alpha1.ReasonGateClosed
-		}
+	sendable := is(v1alpha1.ConditionTransfersActive, metav1.ConditionFalse, v1alpha1.ReasonPending, "the account cannot be sent money yet")
+	if a.Transfers == capabilityActive {
+		sendable = is(sendable.Type, metav1.ConditionTrue, v1alpha1.ReasonAccepted, "the account can be sent money")
 	}
 	return []metav1.Condition{
 		is(v1alpha1.ConditionAccountCreated, metav1.ConditionTrue, v1alpha1.ReasonAccepted, "Stripe has made the account"),
 		is(v1alpha1.ConditionConnected, metav1.ConditionTrue, v1alpha1.ReasonAccepted, "the business sees the account"),
-		is(v1alpha1.ConditionOnboardingComplete, truth(a.DetailsSubmitted), onboarded, "whether the coach has been through Stripe's forms"),
-		is(v1alpha1.ConditionPayoutsEnabled, truth(a.PayoutsEnabled && !held), paying, "whether Stripe pays the coach"),
-		is(v1alpha1.ConditionTransfersActive, truth(a.Transfers == capabilityActive), sendable, "whether the account can be sent money"),
-		requirements(f),
+		onboarded, payouts(f), sendable, requirements(f),
 	}
+}
+
+// payouts says whether money leaves Stripe for the coach's bank.
+func payouts(f facts) metav1.Condition {
+	kind := v1alpha1.ConditionPayoutsEnabled
+	switch held := f.account.Schedule.Interval == manualInterval && !f.manual; {
+	case !f.account.PayoutsEnabled:
+		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonPending, "Stripe makes no payouts; Ready tells why")
+	case held && f.suspended:
+		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonSuspendedBySpec, "payouts are suspended as spec.payouts.suspended asks")
+	case held && f.violated:
+		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonSuspendedByViolation, "payouts are suspended while the platform is not safe")
+	case held:
+		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonGateClosed, "payouts wait until the platform is seen to be safe")
+	}
+	return is(kind, metav1.ConditionTrue, v1alpha1.ReasonPayoutsEnabled, "Stripe pays the coach")
 }
 
 // requirements says whether Stripe wants to know anything.

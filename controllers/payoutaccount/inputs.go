@@ -34,11 +34,13 @@ func (r *Reconciler) inputs(ctx context.Context, account *v1alpha1.PayoutAccount
 	in := &inputs{run: scope.Payout{
 		Spec: &account.Spec, Object: string(account.UID), Born: account.CreationTimestamp.Time,
 		Generation: account.Generation, Request: requested(account),
-		Recorded: scope.ParseAccountRecord(account.Annotations[v1alpha1.AnnotationAccount]),
-		Claim:    account.Annotations[v1alpha1.AnnotationClaim],
-		Notes:    notesOf(account), Ledger: ledger{client: r.Client, object: account},
+		Claim: account.Annotations[v1alpha1.AnnotationClaim],
+		Notes: notesOf(account), Ledger: ledger{client: r.Client, object: account},
 	}}
 	var err error
+	if in.run.Recorded, err = recordOf(account); err != nil {
+		return in, err
+	}
 	if in.run.Intent, err = intentOf(account); err != nil {
 		return in, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -76,6 +77,21 @@ func intentOf(account *v1alpha1.PayoutAccount) (scope.Intent, error) {
 			v1alpha1.AnnotationCreation)
 	}
 	return i, nil
+}
+
+// accountName is Stripe's name of an account.
+var accountName = regexp.MustCompile(`^acct_[A-Za-z0-9]+$`)
+
+// recordOf reads what Record wrote. A damaged one is refused: beside a name that is none, the coach's own
+// account would read as a second one.
+func recordOf(account *v1alpha1.PayoutAccount) (scope.AccountRecord, error) {
+	r := scope.ParseAccountRecord(account.Annotations[v1alpha1.AnnotationAccount])
+	if r.Account != "" && !accountName.MatchString(r.Account) {
+		return r, fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec,
+			"the annotation %s is not what the operator wrote; take it off, and the coach's account is looked for among all of the business",
+			v1alpha1.AnnotationAccount)
+	}
+	return r, nil
 }
 
 // notesOf reads what Note wrote; damaged ones are none, which costs a call.

@@ -28,7 +28,7 @@ func (r *Reconciler) report(account *v1alpha1.PayoutAccount, run *inputs, outcom
 	if seen {
 		shown := status.DeepCopy()
 		show(shown, run)
-		if !same(status, shown) {
+		if f.before.phase != s.phase || !same(status, shown) {
 			shown.LastSyncTime = metav1.NewTime(now).Rfc3339Copy()
 		}
 		*status = *shown
@@ -48,7 +48,7 @@ func (r *Reconciler) report(account *v1alpha1.PayoutAccount, run *inputs, outcom
 
 // same says that two statuses show the same account.
 func same(x, y *v1alpha1.PayoutAccountStatus) bool {
-	return x.AccountID == y.AccountID && x.Phase == y.Phase && slices.Equal(flat(x.Requirements), flat(y.Requirements)) &&
+	return x.AccountID == y.AccountID && slices.Equal(flat(x.Requirements), flat(y.Requirements)) &&
 		x.Future == y.Future && x.Payouts.Interval == y.Payouts.Interval && x.Payouts.DelayDays == y.Payouts.DelayDays &&
 		!x.LastSyncTime.IsZero()
 }
@@ -70,6 +70,12 @@ func factsOf(account *v1alpha1.PayoutAccount, run *inputs, outcomes []converge.O
 		manual: spec.Schedule.Interval == v1alpha1.IntervalManual,
 	}
 	f.payoutFailed, _ = failedPayout(account)
+	switch {
+	case v1alpha1.Paused(account):
+		f.still = v1alpha1.ReasonPaused
+	case run.platform != nil && observing(run.platform):
+		f.still = v1alpha1.ReasonObserving
+	}
 	for _, o := range outcomes {
 		if o.Err != nil {
 			f.problem = fault.As(o.Err)

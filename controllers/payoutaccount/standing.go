@@ -1,6 +1,7 @@
 package payoutaccount
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,6 +37,8 @@ type facts struct {
 	// suspended says that the spec stops payouts, violated that the platform's state does, and wanted what
 	// the schedule should be otherwise.
 	suspended, violated, manual bool
+	// still is why nothing is written: Paused or Observing; "" is that it is.
+	still string
 	// before is what the status said before this pass.
 	before standing
 }
@@ -92,7 +95,7 @@ func ofLook(f facts) (standing, bool) {
 		s.phase = v1alpha1.PhaseConflict
 		return s, true
 	case v1alpha1.ReasonDeletedOutOfBand, v1alpha1.ReasonAccessRevokedOrDeleted:
-		if f.deauthorized {
+		if f.deauthorized && p.Reason == v1alpha1.ReasonAccessRevokedOrDeleted {
 			return standing{
 				v1alpha1.PhaseDisconnected, v1alpha1.ReasonDeauthorized, v1alpha1.ActorCoach,
 				"the coach has disconnected the account from the business; only the coach can connect it again",
@@ -110,18 +113,24 @@ func ofLook(f facts) (standing, bool) {
 	if f.recorded { // an account that cannot be looked at is where it was
 		s.phase = kept(f)
 		if p.Class != fault.Denied {
-			s.action = f.before.action
+			s.action = cmp.Or(f.before.action, v1alpha1.ActorNone)
 		}
 		return s, true
 	}
+	return unmade(p, s), true
+}
+
+// unmade is where an account stands that was not made yet. Only what passes by itself needs nobody.
+func unmade(p *fault.Error, s standing) standing {
 	s.phase = v1alpha1.PhaseCreating
 	if p.Reason == converge.ReasonApplied {
 		s.reason, s.message = v1alpha1.ReasonCreating, "the account was made; the next look finds it"
 	}
-	if p.Class == fault.Waiting && p.Reason != v1alpha1.ReasonGateClosed && p.Reason != v1alpha1.ReasonWaitingForPlatform {
+	awaited := p.Reason == v1alpha1.ReasonGateClosed || p.Reason == v1alpha1.ReasonWaitingForPlatform
+	if p.Class == fault.Transient || p.Class == fault.Waiting && !awaited {
 		s.action = v1alpha1.ActorNone
 	}
-	return s, true
+	return s
 }
 
 // kept is the phase that is known of an account that cannot be looked at now.
@@ -135,6 +144,12 @@ func kept(f facts) v1alpha1.PayoutPhase {
 // ofVerdict are the rows about what is decided: rejected, or paused. Why Stripe rejects is told to nobody
 // here: the answer could warn who must not be warned.
 func ofVerdict(f facts) (standing, bool) {
+	if f.account.ID == "" && f.still != "" {
+		return standing{
+			v1alpha1.PhaseCreating, f.still, v1alpha1.ActorTenantAdmin,
+			"no account is made while this object is paused or its platform only observed; status.plan lists what would be",
+		}, true
+	}
 	if f.account.ID == "" {
 		return standing{v1alpha1.PhaseCreating, v1alpha1.ReasonCreating, v1alpha1.ActorNone, "the account is being made"}, true
 	}

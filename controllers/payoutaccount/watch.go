@@ -63,7 +63,7 @@ var platformChanged = predicate.Funcs{
 	GenericFunc: func(event.GenericEvent) bool { return false },
 	UpdateFunc: func(e event.UpdateEvent) bool {
 		was, is := e.ObjectOld.(*v1alpha1.CoachPlatform), e.ObjectNew.(*v1alpha1.CoachPlatform)
-		return was.Generation != is.Generation || v1alpha1.Paused(was) != v1alpha1.Paused(is) ||
+		return was.Generation != is.Generation ||
 			met(was, v1alpha1.ConditionStripeReady) != met(is, v1alpha1.ConditionStripeReady) ||
 			met(was, v1alpha1.ConditionWebhookReady) != met(is, v1alpha1.ConditionWebhookReady)
 	},

@@ -269,6 +269,23 @@ func (w *world) edit(name string, change func(*v1alpha1.PayoutAccount)) {
 	w.must(w.client.Patch(w.t.Context(), account, client.MergeFrom(before)))
 }
 
+// editPlatform changes the stored platform as a person would.
+func (w *world) editPlatform(change func(*v1alpha1.CoachPlatform)) {
+	w.t.Helper()
+	platform := w.platform()
+	before := platform.DeepCopy()
+	change(platform)
+	w.must(w.client.Patch(w.t.Context(), platform, client.MergeFrom(before)))
+}
+
+// platform is the platform as it is stored now.
+func (w *world) platform() *v1alpha1.CoachPlatform {
+	w.t.Helper()
+	platform := &v1alpha1.CoachPlatform{}
+	w.must(w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.namespace, Name: platformName}, platform))
+	return platform
+}
+
 func (w *world) annotate(name, key, value string) {
 	w.t.Helper()
 	w.edit(name, func(a *v1alpha1.PayoutAccount) { metav1.SetMetaDataAnnotation(&a.ObjectMeta, key, value) })

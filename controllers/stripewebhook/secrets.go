@@ -38,7 +38,9 @@ type endpoint struct {
 	mu      sync.Mutex
 	secrets []scope.Secret
 	read    time.Time
-	told    time.Time
+	// unread is why they could not be read; that counts no longer than soonest.
+	unread error
+	told   time.Time
 }
 
 // endpoints are those of all platforms that are there. It is safe for concurrent use.
@@ -86,14 +88,19 @@ func (r *Receiver) verify(
 func (e *endpoint) valid(ctx context.Context, r *Receiver, platform *v1alpha1.CoachPlatform, age time.Duration) ([]scope.Secret, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.unread != nil {
+		age = soonest // whoever knows the address may ask: the API server is not asked each time
+	}
 	if now := e.clock.Now(); !e.read.IsZero() && now.Sub(e.read) < age {
-		return e.secrets, nil
+		return e.secrets, e.unread
 	}
 	signing := stripesecret.Signing{Client: r.Client, Live: r.Live, Clock: r.Clock, Platform: platform}
 	secrets, err := signing.Valid(ctx)
 	if err != nil {
-		return nil, errors.Join(errUnread, err)
+		secrets, err = nil, errors.Join(errUnread, err)
 	}
-	e.secrets, e.read = secrets, e.clock.Now()
-	return secrets, nil
+	if ctx.Err() == nil { // that somebody went away says nothing of the secrets
+		e.secrets, e.unread, e.read = secrets, err, e.clock.Now()
+	}
+	return secrets, err
 }

@@ -40,6 +40,7 @@ func (r *Receiver) SetupWithManager(ctx context.Context, mgr ctrl.Manager, addre
 	}
 	server := &http.Server{
 		Handler:           r.Handler(),
+		Protocols:         http1(), // net/http offers HTTP/2 besides, whatever NextProtos says
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader,
 		TLSConfig: &tls.Config{
@@ -47,6 +48,13 @@ func (r *Receiver) SetupWithManager(ctx context.Context, mgr ctrl.Manager, addre
 		},
 	}
 	return mgr.Add(everywhere(func(ctx context.Context) error { return serve(ctx, server, address) }))
+}
+
+// http1 are the protocols of a server without HTTP/2, whose rapid resets (CVE-2023-44487) are not worth a thought.
+func http1() *http.Protocols {
+	all := &http.Protocols{}
+	all.SetHTTP1(true)
+	return all
 }
 
 // serve listens until ctx ends.

@@ -1,6 +1,7 @@
 package stripewebhook
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
@@ -44,58 +46,80 @@ func (r *Receiver) store(ctx context.Context, platform *v1alpha1.CoachPlatform, 
 	if err != nil {
 		return "", fmt.Errorf("looking for the object of an account: %w", err)
 	}
-	result := "unknown_account"
+	var stored, repeated bool
 	for i := range accounts.Items {
 		account := &accounts.Items[i]
-		if account.Spec.PlatformName != platform.Name {
+		switch {
+		case account.Spec.PlatformName != platform.Name:
 			continue
-		}
-		if result = "stored"; !noted(account, hint) {
-			result = "repeated"
+		case maps.Equal(account.Annotations, r.noted(account, hint)):
+			repeated = true
 			continue
 		}
 		if err := client.IgnoreNotFound(r.note(ctx, account, hint)); err != nil {
 			return "", fmt.Errorf("noting an event: %w", err)
 		}
+		stored = true
 	}
-	return result, nil
+	switch {
+	case stored:
+		return "stored", nil
+	case repeated:
+		return "repeated", nil
+	}
+	return "unknown_account", nil
 }
 
-// note writes the annotations of a hint. The patch holds these only, so it needs no lock.
-func (r *Receiver) note(ctx context.Context, account *v1alpha1.PayoutAccount, hint stripe.Hint) error {
-	before := account.DeepCopy()
-	after := before.DeepCopy()
-	noted(after, hint)
-	return r.Client.Patch(ctx, after, client.MergeFrom(before))
+// note writes the annotations of a hint. The patch holds these only, so it needs no lock; but what is kept of
+// a payout depends on what is kept already, so that is read past the cache and must not change meanwhile.
+func (r *Receiver) note(ctx context.Context, cached *v1alpha1.PayoutAccount, hint stripe.Hint) error {
+	if hint.Type != payoutPaid && hint.Type != payoutFailed {
+		after := cached.DeepCopy()
+		after.Annotations = r.noted(cached, hint)
+		return r.Client.Patch(ctx, after, client.MergeFrom(cached))
+	}
+	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		before := &v1alpha1.PayoutAccount{}
+		if err := r.Live.Get(ctx, client.ObjectKeyFromObject(cached), before); err != nil {
+			return err
+		}
+		after := before.DeepCopy()
+		after.Annotations = r.noted(before, hint)
+		return r.Client.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	})
 }
 
-// noted writes a hint into an object's annotations and says whether that changed any.
-func noted(account *v1alpha1.PayoutAccount, hint stripe.Hint) bool {
-	before := maps.Clone(account.Annotations)
-	set := func(key, value string) { metav1.SetMetaDataAnnotation(&account.ObjectMeta, key, value) }
-	set(v1alpha1.AnnotationEvent, hint.ID)
+// noted returns an object's annotations with a hint among them. An event that comes again after another one
+// is a new hint, lest it be taken for one that was acted upon: hence the time.
+func (r *Receiver) noted(account *v1alpha1.PayoutAccount, hint stripe.Hint) map[string]string {
+	all := maps.Clone(account.Annotations)
+	if all == nil {
+		all = map[string]string{}
+	}
+	if last, _, _ := strings.Cut(all[v1alpha1.AnnotationEvent], "@"); last != hint.ID {
+		all[v1alpha1.AnnotationEvent] = hint.ID + "@" + r.Clock.Now().UTC().Format(time.RFC3339Nano)
+	}
 	switch hint.Type {
 	case deauthorized:
-		set(v1alpha1.AnnotationDeauthorized, hint.ID)
+		all[v1alpha1.AnnotationDeauthorized] = hint.ID
 	case payoutPaid:
-		setPayout(account, paid, hint.Created)
+		all[v1alpha1.AnnotationPayout] = last(all[v1alpha1.AnnotationPayout], paid, hint.Created)
 	case payoutFailed:
-		code := hint.FailureCode
-		if code == "" {
-			code = failed
-		}
-		setPayout(account, code, hint.Created)
+		all[v1alpha1.AnnotationPayout] = last(all[v1alpha1.AnnotationPayout], cmp.Or(hint.FailureCode, failed), hint.Created)
 	}
-	return !maps.Equal(before, account.Annotations)
+	return all
 }
 
-// setPayout keeps how the last payout went. Events come in any order: an older one says nothing.
-func setPayout(account *v1alpha1.PayoutAccount, code string, at time.Time) {
-	_, when, _ := strings.Cut(account.Annotations[v1alpha1.AnnotationPayout], "@")
-	if last, err := time.Parse(time.RFC3339, when); err == nil && last.After(at) {
-		return
+// last returns how the last payout went, of what is kept and what an event tells. Events come in any order:
+// an older one says nothing. Their times are whole seconds: of two in the same, a failure counts, so that
+// somebody looks.
+func last(kept, code string, at time.Time) string {
+	was, when, _ := strings.Cut(kept, "@")
+	then, err := time.Parse(time.RFC3339, when)
+	if err == nil && (then.After(at) || then.Equal(at) && (code == paid || was != paid && was > code)) {
+		return kept
 	}
-	metav1.SetMetaDataAnnotation(&account.ObjectMeta, v1alpha1.AnnotationPayout, code+"@"+at.UTC().Format(time.RFC3339))
+	return code + "@" + at.UTC().Format(time.RFC3339)
 }
 
 // delivered keeps that Stripe delivers, not more often than is of use.
@@ -109,7 +133,18 @@ func (r *Receiver) delivered(ctx context.Context, platform *v1alpha1.CoachPlatfo
 	before := platform.DeepCopy()
 	after := platform.DeepCopy()
 	metav1.SetMetaDataAnnotation(&after.ObjectMeta, v1alpha1.AnnotationDelivered, now.Format(time.RFC3339))
-	return client.IgnoreNotFound(r.Client.Patch(ctx, after, client.MergeFrom(before)))
+	if err := client.IgnoreNotFound(r.Client.Patch(ctx, after, client.MergeFrom(before))); err != nil {
+		end.untold()
+		return fmt.Errorf("keeping that Stripe delivers: %w", err)
+	}
+	return nil
+}
+
+// untold takes back what tell said: it was not kept.
+func (e *endpoint) untold() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.told = time.Time{}
 }
 
 // tell says whether it is time to keep that Stripe delivers, of many events only once.

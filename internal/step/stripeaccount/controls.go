@@ -11,7 +11,10 @@ import (
 // Controls are what the step can prove.
 var Controls = []converge.Control[State]{
 	{ID: "CP-PAY-01", Check: func(_, got State) (converge.Verdict, string) {
-		if got.Restricted {
+		switch {
+		case got.Restricted && got.ID == "":
+			return converge.Unknown, "a restricted key of the other mode, with which nobody asked Stripe"
+		case got.Restricted:
 			return converge.Verified, "a restricted key, which Stripe accepts"
 		}
 		return converge.Violated, "a secret key, which can do everything; make a restricted one and put it into the Secret"
@@ -22,6 +25,9 @@ var Controls = []converge.Control[State]{
 	{
 		ID: "CP-PAY-03", At: func(got State) time.Time { return got.Listed },
 		Check: func(_, got State) (converge.Verdict, string) {
+			if got.Listed.IsZero() {
+				return converge.Unknown, "the accounts were not listed"
+			}
 			if len(got.Elsewhere) > 0 {
 				return converge.Violated, fmt.Sprintf("not Stripe collects it for %d of %d accounts: %s", len(got.Elsewhere), got.Accounts,
 					strings.Join(got.Elsewhere[:min(len(got.Elsewhere), few)], " "))

@@ -22,17 +22,28 @@ func (r *resource) Apply(
 	anew := slices.ContainsFunc(changes, func(c converge.Change) bool { return c.Path == pathVersion || c.Path == pathSigning })
 	switch {
 	case !got.Exists || anew:
+		if len(surplus) > 1 { // no secret could be kept for a while, and each day made one more of the few that there may be
+			if err := drop(ctx, client, surplus); err != nil {
+				return err
+			}
+			surplus = nil
+		}
 		made, err := remake(ctx, client, in, want, got.State)
 		if err != nil {
 			return err
 		}
 		surplus = slices.DeleteFunc(append(slices.Clone(surplus), got.State.id), func(id string) bool { return id == "" || id == made })
-	case slices.ContainsFunc(changes, func(c converge.Change) bool { return c.Path != "others" }):
+	case slices.ContainsFunc(changes, func(c converge.Change) bool { return c.Path != pathOthers }):
 		if _, err := client.UpdateEndpoint(ctx, got.State.id, spec(in, client, want)); err != nil {
 			return stripe.Classify(err)
 		}
 	}
-	for _, id := range surplus {
+	return drop(ctx, client, surplus)
+}
+
+// drop deletes endpoints.
+func drop(ctx context.Context, client *stripe.Client, ids []string) error {
+	for _, id := range ids {
 		if err := client.DeleteEndpoint(ctx, id); err != nil {
 			return stripe.Classify(err)
 		}

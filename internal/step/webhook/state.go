@@ -25,10 +25,12 @@ type State struct {
 	// Others are further endpoints of ours, which should not be.
 	Others int
 
-	// Observed only: its ID, those of the others, and what the kept secret belongs to.
+	// Observed only: its ID, those of the others, what the kept secret belongs to, and why another platform
+	// goes before this one.
 	id      string
 	surplus []string
 	signing scope.Signing
+	elder   error
 }
 
 // desire says what the endpoint should be.
@@ -47,22 +49,33 @@ const (
 	pathSigning = "signingSecret"
 )
 
+// pathOthers is the field that is mended by deleting alone.
+const pathOthers = "others"
+
 // Fields are what the step owns.
 var Fields = []converge.Field[State]{
 	{Path: "url", About: "where events are delivered", Get: func(s State) string { return s.URL }},
 	{Path: "events", About: "which events are delivered", Get: func(s State) string { return strings.Join(s.Events, " ") }},
 	{Path: "enabled", About: "that events are delivered", Get: func(s State) string { return strconv.FormatBool(s.Enabled) }},
-	{Path: pathVersion, About: "the version of Stripe's API that events are in; a new endpoint is made for another", Get: func(s State) string { return s.Version }},
+	{
+		Path: pathVersion, About: "the version of Stripe's API that events are in; a new endpoint is made for another",
+		Get: func(s State) string { return s.Version },
+	},
 	{
 		Path: pathSigning, About: "that the secret which events are signed with is kept; a new endpoint is made if it is lost",
 		Get: func(s State) string { return strconv.FormatBool(s.Signed) },
 	},
-	{Path: "others", About: "further endpoints of the platform's, which are deleted", Get: func(s State) string { return strconv.Itoa(s.Others) }},
+	{
+		Path: pathOthers, About: "further endpoints of the platform's, which are deleted",
+		Get: func(s State) string { return strconv.Itoa(s.Others) },
+	},
 }
 
 // Controls are what the step can prove.
 var Controls = []converge.Control[State]{{ID: "CP-PAY-04", Check: func(want, got State) (converge.Verdict, string) {
 	switch {
+	case got.elder != nil:
+		return converge.Unknown, "another platform uses the Stripe account"
 	case !strings.HasPrefix(got.URL, "https://"):
 		return converge.Violated, "events are delivered without TLS"
 	case got.URL != want.URL:

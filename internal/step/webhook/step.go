@@ -25,6 +25,7 @@ func New(clients *stripe.Clients) converge.Step[*scope.Platform] {
 		Resource: &resource{clients},
 		Fields:   Fields,
 		Controls: Controls,
+		Complain: func(_, got State) error { return got.elder },
 	}
 }
 
@@ -34,7 +35,10 @@ type resource struct{ clients *stripe.Clients }
 // Release implements converge.Resource: the endpoint holds nothing, so it is deleted. Without a key nobody
 // can, and nothing waits for one.
 func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error) {
-	if in.Business.Problem != nil {
+	if problem := in.Business.Problem; problem != nil {
+		if fault.ClassOf(problem) == fault.Transient { // nobody knows whether there is a key
+			return false, problem
+		}
 		return true, nil
 	}
 	client, err := r.clients.For(in.Business.Key)
@@ -50,7 +54,10 @@ func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error
 	}
 	ours, _ := sorted(in, client.Key().Live, all)
 	for _, e := range ours {
-		if err := client.DeleteEndpoint(ctx, e.ID); err != nil {
+		switch err := client.DeleteEndpoint(ctx, e.ID); {
+		case stripe.Credentials(err): // a key that may look and not write
+			return true, nil
+		case err != nil:
 			return false, stripe.Classify(err)
 		}
 	}

@@ -79,7 +79,7 @@ func run(m *testing.M) (code int, err error) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- server.Run(ctx, server.Config{
-			State: running.dir, Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", DNS: "127.0.0.1:0", DataPlane: false,
+			State: running.dir, Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", DNS: "127.0.0.1:0", Stripe: "127.0.0.1:0",
 			Addresses: netip.MustParsePrefix("127.67.0.0/16"), Moto: running.moto, Postgres: binaries,
 			Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		})

@@ -20,6 +20,9 @@ func TestWhatTheCommandLineAnswers(t *testing.T) {
 		"a sandbox that does not run says how to run it": {
 			args: []string{"env", "-state", "/nowhere", "-account", "111122223333"}, code: 1, fails: "sandbox: ",
 		},
+		"a certificate needs a name": {
+			args: []string{"certificate", "-state", "/nowhere", "-out", "/nowhere"}, code: 1, fails: "certificate needs",
+		},
 		"sql needs to know where": {
 			args: []string{"sql", "-state", "/nowhere", "db.example", "SELECT 1"}, code: 1, fails: "find the running sandbox",
 		},

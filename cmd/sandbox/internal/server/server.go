@@ -150,7 +150,8 @@ func serve(ctx context.Context, config Config, s sandbox, certificate tls.Certif
 		return err
 	}
 	defer func() { _ = os.Remove(filepath.Join(config.State, ReadyFile)) }()
-	config.Log.InfoContext(ctx, "sandbox is ready", "aws", ready.AWS, "admin", ready.Admin, "stripe", ready.Stripe, "dns", ready.DNS, "ca", ready.CA)
+	config.Log.InfoContext(ctx, "sandbox is ready", "aws", ready.AWS, "admin", ready.Admin, "stripe", ready.Stripe,
+		"dns", ready.DNS, "ca", ready.CA)
 	select {
 	case <-ctx.Done():
 		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {

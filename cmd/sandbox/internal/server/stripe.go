@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/pki"
-	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/api"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/control"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/deliver"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/httpapi"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/state"
 )
 
@@ -52,7 +52,7 @@ func assembleStripe(ctx context.Context, config Config, ca *pki.CA, s sandbox) (
 	deliverer := deliver.New(ctx, roots, time.Now, config.Log)
 	world := state.New(state.DefaultSettings(config.Latency), time.Now, deliverer.Send)
 	deliverer.Use(world)
-	handler, err := api.New(api.Config{World: world, Log: s.calls, Faults: s.faults, Now: time.Now, Errors: config.Log})
+	handler, err := httpapi.New(httpapi.Config{World: world, Log: s.calls, Faults: s.faults, Now: time.Now, Errors: config.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -78,6 +78,7 @@ func TestEachActLeavesTheAccountAsStripeWould(t *testing.T) {
 			transfers: "inactive", reason: "rejected.platform_fraud",
 		}},
 		"bank-error":    {map[string]any{"status": "verification_failed"}, with(good, func(f *facts) { f.bank = "verification_failed" })},
+		"bank-removed":  {nil, with(good, func(f *facts) { f.bank = "" })},
 		"payout-failed": {nil, good},
 		"payout-paid":   {nil, good},
 		"set": {map[string]any{"merge": map[string]any{"requirements": map[string]any{
@@ -104,6 +105,23 @@ func TestEachActLeavesTheAccountAsStripeWould(t *testing.T) {
 	}
 }
 
+func TestAskingForMoreChangesNothingElse(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	account := s.create(s.test())
+	s.act(account.ID, "submit", nil)
+	if row := s.act(account.ID, "bank-error", nil); row.PayoutsEnabled {
+		t.Errorf("a bank error enables payouts: %+v", row)
+	}
+	s.act(account.ID, "under-review", nil)
+	if row := s.act(account.ID, "require", map[string]any{"fields": []string{document}}); row.DisabledReason != "under_review" {
+		t.Errorf("the review is over: %+v", row)
+	}
+	if row := s.act(account.ID, "release", nil); row.DisabledReason != "" || !row.PayoutsEnabled {
+		t.Errorf("released: %+v", row)
+	}
+}
+
 func TestAnInterventionNamesItself(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
@@ -125,7 +143,7 @@ func TestAskingForACapabilityAgainHelpsUnlessItDoesNot(t *testing.T) {
 			account := s.create(s.test())
 			s.act(account.ID, "action-required", map[string]any{"keep": keep})
 			capability, err := s.test().Capabilities.Update("transfers", &stripe.CapabilityParams{
-				Account: stripe.String(account.ID), Requested: stripe.Bool(true),
+				Account: new(account.ID), Requested: new(true),
 			})
 			want(t, err, "")
 			got, err := s.test().Accounts.GetByID(account.ID, nil)
@@ -167,7 +185,7 @@ func TestPayoutsAreTheAccountsOwn(t *testing.T) {
 	account := s.create(s.test())
 	s.act(account.ID, "payout-paid", nil)
 	s.act(account.ID, "payout-failed", map[string]any{"code": "account_closed"})
-	p := &stripe.PayoutListParams{Status: stripe.String("failed")}
+	p := &stripe.PayoutListParams{Status: new("failed")}
 	p.SetStripeAccount(account.ID)
 	var codes []string
 	for i := s.test().Payouts.List(p); i.Next(); {
@@ -222,22 +240,22 @@ func TestALinkWorksOnceForFiveMinutesAndLocksWhatIsTold(t *testing.T) {
 	if got, _ := s.test().Accounts.GetByID(account.ID, nil); got.Individual != nil {
 		t.Error("after a link, the platform sees what the coach told")
 	}
-	_, err = s.test().Accounts.Update(account.ID, &stripe.AccountParams{BusinessType: stripe.String("company")})
+	_, err = s.test().Accounts.Update(account.ID, &stripe.AccountParams{BusinessType: new("company")})
 	want(t, err, "Forbidden invalid_request_error")
 	update := link(account.ID)
-	update.Type = stripe.String("account_update")
+	update.Type = new("account_update")
 	_, err = s.test().AccountLinks.New(update)
 	want(t, err, "Bad Request invalid_request_error")
 	session, err := s.test().AccountSessions.New(&stripe.AccountSessionParams{
-		Account: stripe.String(account.ID), Components: &stripe.AccountSessionComponentsParams{
-			AccountOnboarding: &stripe.AccountSessionComponentsAccountOnboardingParams{Enabled: stripe.Bool(true)},
+		Account: new(account.ID), Components: &stripe.AccountSessionComponentsParams{
+			AccountOnboarding: &stripe.AccountSessionComponentsAccountOnboardingParams{Enabled: new(true)},
 		},
 	})
 	want(t, err, "")
 	if session.ClientSecret == "" || !session.Components.AccountOnboarding.Enabled {
 		t.Errorf("session %+v", session)
 	}
-	login, err := s.test().LoginLinks.New(&stripe.LoginLinkParams{Account: stripe.String(account.ID)})
+	login, err := s.test().LoginLinks.New(&stripe.LoginLinkParams{Account: new(account.ID)})
 	want(t, err, "")
 	if !strings.HasPrefix(login.URL, "https://connect.stripe.com/express/") {
 		t.Errorf("login at %s", login.URL)

@@ -44,12 +44,12 @@ func TestACreateThatMakesNoSenseIsRefused(t *testing.T) {
 		change func(*stripe.AccountParams)
 		want   string
 	}{
-		"type and controller": {func(p *stripe.AccountParams) { p.Type = stripe.String("express") }, "Bad Request invalid_request_error"},
+		"type and controller": {func(p *stripe.AccountParams) { p.Type = new("express") }, "Bad Request invalid_request_error"},
 		"a country that is none": {
-			func(p *stripe.AccountParams) { p.Country = stripe.String("Germany") }, "Bad Request country_code_invalid",
+			func(p *stripe.AccountParams) { p.Country = new("Germany") }, "Bad Request country_code_invalid",
 		},
 		"a country the platform has no business in": {
-			func(p *stripe.AccountParams) { p.Country = stripe.String("JM") }, "Bad Request country_unsupported",
+			func(p *stripe.AccountParams) { p.Country = new("JM") }, "Bad Request country_unsupported",
 		},
 		"a parameter that does not exist": {
 			func(p *stripe.AccountParams) { p.AddExtra("mood", "good") }, "Bad Request parameter_unknown",
@@ -58,17 +58,17 @@ func TestACreateThatMakesNoSenseIsRefused(t *testing.T) {
 			func(p *stripe.AccountParams) { p.AddExtra("controller[mood]", "good") }, "Bad Request parameter_unknown",
 		},
 		"an unknown word": {
-			func(p *stripe.AccountParams) { p.Controller.Losses.Payments = stripe.String("nobody") }, "Bad Request invalid_request_error",
+			func(p *stripe.AccountParams) { p.Controller.Losses.Payments = new("nobody") }, "Bad Request invalid_request_error",
 		},
 		"a recipient who takes cards": {func(p *stripe.AccountParams) {
-			p.TOSAcceptance = &stripe.AccountTOSAcceptanceParams{ServiceAgreement: stripe.String("recipient")}
-			p.Capabilities.CardPayments = &stripe.AccountCapabilitiesCardPaymentsParams{Requested: stripe.Bool(true)}
+			p.TOSAcceptance = &stripe.AccountTOSAcceptanceParams{ServiceAgreement: new("recipient")}
+			p.Capabilities.CardPayments = &stripe.AccountCapabilitiesCardPaymentsParams{Requested: new(true)}
 		}, "Bad Request invalid_request_error"},
 		"a full dashboard without losses": {
-			func(p *stripe.AccountParams) { p.Controller.StripeDashboard.Type = stripe.String("full") }, "Bad Request invalid_request_error",
+			func(p *stripe.AccountParams) { p.Controller.StripeDashboard.Type = new("full") }, "Bad Request invalid_request_error",
 		},
 		"what only the coach may tell": {
-			func(p *stripe.AccountParams) { p.Individual = &stripe.PersonParams{FirstName: stripe.String("A")} },
+			func(p *stripe.AccountParams) { p.Individual = &stripe.PersonParams{FirstName: new("A")} },
 			"Forbidden invalid_request_error",
 		},
 		"long metadata": {func(p *stripe.AccountParams) { p.Metadata["a"] = long }, "Bad Request invalid_request_error"},
@@ -90,8 +90,8 @@ func TestAPlatformThatMayNotIsRefused(t *testing.T) {
 	_, err := s.test().Accounts.New(params())
 	want(t, err, "Bad Request invalid_request_error")
 	recipient := params()
-	recipient.Country = stripe.String("DE")
-	recipient.TOSAcceptance = &stripe.AccountTOSAcceptanceParams{ServiceAgreement: stripe.String("recipient")}
+	recipient.Country = new("DE")
+	recipient.TOSAcceptance = &stripe.AccountTOSAcceptanceParams{ServiceAgreement: new("recipient")}
 	_, err = s.test().Accounts.New(recipient)
 	want(t, err, "")
 	s.post("/stripe/platforms/"+s.platform, map[string]any{"connect": false, "approved": true}, nil)
@@ -127,11 +127,11 @@ func TestAnUpdateMergesAndReadsBackWhatStripeMadeOfIt(t *testing.T) {
 	account := s.create(s.test())
 	update := &stripe.AccountParams{
 		Metadata:        map[string]string{"coach_key": "", "tenant": "demo"},
-		BusinessProfile: &stripe.AccountBusinessProfileParams{URL: stripe.String("https://coach.example")},
+		BusinessProfile: &stripe.AccountBusinessProfileParams{URL: new("https://coach.example")},
 		Settings: &stripe.AccountSettingsParams{Payouts: &stripe.AccountSettingsPayoutsParams{
-			DebitNegativeBalances: stripe.Bool(true),
+			DebitNegativeBalances: new(true),
 			Schedule: &stripe.AccountSettingsPayoutsScheduleParams{
-				Interval: stripe.String("weekly"), WeeklyAnchor: stripe.String("monday"), DelayDays: stripe.Int64(1),
+				Interval: new("weekly"), WeeklyAnchor: new("monday"), DelayDays: stripe.Int64(1),
 			},
 		}},
 	}
@@ -144,7 +144,7 @@ func TestAnUpdateMergesAndReadsBackWhatStripeMadeOfIt(t *testing.T) {
 	if payouts.Schedule.DelayDays != 2 || payouts.Schedule.WeeklyAnchor != "monday" || !payouts.DebitNegativeBalances {
 		t.Errorf("payouts %+v %+v", payouts, payouts.Schedule)
 	}
-	schedule := &stripe.AccountSettingsPayoutsScheduleParams{Interval: stripe.String("manual"), DelayDaysMinimum: stripe.Bool(true)}
+	schedule := &stripe.AccountSettingsPayoutsScheduleParams{Interval: new("manual"), DelayDaysMinimum: new(true)}
 	got, err = s.test().Accounts.Update(account.ID, &stripe.AccountParams{Settings: &stripe.AccountSettingsParams{
 		Payouts: &stripe.AccountSettingsPayoutsParams{Schedule: schedule},
 	}})
@@ -152,7 +152,7 @@ func TestAnUpdateMergesAndReadsBackWhatStripeMadeOfIt(t *testing.T) {
 	if s := got.Settings.Payouts.Schedule; s.Interval != "manual" || s.WeeklyAnchor != "" || s.DelayDays != 2 {
 		t.Errorf("schedule %+v", s)
 	}
-	schedule.Interval = stripe.String("weekly")
+	schedule.Interval = new("weekly")
 	_, err = s.test().Accounts.Update(account.ID, &stripe.AccountParams{Settings: &stripe.AccountSettingsParams{
 		Payouts: &stripe.AccountSettingsPayoutsParams{Schedule: schedule},
 	}})
@@ -167,7 +167,7 @@ func TestAnEndIsForAccountsWithoutMoney(t *testing.T) {
 	s.act(test.ID, "balance", map[string]any{"pending": 5})
 	_, err := s.live().Accounts.Del(live.ID, nil)
 	want(t, err, "Bad Request account_non_zero_balance")
-	_, err = s.live().Accounts.Reject(live.ID, &stripe.AccountRejectParams{Reason: stripe.String("fraud")})
+	_, err = s.live().Accounts.Reject(live.ID, &stripe.AccountRejectParams{Reason: new("fraud")})
 	want(t, err, "Bad Request account_non_zero_balance")
 	gone, err := s.test().Accounts.Del(test.ID, nil)
 	want(t, err, "")
@@ -185,7 +185,7 @@ func TestAnEndIsForAccountsWithoutMoney(t *testing.T) {
 		}
 	}
 	s.act(live.ID, "balance", nil)
-	rejected, err := s.live().Accounts.Reject(live.ID, &stripe.AccountRejectParams{Reason: stripe.String("fraud")})
+	rejected, err := s.live().Accounts.Reject(live.ID, &stripe.AccountRejectParams{Reason: new("fraud")})
 	want(t, err, "")
 	if rejected.Requirements.DisabledReason != "rejected.fraud" {
 		t.Errorf("rejected: %s", rejected.Requirements.DisabledReason)
@@ -213,7 +213,7 @@ func TestWhatStripeHasAndTheSandboxHasNotIsNotFound(t *testing.T) {
 
 func link(account string) *stripe.AccountLinkParams {
 	return &stripe.AccountLinkParams{
-		Account: stripe.String(account), Type: stripe.String("account_onboarding"),
-		RefreshURL: stripe.String("https://coach.example/again"), ReturnURL: stripe.String("https://coach.example/back"),
+		Account: new(account), Type: new("account_onboarding"),
+		RefreshURL: new("https://coach.example/again"), ReturnURL: new("https://coach.example/back"),
 	}
 }

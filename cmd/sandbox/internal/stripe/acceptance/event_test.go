@@ -2,91 +2,17 @@ package acceptance
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stripe/stripe-go/v76"
-	"github.com/stripe/stripe-go/v76/client"
 	"github.com/stripe/stripe-go/v76/webhook"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/state"
 )
-
-// receiver takes events, and answers with the statuses it is given, then 200.
-type receiver struct {
-	url    string
-	mu     sync.Mutex
-	answer []int
-	got    []received
-}
-
-type received struct {
-	body      []byte
-	signature string
-	event     struct {
-		ID, Type, Account string
-		APIVersion        string `json:"api_version"`
-		Livemode          bool
-		Data              struct{ Object json.RawMessage }
-	}
-}
-
-func (s *sandbox) receive(answers ...int) *receiver {
-	s.t.Helper()
-	r := &receiver{answer: answers}
-	ca, err := authority()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	r.url = serve(s.t, ca, r).URL
-	return r
-}
-
-func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	body, _ := io.ReadAll(request.Body)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	one := received{body: body, signature: request.Header.Get("Stripe-Signature")}
-	_ = json.Unmarshal(body, &one.event)
-	r.got = append(r.got, one)
-	if len(r.answer) > 0 {
-		w.Header().Set("Location", "/elsewhere")
-		w.WriteHeader(r.answer[0])
-		r.answer = r.answer[1:]
-	}
-}
-
-// all are the events that came, of one type or of all.
-func (r *receiver) all(kind string) []received {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(r.got), func(one received) bool { return kind != "" && one.event.Type != kind })
-}
-
-// listen makes an endpoint for connected accounts and returns it with its secret.
-func (s *sandbox) listen(c *client.API, url string, events ...string) *stripe.WebhookEndpoint {
-	s.t.Helper()
-	made, err := c.WebhookEndpoints.New(&stripe.WebhookEndpointParams{
-		URL: stripe.String(url), Connect: stripe.Bool(true), APIVersion: stripe.String(stripe.APIVersion),
-		EnabledEvents: stripe.StringSlice(events),
-	})
-	want(s.t, err, "")
-	return made
-}
-
-func (s *sandbox) events() []state.EventRow {
-	s.t.Helper()
-	var rows []state.EventRow
-	s.get("/stripe/platforms/"+s.platform+"/events", &rows)
-	return rows
-}
 
 func TestEventsComeSignedAndWhole(t *testing.T) {
 	t.Parallel()
@@ -229,11 +155,11 @@ func TestEndpointsAreFewAndKeepTheirSecret(t *testing.T) {
 		s.listen(s.test(), fmt.Sprintf("https://hooks.example/%d", i), "account.updated")
 	}
 	_, err = s.test().WebhookEndpoints.New(&stripe.WebhookEndpointParams{
-		URL: stripe.String("https://hooks.example/17"), EnabledEvents: stripe.StringSlice([]string{"account.updated"}),
+		URL: new("https://hooks.example/17"), EnabledEvents: stripe.StringSlice([]string{"account.updated"}),
 	})
 	want(t, err, "Bad Request invalid_request_error")
 	_, err = s.live().WebhookEndpoints.New(&stripe.WebhookEndpointParams{
-		URL: stripe.String("http://hooks.example"), EnabledEvents: stripe.StringSlice([]string{"account.updated"}),
+		URL: new("http://hooks.example"), EnabledEvents: stripe.StringSlice([]string{"account.updated"}),
 	})
 	want(t, err, "Bad Request url_invalid")
 	_, err = s.test().WebhookEndpoints.Del(first.ID, nil)
@@ -252,7 +178,7 @@ func TestWhoGetsWhichEvents(t *testing.T) {
 	s.listen(s.test(), "https://hooks.example/found", "payout.paid")
 	disabled := s.listen(s.test(), off.url, "payout.paid")
 	s.listen(s.live(), live.url, "*")
-	_, err := s.test().WebhookEndpoints.Update(disabled.ID, &stripe.WebhookEndpointParams{Disabled: stripe.Bool(true)})
+	_, err := s.test().WebhookEndpoints.Update(disabled.ID, &stripe.WebhookEndpointParams{Disabled: new(true)})
 	want(t, err, "")
 	account := s.create(s.test())
 	s.act(account.ID, "payout-paid", nil)

@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stripe/stripe-go/v76"
@@ -23,7 +24,7 @@ func TestTheSameKeyMakesOneAccountForADay(t *testing.T) {
 		t.Error("the first answer is called a replay")
 	}
 	changed := keyed("k")
-	changed.Country = stripe.String("DE")
+	changed.Country = new("DE")
 	_, err = s.test().Accounts.New(changed)
 	want(t, err, "Bad Request idempotency_error")
 	update := &stripe.AccountParams{}
@@ -49,7 +50,7 @@ func TestWhatIsKeptUnderAKey(t *testing.T) {
 	t.Parallel()
 	refused := func(key string) *stripe.AccountParams {
 		p := keyed(key)
-		p.Country = stripe.String("JM")
+		p.Country = new("JM")
 		return p
 	}
 	unknown := func(key string) *stripe.AccountParams {
@@ -68,11 +69,13 @@ func TestWhatIsKeptUnderAKey(t *testing.T) {
 		"what was refused":               {nil, refused, "Bad Request country_unsupported", "Bad Request country_unsupported", 0, true},
 		"not what was never carried out": {nil, unknown, "Bad Request parameter_unknown", "Bad Request parameter_unknown", 0, false},
 		"a failure inside Stripe": {
-			map[string]any{"kind": "error", "code": "internal", "status": 500}, keyed,
+			map[string]any{"kind": "error", "code": "internal", "status": 500},
+			keyed,
 			"Internal Server Error internal", "Internal Server Error internal", 0, true,
 		},
 		"a failure inside Stripe after it was done": {
-			map[string]any{"kind": "error", "code": "internal", "status": 500, "after": true}, keyed,
+			map[string]any{"kind": "error", "code": "internal", "status": 500, "after": true},
+			keyed,
 			"Internal Server Error internal", "Internal Server Error internal", 1, true,
 		},
 		"not a failure on the way": {
@@ -134,6 +137,57 @@ func TestAKeyWhoseCallIsBeingAnsweredIsInUse(t *testing.T) {
 	want(t, err, "")
 	if n := s.accounts(); n != 2 {
 		t.Errorf("%d accounts, want 2", n)
+	}
+}
+
+func TestAKeyIsFreeWhenItsCallDiesBeforeItIsCarriedOut(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	id := s.fault(map[string]any{"operation": "PostAccounts", "kind": "hold", "nth": 1})
+	ctx, kill := context.WithCancel(t.Context())
+	first := make(chan error, 1)
+	go func() {
+		p := keyed("k")
+		p.Context = ctx
+		_, err := s.test().Accounts.New(p)
+		first <- err
+	}()
+	holding := func() bool {
+		var held fault.State
+		s.get("/faults/"+id, &held)
+		return held.Holding
+	}
+	eventually(t, "the call is held", holding)
+	kill()
+	want(t, <-first, "cut")
+	eventually(t, "nothing is held", func() bool { return !holding() })
+	eventually(t, "the key is free", func() bool {
+		_, err := s.test().Accounts.New(keyed("k"))
+		return err == nil
+	})
+	if n := s.accounts(); n != 1 {
+		t.Errorf("%d accounts, want 1", n)
+	}
+}
+
+func TestManyCallsUnderOneKeyMakeOneAccount(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	const many = 20
+	results := make(chan string, many)
+	for range many {
+		go func() {
+			_, err := s.test().Accounts.New(keyed("k"))
+			results <- failure(err)
+		}()
+	}
+	for range many {
+		if got := <-results; got != "" && got != "Conflict idempotency_key_in_use" {
+			t.Errorf("a call ended with %q", got)
+		}
+	}
+	if n := s.accounts(); n != 1 {
+		t.Errorf("%d accounts, want 1", n)
 	}
 }
 

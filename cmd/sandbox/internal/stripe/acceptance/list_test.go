@@ -37,13 +37,13 @@ func TestAccountsAreListedNewestFirstAPageAtATime(t *testing.T) {
 		t.Errorf("the first page is %v, more: %t", first, more)
 	}
 	last, more := listed(t, s.test(), func(p *stripe.AccountListParams) {
-		p.StartingAfter, p.Limit = stripe.String(all[19]), stripe.Int64(100)
+		p.StartingAfter, p.Limit = new(all[19]), stripe.Int64(100)
 	})
 	if !slices.Equal(last, all[20:]) || more {
 		t.Errorf("the last page is %v, more: %t", last, more)
 	}
 	back, more := listed(t, s.test(), func(p *stripe.AccountListParams) {
-		p.EndingBefore, p.Limit = stripe.String(all[10]), stripe.Int64(4)
+		p.EndingBefore, p.Limit = new(all[10]), stripe.Int64(4)
 	})
 	slices.Reverse(back) // the client turns such a page around
 	if !slices.Equal(back, all[6:10]) || !more {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,9 +28,9 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/fault"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/pki"
-	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/api"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/control"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/deliver"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/httpapi"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/state"
 )
 
@@ -71,7 +72,7 @@ func newSandbox(t testing.TB) *sandbox {
 	deliverer := deliver.New(ctx, rootsOf(t, ca), time.Now, log)
 	world := state.New(state.DefaultSettings(0), time.Now, deliverer.Send)
 	deliverer.Use(world)
-	handler, err := api.New(api.Config{World: world, Log: calls, Faults: faults, Now: time.Now, Errors: log})
+	handler, err := httpapi.New(httpapi.Config{World: world, Log: calls, Faults: faults, Now: time.Now, Errors: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,8 +123,8 @@ func (s *sandbox) as(key string) *client.API {
 		key = known
 	}
 	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
-		URL: stripe.String(s.url), HTTPClient: s.client, MaxNetworkRetries: stripe.Int64(0),
-		LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}, EnableTelemetry: stripe.Bool(false),
+		URL: new(s.url), HTTPClient: s.client, MaxNetworkRetries: stripe.Int64(0),
+		LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}, EnableTelemetry: new(false),
 	})
 	return client.New(key, &stripe.Backends{API: backend, Connect: backend, Uploads: backend})
 }
@@ -173,14 +174,14 @@ func (s *sandbox) raw(method, path string, body any) (status int, content []byte
 // params are those the operator creates an account with.
 func params() *stripe.AccountParams {
 	return &stripe.AccountParams{
-		Country: stripe.String("US"),
+		Country: new("US"),
 		Controller: &stripe.AccountControllerParams{
-			Fees: &stripe.AccountControllerFeesParams{Payer: stripe.String("application")}, RequirementCollection: stripe.String("stripe"),
-			Losses:          &stripe.AccountControllerLossesParams{Payments: stripe.String("application")},
-			StripeDashboard: &stripe.AccountControllerStripeDashboardParams{Type: stripe.String("express")},
+			Fees: &stripe.AccountControllerFeesParams{Payer: new("application")}, RequirementCollection: new("stripe"),
+			Losses:          &stripe.AccountControllerLossesParams{Payments: new("application")},
+			StripeDashboard: &stripe.AccountControllerStripeDashboardParams{Type: new("express")},
 		},
 		Capabilities: &stripe.AccountCapabilitiesParams{
-			Transfers: &stripe.AccountCapabilitiesTransfersParams{Requested: stripe.Bool(true)},
+			Transfers: &stripe.AccountCapabilitiesTransfersParams{Requested: new(true)},
 		},
 		Metadata: map[string]string{"coach_key": "one"},
 	}
@@ -205,9 +206,7 @@ func (s *sandbox) create(c *client.API) *stripe.Account {
 func (s *sandbox) act(account, name string, args map[string]any) state.Row {
 	s.t.Helper()
 	order := map[string]any{"act": name}
-	for key, value := range args {
-		order[key] = value
-	}
+	maps.Copy(order, args)
 	var row state.Row
 	s.post("/stripe/accounts/"+account+"/act", order, &row)
 	return row

@@ -88,16 +88,29 @@ func (d *Deliverer) Send(s state.Sending) {
 		first := *q.swap
 		q.swap = nil
 		d.world.Swapped(s.Endpoint)
-		d.push(q, s, first)
+		d.plan(time.Duration(settings.Delivery.Delay), q, s, first)
 	case settings.Delivery.Reorder:
 		q.swap = &s
 	default:
-		d.push(q, s)
+		d.plan(time.Duration(settings.Delivery.Delay), q, s)
 	}
 }
 
+// plan adds a job after a while; the caller holds the lock.
+func (d *Deliverer) plan(wait time.Duration, q *queue, job ...state.Sending) {
+	if wait <= 0 {
+		d.push(q, job)
+		return
+	}
+	time.AfterFunc(wait, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.push(q, job)
+	})
+}
+
 // push adds a job; the caller holds the lock.
-func (d *Deliverer) push(q *queue, job ...state.Sending) {
+func (d *Deliverer) push(q *queue, job []state.Sending) {
 	q.jobs = append(q.jobs, job)
 	if q.working < width {
 		q.working++
@@ -132,7 +145,7 @@ func (d *Deliverer) attempt(q *queue, s state.Sending) {
 	d.world.Unlock()
 	ctx, cancel := d.within()
 	defer cancel()
-	if !wanted || !pass(ctx, time.Duration(settings.Delivery.Delay)) {
+	if !wanted || ctx.Err() != nil {
 		return
 	}
 	status := 0
@@ -155,21 +168,9 @@ func (d *Deliverer) again(q *queue, s state.Sending, tries int, wait time.Durati
 	if tries >= attempts {
 		return
 	}
-	time.AfterFunc(wait<<(tries-1), func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.push(q, s)
-	})
-}
-
-// pass lets time pass, unless the context ends before.
-func pass(ctx context.Context, wait time.Duration) bool {
-	select {
-	case <-time.After(wait):
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.plan(wait<<(tries-1), q, s)
 }
 
 // post sends a body and returns the status of the answer, or 0.

@@ -1,15 +1,17 @@
-// Package api is Stripe's API: it finds out who calls what, logs it, lets faults
+// Package httpapi is Stripe's API: it finds out who calls what, logs it, lets faults
 // strike, holds the request against Stripe's description, and has it answered.
-package api
+package httpapi
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/calllog"
@@ -47,15 +49,17 @@ type API struct {
 
 // New reads the description of the API and answers by it.
 func New(config Config) (*API, error) {
-	a := &API{Config: config, operations: operations()}
-	var ids []string
-	for id := range a.operations {
-		ids = append(ids, id)
+	described, err := description()
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	a.schema, err = schema.Load(ids)
-	return a, err
+	return &API{Config: config, operations: operations(), schema: described}, nil
 }
+
+// description is read once: it is large.
+var description = sync.OnceValues(func() (*schema.Schema, error) {
+	return schema.Load(slices.Collect(maps.Keys(operations())))
+})
 
 // request is a call on its way.
 type request struct {
@@ -78,7 +82,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &request{Request: r, id: state.RequestID(), key: r.Header.Get("Idempotency-Key")}
 	a.identify(q)
 	seq := a.begin(q)
-	answer, err := a.answer(q)
+	answer, err := a.answer(r.Context(), q)
 	if err != nil {
 		a.Log.End(seq, statusCut, "")
 		a.cut(r.Context(), w)
@@ -161,7 +165,7 @@ func (a *API) begin(q *request) int64 {
 
 // answer has the call carried out, unless something is wrong with it. The error
 // asks for the connection to be cut.
-func (a *API) answer(q *request) (*wire.Answer, error) {
+func (a *API) answer(ctx context.Context, q *request) (*wire.Answer, error) {
 	if q.failure != nil {
 		return q.fail(q.failure), nil
 	}
@@ -171,7 +175,7 @@ func (a *API) answer(q *request) (*wire.Answer, error) {
 	}
 	defer a.settle(q, kept)
 	replayed := kept != nil && kept.Answered
-	answer, err := a.Faults.Through(q.Context(), fault.Call{
+	answer, err := a.Faults.Through(ctx, fault.Call{
 		Subject: fault.Subject{Service: Service, Operation: q.operation.ID, Account: q.platform()},
 		Fail: func(failure *wire.Error) *wire.Answer {
 			answer := q.fail(state.Fail(failure.Status, failure.Code, "%s", failure.Message))
@@ -273,14 +277,4 @@ func (a *API) cut(ctx context.Context, w http.ResponseWriter) {
 		return
 	}
 	_ = connection.Close() // that it is gone is the point
-}
-
-// Operations are the names of all operations there are, in order.
-func Operations() []string {
-	var ids []string
-	for id := range operations() {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
 }

@@ -1,4 +1,4 @@
-package api
+package httpapi
 
 import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/object"

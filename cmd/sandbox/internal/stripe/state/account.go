@@ -61,12 +61,15 @@ func (w *World) Account(c Caller, id string) (*Account, *Error) {
 }
 
 func (c Caller) noAccess(id string) *Error {
-	return Fail(http.StatusForbidden, "account_invalid", "The provided key '%s' does not have access to account '%s' (or that account does not "+
-		"exist). Application access may have been revoked.", masked(c.Key), id)
+	return Fail(http.StatusForbidden, "account_invalid", "The provided key '%s' does not have access to account '%s' (or that account "+
+		"does not exist). Application access may have been revoked.", masked(c.Key), id)
 }
 
 // Read is the account as JSON; stale as it was before the last write.
 func (w *World) Read(c Caller, id string, stale bool) ([]byte, *Error) {
+	if id == c.ID {
+		return w.Self(c)
+	}
 	if a := w.accounts[id]; a != nil && a.space == c.Space && a.deleted && w.SettingsOf(a.space.ID).DeletedAnswer == AnswerDeleted {
 		return deletedBody("account", id), nil
 	}

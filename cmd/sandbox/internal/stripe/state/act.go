@@ -44,7 +44,7 @@ var acts = map[string]func(*World, *Account, Act) error{
 		return nil
 	},
 	"require": onboarded(func(a *Account, act Act) {
-		a.needs(needs{now: act.fields(), later: act.fields(), deadline: act.deadline()})
+		a.ask(needs{now: act.fields(), later: act.fields(), deadline: act.deadline()})
 	}),
 	"past-due": onboarded(func(a *Account, act Act) {
 		a.stop(needs{
@@ -52,7 +52,7 @@ var acts = map[string]func(*World, *Account, Act) error{
 			reason: "requirements.past_due", errors: decoyErrors(),
 		}, "inactive")
 	}),
-	"eventually-due": onboarded(func(a *Account, act Act) { a.needs(needs{later: act.fields()}) }),
+	"eventually-due": onboarded(func(a *Account, act Act) { a.ask(needs{later: act.fields()}) }),
 	"future": onboarded(func(a *Account, act Act) {
 		a.doc["future_requirements"] = requirements(needs{now: act.fields(), later: act.fields(), deadline: act.deadline()})
 	}),
@@ -82,6 +82,7 @@ var acts = map[string]func(*World, *Account, Act) error{
 	}),
 	"bank-error": func(w *World, a *Account, act Act) error {
 		w.onboard(a)
+		a.addBank()
 		if act.Status == "" {
 			act.Status = "errored"
 		}
@@ -90,10 +91,20 @@ var acts = map[string]func(*World, *Account, Act) error{
 		w.emit(a, "account.external_account.updated", Encode(a.bankAccount()))
 		return nil
 	},
-	"payout-failed":  payout("failed"),
-	"payout-paid":    payout("paid"),
-	"payout-pending": payout("in_transit"),
-	"balance":        plain(func(a *Account, act Act) { a.balance = act.Balance }),
+	"bank-removed": func(w *World, a *Account, _ Act) error {
+		w.onboard(a)
+		a.addBank()
+		removed := a.bankAccount()
+		object.Merge(a.doc, object.Object{"external_accounts": object.Object{"data": []any{}, "total_count": 0}})
+		w.commit(a, "account.updated")
+		w.emit(a, "account.external_account.deleted", Encode(removed))
+		return nil
+	},
+	"payout-failed":   payout("failed"),
+	"payout-paid":     payout("paid"),
+	"payout-canceled": payout("canceled"),
+	"payout-pending":  payout("in_transit"),
+	"balance":         plain(func(a *Account, act Act) { a.balance = act.Balance }),
 	"deauthorize": func(w *World, a *Account, _ Act) error {
 		a.deauthorized, a.version = true, oldVersion
 		w.commit(a)

@@ -38,8 +38,8 @@ func checkCapabilities(p *Platform, names []string, agreement string) *Error {
 	return nil
 }
 
-// ask notes which capabilities are asked for from now on.
-func (a *Account) ask(capabilities object.Object, now time.Time) {
+// request notes which capabilities are asked for from now on.
+func (a *Account) request(capabilities object.Object, now time.Time) {
 	statuses := object.Child(a.doc, "capabilities")
 	for name := range capabilities {
 		wanted, given := object.At(capabilities, name, "requested").(bool)

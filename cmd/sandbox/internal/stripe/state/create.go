@@ -63,7 +63,7 @@ func (w *World) Update(c Caller, id string, params object.Object) (*Account, *Er
 	if a.rejected() && len(requested(params)) > 0 {
 		return nil, refuse("capabilities", "", "This account has been rejected; its capabilities cannot be changed.")
 	}
-	before := object.Clone(a.doc).(object.Object) //nolint:forcetypeassert,revive // a clone is what it was
+	before, _ := object.Clone(a.doc).(object.Object)
 	asked := sortedKeys(a.asked)
 	if failure := a.write(params, w.Clock()); failure != nil {
 		a.doc = before
@@ -83,7 +83,8 @@ func (a *Account) write(params object.Object, now time.Time) *Error {
 	if failure := a.mayWrite(params); failure != nil {
 		return failure
 	}
-	if failure := writeMetadata(object.Child(a.doc, "metadata"), params["metadata"], func() { a.doc["metadata"] = object.Object{} }); failure != nil {
+	clearAll := func() { a.doc["metadata"] = object.Object{} }
+	if failure := writeMetadata(object.Child(a.doc, "metadata"), params["metadata"], clearAll); failure != nil {
 		return failure
 	}
 	if failure := a.writeSchedule(object.Child(params, "settings", "payouts", "schedule")); failure != nil {
@@ -95,7 +96,7 @@ func (a *Account) write(params object.Object, now time.Time) *Error {
 	}
 	delete(object.Child(rest, "settings", "payouts"), "schedule")
 	object.Merge(a.doc, rest)
-	a.ask(object.Child(params, "capabilities"), now)
+	a.request(object.Child(params, "capabilities"), now)
 	return nil
 }
 

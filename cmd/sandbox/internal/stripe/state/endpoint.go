@@ -49,7 +49,8 @@ func (w *World) Route(e *Endpoint) (secrets []string, settings Settings, ok bool
 			secrets = append(secrets, s.text)
 		}
 	}
-	return secrets, w.settingsOf(e), !e.Disabled && slices.Contains(e.space.endpoints, e)
+	there := w.platforms[e.space.ID] == e.space.Platform && slices.Contains(e.space.endpoints, e)
+	return secrets, w.settingsOf(e), there && !e.Disabled
 }
 
 // NewEndpoint makes one; only this answer holds the secret.
@@ -131,7 +132,7 @@ func (s *Space) Endpoint(id string) (*Endpoint, *Error) {
 	return s.endpoints[i], nil
 }
 
-// ReadEndpoint, UpdateEndpoint and DeleteEndpoint are the calls on one endpoint.
+// ReadEndpoint is one of the endpoints as the API shows it.
 func (s *Space) ReadEndpoint(id string) (object.Object, *Error) {
 	e, failure := s.Endpoint(id)
 	if failure != nil {

@@ -25,6 +25,12 @@ func (a *Account) stop(n needs, capabilities string) {
 
 func (a *Account) needs(n needs) { a.doc["requirements"] = requirements(n) }
 
+// ask wants to know more, and leaves what is stopped or not as it is.
+func (a *Account) ask(n needs) {
+	n.reason = object.Text(a.doc, "requirements", "disabled_reason")
+	a.needs(n)
+}
+
 // enable is an account in good order.
 func (a *Account) enable() {
 	_, cards := a.asked["card_payments"]
@@ -50,10 +56,8 @@ func (w *World) verify(a *Account) {
 	if !object.Bool(a.doc, "details_submitted") {
 		a.submit()
 	}
-	for _, name := range []string{"transfers"} { // what action-required took away comes back
-		if len(a.asked) == 0 {
-			a.asked[name] = w.Clock()
-		}
+	if len(a.asked) == 0 { // what action-required took away comes back
+		a.asked["transfers"] = w.Clock()
 	}
 	a.enable()
 	a.doc["future_requirements"] = requirements(needs{})
@@ -123,7 +127,7 @@ func payout(status string) func(*World, *Account, Act) error {
 		}
 		a.payouts = append(a.payouts, p)
 		w.commit(a)
-		if status == "failed" || status == "paid" {
+		if status != "in_transit" {
 			w.emit(a, "payout."+status, Encode(p))
 		}
 		return nil

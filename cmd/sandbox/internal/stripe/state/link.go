@@ -1,6 +1,7 @@
 package state
 
 import (
+	"net/url"
 	"time"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/object"
@@ -45,10 +46,8 @@ func (w *World) NewLink(c Caller, params object.Object) (object.Object, *Error) 
 		return nil, refuse("type", "", "You cannot create `account_update` type Account Links for this account. Valid Account Link types "+
 			"for this account are: `account_onboarding`.")
 	}
-	for _, name := range []string{"return_url", "refresh_url"} {
-		if kind == "account_onboarding" && object.Text(params, name) == "" {
-			return nil, refuse(name, "parameter_missing", "Missing required param: %s.", name)
-		}
+	if failure := checkRedirects(c.Live, params); failure != nil {
+		return nil, failure
 	}
 	now := w.Clock()
 	address := "https://connect.stripe.com/setup/e/" + a.ID + "/" + newID("", tokenLength)
@@ -59,12 +58,32 @@ func (w *World) NewLink(c Caller, params object.Object) (object.Object, *Error) 
 	}, nil
 }
 
-// lock takes what the coach tells Stripe out of the platform's sight.
+// checkRedirects refuses a link that leads nowhere afterwards.
+func checkRedirects(live bool, params object.Object) *Error {
+	for _, name := range []string{"return_url", "refresh_url"} {
+		address, err := url.Parse(object.Text(params, name))
+		switch {
+		case err != nil:
+			return refuse(name, "url_invalid", "Not a valid URL")
+		case address.String() == "":
+			return refuse(name, "parameter_missing", "Missing required param: %s.", name)
+		case live && address.Scheme != "https":
+			return refuse(name, "url_invalid", "Livemode requests must always be redirected via HTTPS.")
+		}
+	}
+	return nil
+}
+
+// lock takes what the coach tells Stripe out of the platform's sight. Stripe
+// chooses a kind of business then, if nobody has.
 func (w *World) lock(a *Account) {
 	if a.locked {
 		return
 	}
 	a.locked = true
+	if a.doc["business_type"] == nil {
+		a.doc["business_type"] = "individual"
+	}
 	w.commit(a)
 }
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -85,7 +86,7 @@ func Encode(value any) []byte {
 func strictly(content []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil && err != io.EOF { //nolint:errorlint // Decode returns io.EOF as it is
+	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read request: %w", err)
 	}
 	return nil
