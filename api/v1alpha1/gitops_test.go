@@ -3,6 +3,7 @@ package v1alpha1_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,6 +76,33 @@ spec:
   allowedNamespaces: ["*"]
 `
 
+const barePayout = `
+apiVersion: payouts.coachplatform.io/v1alpha1
+kind: PayoutAccount
+metadata: {name: bare, namespace: default}
+spec: {platformName: studio, coachID: coach-7f3a, country: DE}
+`
+
+const fullPayout = `
+spec:
+  platformName: studio
+  coachID: coach-7f3a
+  country: DE
+  capabilities: [transfers]
+  serviceAgreement: Full
+  payouts: {schedule: {interval: Daily}, suspended: false}
+  onboarding: Hosted
+  deletionPolicy: Retain
+`
+
+// sellingPlatform has a Stripe account of its own.
+const sellingPlatform = `
+apiVersion: payouts.coachplatform.io/v1alpha1
+kind: CoachPlatform
+metadata: {name: selling, namespace: default}
+spec: {className: standard, displayName: Studio A, stripe: {credentialsSecretName: stripe-key, mode: Test}}
+`
+
 // store creates the object and removes it when the test ends.
 func store(t *testing.T, c client.Client, text string) *unstructured.Unstructured {
 	t.Helper()
@@ -105,7 +133,10 @@ func forget(t *testing.T, c client.Client, u *unstructured.Unstructured) {
 func TestDefaultsMaterialise(t *testing.T) {
 	c := env.APIServer(t).Client
 	for name, y := range map[string]struct{ bare, full string }{
-		"a platform": {barePlatform, fullPlatform}, "a class": {bareClass, fullClass},
+		"a platform": {barePlatform, fullPlatform}, "a class": {bareClass, fullClass}, "a payout account": {barePayout, fullPayout},
+		"a platform with Stripe": {sellingPlatform, strings.TrimSuffix(fullPlatform, "\n") + `
+  stripe: {credentialsSecretName: stripe-key, mode: Test, onPlatformViolation: Report}
+`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bare := parse(t, y.bare)
@@ -123,7 +154,10 @@ func TestDefaultsMaterialise(t *testing.T) {
 // annotations: none of it may be a change.
 func TestApplyingTheSameFileAgainChangesNothing(t *testing.T) {
 	c := env.APIServer(t).Client
-	for name, text := range map[string]string{"a platform": barePlatform, "a class": bareClass} {
+	for name, text := range map[string]string{
+		"a platform": barePlatform, "a class": bareClass, "a platform with Stripe": sellingPlatform, "a payout account": barePayout,
+		"a payout account with all fields": strings.Replace(payoutYAML, "name: jo", "name: full", 1),
+	} {
 		t.Run(name, func(t *testing.T) {
 			apply := func() *unstructured.Unstructured {
 				u := parse(t, text)
@@ -202,6 +236,7 @@ func TestNamesOfTheKinds(t *testing.T) {
 	}
 	want := map[string]names{
 		"CoachPlatform":  {"Namespaced", "coachplatforms", []string{"cp"}},
+		"PayoutAccount":  {"Namespaced", "payoutaccounts", []string{"pa"}},
 		"PlatformClass":  {"Cluster", "platformclasses", []string{"pclass"}},
 		"SecurityReport": {"Namespaced", "securityreports", []string{"secrep"}},
 	}

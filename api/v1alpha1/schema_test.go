@@ -171,6 +171,10 @@ func TestColumnsAreThoseThatTenantsAndOperatorsRead(t *testing.T) {
 		"CoachPlatform": {
 			"READY", "DATABASE", "SECURITY", "DRIFT", "ENDPOINT", "AGE", "REASON (wide)", "CLASS (wide)", "VERSION (wide)", "PLAN (wide)",
 		},
+		"PayoutAccount": {
+			"PHASE", "PAYOUTS", "ACTION", "DUE", "DEADLINE", "ACCOUNT", "AGE",
+			"REASON (wide)", "MODE (wide)", "COUNTRY (wide)", "SCHEDULE (wide)", "SYNCED (wide)",
+		},
 		"PlatformClass":  {"READY", "REGION", "ACCOUNT", "PLATFORMS", "REASON (wide)", "AGE"},
 		"SecurityReport": {"SECURITY", "VIOLATED", "UNKNOWN", "VALID UNTIL", "AGE"},
 	}

@@ -47,6 +47,11 @@ spec:
       cidrs: [203.0.113.0/28]
       securityGroupIDs: [sg-0a1b2c3d]
       instanceIDs: [i-0a1b2c3d4e5f60718]
+  stripe:
+    credentialsSecretName: stripe-key
+    webhookSecretName: stripe-webhook
+    mode: Test
+    onPlatformViolation: Suspend
 `
 
 const classYAML = `
@@ -71,6 +76,7 @@ spec:
   accepted:
     securityGroupIDs: [sg-0a1b2c3d]
     instanceIDs: [i-0a1b2c3d]
+  stripe: {mode: Test, countries: [DE, US], webhookBaseURL: https://hooks.example.com}
   allowedNamespaces: [tenant-a, "studio-*"]
   exemptions:
     - {control: CP-DB-04, reason: accepted until the upgrade, expiresAt: "2027-01-01T00:00:00Z"}
@@ -464,7 +470,11 @@ func TestEveryBoundRefusesAndAcceptsItsGoodNeighbour(t *testing.T) {
 	for _, kind := range []struct {
 		name, text string
 		edges      []edge
-	}{{"CoachPlatform", platformYAML, platformEdges}, {"PlatformClass", classYAML, classEdges}} {
+	}{
+		{"CoachPlatform", platformYAML, slices.Concat(platformEdges, stripePlatformEdges)},
+		{"PlatformClass", classYAML, slices.Concat(classEdges, stripeClassEdges)},
+		{"PayoutAccount", payoutYAML, payoutEdges},
+	} {
 		t.Run(kind.name, func(t *testing.T) {
 			good := parse(t, kind.text)
 			var seen []metav1.StatusCause
@@ -641,7 +651,7 @@ func TestTheMajorFollowsTheDatabaseThatRuns(t *testing.T) {
 
 func TestUnknownFieldsAreRefused(t *testing.T) {
 	cluster := env.APIServer(t)
-	for name, path := range map[string]string{"a field of tomorrow": "stripe", "a typing error": "database.encypted"} {
+	for name, path := range map[string]string{"a field of tomorrow": "media", "a typing error": "database.encypted"} {
 		t.Run(name, func(t *testing.T) {
 			err := cluster.Client.Create(t.Context(), with(t, parse(t, platformYAML), path, true), client.DryRunAll, strict)
 			if err == nil || !strings.Contains(err.Error(), "unknown field") {

@@ -249,6 +249,7 @@ func describe(p *v1alpha1.CoachPlatform) string {
 var owned = []string{
 	v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionDrifted,
 	v1alpha1.ConditionApprovalNeeded, v1alpha1.ConditionEvidenceFresh,
+	v1alpha1.ConditionKeyValid, v1alpha1.ConditionModeMatches, v1alpha1.ConditionWebhookReceiving,
 }
 
 // checkStatus checks what holds after every pass.

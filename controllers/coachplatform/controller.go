@@ -172,6 +172,7 @@ func (r *Reconciler) finish(
 	unproven := r.prove(ctx, platform, answers)
 	r.report(platform, run, outcomes, evident{answers, unproven})
 	r.announce(before, platform, outcomes)
+	r.audit(ctx, platform, run)
 	base := platform.DeepCopy()
 	base.Status = before.Status
 	if err := errors.Join(unrecorded, retried(ctx, unproven), report.PatchStatus(ctx, r.Client, base, platform)); err != nil {

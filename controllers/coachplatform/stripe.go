@@ -1,14 +1,42 @@
 package coachplatform
 
 import (
+	"context"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/scope"
 )
+
+// audit counts the coaches' accounts at Stripe that carry the platform's mark and that no object claims.
+// It tells how many; which ones kubectl coach inventory tells, and nothing is done about them.
+func (r *Reconciler) audit(ctx context.Context, platform *v1alpha1.CoachPlatform, run *scope.Platform) {
+	if run.Business.ID == "" {
+		return
+	}
+	var accounts v1alpha1.PayoutAccountList
+	if err := r.Client.List(ctx, &accounts, client.InNamespace(platform.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		logf.FromContext(ctx).Error(err, "Looking for orphaned accounts")
+		return
+	}
+	claimed := map[string]bool{}
+	for i := range accounts.Items {
+		claimed[scope.ParseAccountRecord(accounts.Items[i].Annotations[v1alpha1.AnnotationAccount]).Account] = true
+	}
+	orphans := 0
+	for _, id := range run.Business.Accounts {
+		if !claimed[id] {
+			orphans++
+		}
+	}
+	r.Metrics.Orphans(string(platform.UID), orphans)
+}
 
 // stepStripe is the name of the step that looks at the business's own Stripe account.
 const stepStripe = "stripe"

@@ -102,6 +102,7 @@ func (r *Reconciler) abandon(ctx context.Context, platform *v1alpha1.CoachPlatfo
 func (r *Reconciler) dropFinalizer(ctx context.Context, platform *v1alpha1.CoachPlatform) error {
 	before := platform.DeepCopy()
 	controllerutil.RemoveFinalizer(platform, v1alpha1.FinalizerPlatform)
+	r.Metrics.NoOrphans(string(platform.UID))
 	return client.IgnoreNotFound(
 		r.Client.Patch(ctx, platform, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
 }

@@ -154,8 +154,9 @@ func (r *Reconciler) gateOf(platform *v1alpha1.CoachPlatform, gated evidence.Gat
 			g.Open, g.Why = false, joined(g.Why, "the platform's condition "+kind+" is not True")
 		}
 	}
-	g.Suspend = platform.Spec.Stripe.OnPlatformViolation == v1alpha1.ViolationSuspend && !gated.Violated.IsZero() &&
-		r.Clock.Since(gated.Violated) >= r.Grace
+	suspends := platform.Spec.Stripe.OnPlatformViolation == v1alpha1.ViolationSuspend
+	g.Suspend = suspends && !gated.Violated.IsZero() && r.Clock.Since(gated.Violated) >= r.Grace
+	g.Hold = suspends && !gated.Open
 	return g
 }
 

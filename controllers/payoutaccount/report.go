@@ -12,6 +12,7 @@ import (
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
@@ -66,7 +67,8 @@ func factsOf(account *v1alpha1.PayoutAccount, run *inputs, outcomes []converge.O
 		deleting: !account.DeletionTimestamp.IsZero(), account: run.run.Account, before: before,
 		recorded:     run.run.Recorded != scope.AccountRecord{},
 		deauthorized: account.Annotations[v1alpha1.AnnotationDeauthorized] != "",
-		suspended:    spec.Suspended != nil && *spec.Suspended, violated: run.run.Gate.Suspend,
+		suspended:    spec.Suspended != nil && *spec.Suspended, violated: run.run.Account.Metadata[naming.MetaSuspended] != "",
+		closed: !run.run.Gate.Open,
 		manual: spec.Schedule.Interval == v1alpha1.IntervalManual,
 	}
 	f.payoutFailed, _ = failedPayout(account)

@@ -37,6 +37,8 @@ type facts struct {
 	// suspended says that the spec stops payouts, violated that the platform's state does, and wanted what
 	// the schedule should be otherwise.
 	suspended, violated, manual bool
+	// closed says that the platform is not seen to be safe.
+	closed bool
 	// still is why nothing is written: Paused or Observing; "" is that it is.
 	still string
 	// before is what the status said before this pass.
@@ -258,7 +260,7 @@ func ofPayouts(f facts) (standing, bool) {
 			v1alpha1.PhaseSuspended, v1alpha1.ReasonSuspendedByViolation, v1alpha1.ActorPlatform,
 			"payouts are suspended since the platform has been seen not to be safe (kubectl coach evidence tells what); they go on when it is again",
 		}, true
-	case held && !f.manual && a.Metadata[naming.MetaOpened] == "":
+	case held && f.closed && !f.manual && a.Metadata[naming.MetaOpened] == "":
 		return standing{
 			v1alpha1.PhaseSuspended, v1alpha1.ReasonGateClosed, v1alpha1.ActorPlatform,
 			"payouts are enabled for the first time when the platform is seen to be safe (kubectl coach evidence tells what is not)",

@@ -2,6 +2,7 @@ package stripewebhook_test
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -33,6 +34,11 @@ func lasting(s v1alpha1.PayoutAccountStatus) v1alpha1.PayoutAccountStatus {
 	}
 	slices.SortFunc(s.Conditions, func(x, y metav1.Condition) int { return strings.Compare(x.Type, y.Type) })
 	return s
+}
+
+// judged is what a status says of an account that cannot be seen.
+func judged(s v1alpha1.PayoutAccountStatus) v1alpha1.PayoutAccountStatus {
+	return v1alpha1.PayoutAccountStatus{Phase: s.Phase, Action: s.Action, Conditions: s.Conditions}
 }
 
 func same(x, y v1alpha1.PayoutAccountStatus) bool { return cmp.Equal(lasting(x), lasting(y)) }
@@ -94,7 +100,9 @@ func post(t *testing.T, n *tenant) *mailbox {
 	}()
 	t.Cleanup(func() {
 		must(t, server.Close())
-		<-ended
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("the mailbox: %v", err)
+		}
 	})
 	n.listen("https://" + address)
 	return box
@@ -242,6 +250,9 @@ func (h *history) check(rt *rapid.T) {
 	h.restart()
 	h.clock.Step(time.Minute)
 	want := h.settle(h.tenant, h.name)
+	if h.left { // it cannot be seen, and what was seen before stays for people to read
+		want, got = judged(want), judged(got)
+	}
 	if diff := cmp.Diff(lasting(want), lasting(got)); diff != "" {
 		rt.Errorf("the last pass and a fresh look differ (-fresh +last):\n%s", diff)
 	}

@@ -69,7 +69,6 @@ func (r *receiving) post(method, url, body, signature string) int {
 }
 
 func TestWhatIsNotStripesChangesNothing(t *testing.T) {
-	t.Parallel()
 	namespace := newNamespace(t)
 	studio, other, bare := newTenant(t, namespace, "studio"), newTenant(t, namespace, "other"), newTenant(t, namespace, "bare")
 	before := bare.platform.DeepCopy()
@@ -167,7 +166,6 @@ func TestWhatIsNotStripesChangesNothing(t *testing.T) {
 }
 
 func TestAnEventIsKeptOnItsObject(t *testing.T) {
-	t.Parallel()
 	namespace := newNamespace(t)
 	studio := newTenant(t, namespace, "studio")
 	r := startReceiver(t, clock.RealClock{}, namespace)
@@ -232,7 +230,6 @@ func TestAnEventIsKeptOnItsObject(t *testing.T) {
 }
 
 func TestTheLastPayoutCountsInWhateverOrderTheEventsCome(t *testing.T) {
-	t.Parallel()
 	namespace := newNamespace(t)
 	studio := newTenant(t, namespace, "studio")
 	r := startReceiver(t, clock.RealClock{}, namespace)

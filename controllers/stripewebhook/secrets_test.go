@@ -131,7 +131,7 @@ func TestWithoutASecretNothingIsBelieved(t *testing.T) {
 				grant(t, n.platform.Namespace, user)
 				must(t, n.client.Delete(t.Context(), n.stored()))
 			},
-			mend: func(t *testing.T, n *tenant, _ string) { n.keep(n.secret) },
+			mend: func(_ *testing.T, n *tenant, _ string) { n.keep(n.secret) },
 		},
 		"the namespace is not granted": {
 			spoil: func(*testing.T, *tenant, string) {},

@@ -34,6 +34,7 @@ func examples(path string) []error {
 func decode(text string) error {
 	kinds := map[string]any{
 		"CoachPlatform":  &v1alpha1.CoachPlatform{},
+		"PayoutAccount":  &v1alpha1.PayoutAccount{},
 		"PlatformClass":  &v1alpha1.PlatformClass{},
 		"SecurityReport": &v1alpha1.SecurityReport{},
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/evidence"
 	"github.com/coachplatform/coach-operator/internal/step"
+	"github.com/coachplatform/coach-operator/internal/step/payoutaccount"
 )
 
 // controls documents the evidence catalogue, claim by claim.
@@ -86,6 +87,10 @@ func steps() (string, error) {
 	for _, d := range platformSteps() {
 		describe(p, d)
 	}
+	p.heading(2, "Steps of a PayoutAccount, in their order")
+	for _, s := range step.Payout(payoutaccount.Options{}) {
+		describe(p, s.Describe())
+	}
 	p.heading(2, "Steps of a PlatformClass, in their order")
 	for _, d := range merge(classSteps()) {
 		describe(p, d)
@@ -106,7 +111,9 @@ func describe(p *page, d converge.Description) {
 	if len(d.Controls) > 0 {
 		p.line("Proves %s ([controls](controls.md)).\n", strings.Join(d.Controls, ", "))
 	}
-	p.line("Reads with %s.", code(d.Reads...))
+	if len(d.Reads) > 0 {
+		p.line("Reads with %s.", code(d.Reads...))
+	}
 	if len(d.Writes) > 0 {
 		p.line("Writes with %s.", code(d.Writes...))
 	}

@@ -30,6 +30,8 @@ func TestTheDefaultsWork(t *testing.T) {
 	want := Config{
 		Namespace: "coach-system", MetricsAddress: ":8443", ProbeAddress: ":8081", LeaderElection: true,
 		Workers: 20, Resync: 50 * time.Second, Freshness: 15 * time.Minute, Lag: 15 * time.Second,
+		StripeResync: 10 * time.Minute, Grace: 10 * time.Minute, PayoutWorkers: 20,
+		ReceiverAddress: "0", ReceiverCertificates: "/etc/coach-stripe-webhook",
 	}
 	if *c != want {
 		t.Errorf("the defaults are %+v, want %+v", *c, want)
@@ -55,6 +57,15 @@ func TestASettingThatCannotWorkIsRefusedByItsFlag(t *testing.T) {
 		"freshness below the resync":          {[]string{"--resync=2m", "--freshness=1m"}, "--freshness"},
 		"a negative lag":                      {[]string{"--aws-lag=-1s"}, "--aws-lag"},
 		"an endless lag":                      {[]string{"--aws-lag=11m"}, "--aws-lag"},
+		"no payout workers":                   {[]string{"--payout-workers=0"}, "--payout-workers"},
+		"too many payout workers":             {[]string{"--payout-workers=201"}, "--payout-workers"},
+		"no time between listings of Stripe":  {[]string{"--stripe-resync=999ms"}, "--stripe-resync"},
+		"listings so rare that evidence ages": {[]string{"--stripe-resync=15m1s"}, "--stripe-resync"},
+		"a negative grace":                    {[]string{"--violation-grace=-1s"}, "--violation-grace"},
+		"a grace of more than a day":          {[]string{"--violation-grace=24h1s"}, "--violation-grace"},
+		"a receiver without certificates": {
+			[]string{"--stripe-webhook-bind-address=:9443", "--stripe-webhook-cert-dir="}, "--stripe-webhook-cert-dir",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := parse(t, c.args...).Validate()
@@ -75,6 +86,14 @@ func TestWhatWorksIsNotRefused(t *testing.T) {
 		"freshness equal to resync":     {"--resync=2m", "--freshness=2m"},
 		"the rarest looks there may be": {"--resync=2m", "--freshness=18m"},
 		"no lag":                        {"--aws-lag=0s"},
+		"one payout worker":             {"--payout-workers=1"},
+		"as many as there may be, too":  {"--payout-workers=200"},
+		"the quickest listings":         {"--stripe-resync=1s"},
+		"the rarest listings":           {"--stripe-resync=15m"},
+		"no grace":                      {"--violation-grace=0s"},
+		"a grace of a day":              {"--violation-grace=24h"},
+		"a receiver":                    {"--stripe-webhook-bind-address=:9443"},
+		"no receiver and no directory":  {"--stripe-webhook-cert-dir="},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := parse(t, args...).Validate(); err != nil {
@@ -87,14 +106,18 @@ func TestWhatWorksIsNotRefused(t *testing.T) {
 // TestEvidenceOutlivesTheRarestLooks holds because a control whose last look is older than its bound is
 // unknown: with settings that allow that, every report would be.
 func TestEvidenceOutlivesTheRarestLooks(t *testing.T) {
-	c := parse(t, "--resync="+maxResync.String(), "--freshness="+maxFreshness.String())
+	c := parse(t, "--resync="+maxResync.String(), "--freshness="+maxFreshness.String(), "--stripe-resync="+maxStripeResync.String())
 	if err := c.Validate(); err != nil {
 		t.Fatalf("refused: %v", err)
 	}
 	// A pass may have to wait for a turn, and what it sees may be as old as a shared look.
 	const slack = 30 * time.Second
 	swept, clocked := c.Resync+c.Sweep()+slack, c.Freshness+slack
+	listed := c.Resync + c.StripeSweep() + slack
 	for _, control := range evidence.Catalogue {
+		if evidence.OfStripe(control.ID) && control.Bound < listed {
+			t.Errorf("%s counts for %s, and may be seen %s ago", control.ID, control.Bound, listed)
+		}
 		if control.Bound < swept || control.Bound > 2*swept && control.Bound < clocked {
 			t.Errorf("%s counts for %s, and may be seen %s or %s ago", control.ID, control.Bound, swept, clocked)
 		}
@@ -117,6 +140,15 @@ func TestASharedLookIsYoungerThanAResync(t *testing.T) {
 		c := Config{Resync: resync}
 		if sweep := c.Sweep(); sweep <= 0 || sweep >= resync || sweep > 5*time.Second {
 			t.Errorf("at a resync of %s a shared look may be %s old", resync, sweep)
+		}
+	}
+}
+
+func TestAListingOfStripeIsYoungerThanAResync(t *testing.T) {
+	for _, resync := range []time.Duration{time.Second, 10 * time.Minute, maxStripeResync} {
+		c := Config{StripeResync: resync}
+		if sweep := c.StripeSweep(); sweep < resync/2 || sweep >= resync {
+			t.Errorf("at a resync of %s a listing may be %s old", resync, sweep)
 		}
 	}
 }

@@ -24,6 +24,8 @@ const (
 	MetaReleased = "released_at"
 	// MetaOnboarding is the day on which the coach was first sent to Stripe's forms.
 	MetaOnboarding = "onboarding_started"
+	// MetaSuspended says that payouts were stopped since the platform was seen not to be safe.
+	MetaSuspended = "payouts_suspended"
 	// MetaOpened says that payouts were enabled for the first time while the platform was proven safe.
 	MetaOpened = "payouts_opened"
 )

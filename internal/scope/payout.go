@@ -104,8 +104,9 @@ type Gate struct {
 	Open bool
 	// Why says what keeps it closed, naming controls.
 	Why string
-	// Suspend is true when a control has been violated for so long that payouts must stop.
-	Suspend bool
+	// Suspend is true when a control has been violated for so long that payouts must stop, and Hold when
+	// those that were stopped so stay stopped until the gate is open: that nobody could look heals nothing.
+	Suspend, Hold bool
 }
 
 // Business is what a CoachPlatform needs for Stripe.
@@ -118,8 +119,10 @@ type Business struct {
 	// Signing keeps what events are signed with.
 	Signing SigningSecrets
 
-	// ID is the business's own Stripe account, set by the step stripe.
-	ID string
+	// ID is the business's own Stripe account, and Accounts are those of coaches that carry the platform's
+	// mark and were not let go, both set by the step stripe.
+	ID       string
+	Accounts []string
 }
 
 // SigningSecrets keeps, in the tenant's namespace, what Stripe signs a platform's events with.

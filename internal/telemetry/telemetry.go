@@ -17,6 +17,7 @@ type Metrics struct {
 	standing *prometheus.CounterVec
 	events   *prometheus.CounterVec
 	controls *controls
+	orphans  *orphans
 }
 
 // New returns the metrics, registered.
@@ -45,8 +46,9 @@ func New(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "coach_stripe_events_total", Help: "Deliveries to the receiver of Stripe's events, by what became of them.",
 		}, []string{"result"}),
 		controls: newControls(),
+		orphans:  newOrphans(),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.outcomes, m.changes, m.duration, m.flips, m.standing, m.events, m.controls} {
+	for _, c := range []prometheus.Collector{m.requests, m.outcomes, m.changes, m.duration, m.flips, m.standing, m.events, m.controls, m.orphans} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}

@@ -134,3 +134,22 @@ func TestControlsAreCountedWhenTheMetricsAreRead(t *testing.T) {
 		t.Errorf("once nobody counts any more (-want +got):\n%s", diff)
 	}
 }
+
+func TestOrphansAreTheSumOverAllPlatforms(t *testing.T) {
+	m, registry := newMetrics(t)
+	for _, c := range []struct {
+		platform string
+		n        int
+		want     string
+	}{{"a", 2, "2"}, {"b", 1, "3"}, {"a", 1, "2"}, {"b", 0, "1"}} {
+		m.Orphans(c.platform, c.n)
+		if diff := cmp.Diff([]string{"coach_stripe_orphan_accounts{} " + c.want}, counted(t, registry)); diff != "" {
+			t.Errorf("once %s has %d (-want +got):\n%s", c.platform, c.n, diff)
+		}
+	}
+	m.NoOrphans("a")
+	m.NoOrphans("b")
+	if got := counted(t, registry); len(got) != 0 {
+		t.Errorf("without a platform: %v", got)
+	}
+}

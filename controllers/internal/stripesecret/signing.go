@@ -99,15 +99,17 @@ func (s Signing) Store(ctx context.Context, endpoint string, value scope.Secret)
 		return s.written(s.Client.Create(ctx, s.made(endpoint, value)))
 	}
 	after := before.DeepCopy()
-	after.Data = map[string][]byte{secretKey: []byte(value.Reveal())}
 	after.Annotations = maps.Clone(before.Annotations)
 	if after.Annotations == nil {
 		after.Annotations = map[string]string{}
 	}
-	delete(after.Annotations, annotationUntil)
-	if old := before.Data[secretKey]; len(old) > 0 && string(old) != value.Reveal() {
-		after.Data[previousKey] = old
-		after.Annotations[annotationUntil] = s.Clock.Now().Add(overlap).UTC().Format(time.RFC3339)
+	if old := before.Data[secretKey]; string(old) != value.Reveal() { // the same once more ends no overlap
+		after.Data = map[string][]byte{secretKey: []byte(value.Reveal())}
+		delete(after.Annotations, annotationUntil)
+		if len(old) > 0 {
+			after.Data[previousKey] = old
+			after.Annotations[annotationUntil] = s.Clock.Now().Add(overlap).UTC().Format(time.RFC3339)
+		}
 	}
 	after.Annotations[annotationEndpoint] = endpoint
 	return s.written(s.Client.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))

@@ -166,14 +166,6 @@ func TestRequestsAreToTheLetter(t *testing.T) {
 			call: func(c *stripe.Client) error { _, err := c.OnboardingSession(t.Context(), "acct_1"); return err },
 			line: "POST /v1/account_sessions?", key: "*", body: "account=acct_1&components[account_onboarding][enabled]=true",
 		},
-		"payouts are asked for in the coach's name": {
-			call: func(c *stripe.Client) error {
-				_, err := c.FailedPayouts(t.Context(), "acct_1", time.Unix(1_700_000_000, 0))
-				return err
-			},
-			answer: `{"object":"list","data":[],"has_more":false}`,
-			line:   "GET /v1/payouts?created[gte]=1700000000&limit=100&status=failed", account: "acct_1",
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := c.answer
@@ -259,7 +251,6 @@ func TestNamesThatAreNoneAreNotSent(t *testing.T) {
 			"delete":  func() error { return c.DeleteEndpoint(t.Context(), id) },
 			"link":    func() error { _, err := c.OnboardingLink(t.Context(), id, "", ""); return err },
 			"session": func() error { _, err := c.OnboardingSession(t.Context(), id); return err },
-			"payouts": func() error { _, err := c.FailedPayouts(t.Context(), id, time.Time{}); return err },
 		} {
 			if err := call(); !stripe.Refused(err) {
 				t.Errorf("%s of %q: %v", name, id, err)
@@ -329,22 +320,6 @@ func TestWhatIsSecretIsNotPrinted(t *testing.T) {
 		t.Errorf("endpoint (-want +got):\n%s", diff)
 	}
 	leaks(t, "what was made", fmt.Sprintf("%v %+v %#v %s", link, session, endpoint, secret)+inJSON(t, []any{link, session, endpoint, secret}))
-}
-
-func TestFailedPayoutsAreCodesAndTimes(t *testing.T) {
-	s := newServer(t, always(200, `{"data":[
-		{"id":"po_1","failure_code":"account_closed","failure_message":"decoy Jenny Rosen","created":1700000000},
-		{"id":"po_2","failure_code":"Jenny Rosen's bank","created":1600000000}],"has_more":true}`))
-	got, err := s.client(t).FailedPayouts(t.Context(), "acct_1", time.Unix(1, 0))
-	want := []stripe.PayoutFailure{
-		{Code: "account_closed", At: time.Unix(1_700_000_000, 0).UTC()}, {Code: "unknown", At: time.Unix(1_600_000_000, 0).UTC()},
-	}
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
-	}
-	if n := len(s.all()); n != 1 {
-		t.Errorf("%d calls", n)
-	}
 }
 
 func TestEndpointsAreSharedUntilOneIsWritten(t *testing.T) {

@@ -94,8 +94,6 @@ type request struct {
 	operation    string
 	method, path string
 	fields       *form.Values
-	// account is whom the call acts for; "" is the platform.
-	account string
 	// key is the idempotency key; "" is one that is never used again.
 	key string
 }
@@ -124,9 +122,6 @@ func (c *Client) call(ctx context.Context, r request, out stripesdk.LastResponse
 func (c *Client) send(ctx context.Context, r request, out stripesdk.LastResponseSetter) error {
 	status := 0
 	params := &stripesdk.Params{Context: context.WithValue(ctx, statusKey{}, &status)}
-	if r.account != "" {
-		params.StripeAccount = &r.account
-	}
 	if r.key != "" {
 		params.IdempotencyKey = &r.key
 	}

@@ -153,14 +153,14 @@ func TestNothingSecretIsInAnErrorOfTheNetwork(t *testing.T) {
 	s := newServer(t, always(200, ""))
 	c := s.client(t)
 	s.Close()
-	_, err := c.FailedPayouts(t.Context(), "acct_1decoy", time.Unix(1, 0))
+	_, err := c.OnboardingLink(t.Context(), "acct_1decoy", "https://decoy.example", "https://decoy.example")
 	if got := families(err); len(got) != 0 {
 		t.Errorf("a call that nobody took is %v", got)
 	}
 	if f := fault.As(stripe.Classify(err)); f.Reason != v1alpha1.ReasonStripeUnreachable {
 		t.Errorf("reason %s", f.Reason)
 	}
-	if want := "stripe: ListPayouts: network: unreachable"; err.Error() != want {
+	if want := "stripe: CreateAccountLink: network: unreachable"; err.Error() != want {
 		t.Errorf("%q, want %q", err, want)
 	}
 }

@@ -26,7 +26,7 @@ var (
 // metaKeys are all that is read of metadata.
 var metaKeys = []string{
 	naming.MetaManagedBy, naming.MetaInstallation, naming.MetaMode, naming.MetaTenant, naming.MetaCoach,
-	naming.MetaObject, naming.MetaAttempt, naming.MetaReleased, naming.MetaOnboarding, naming.MetaOpened,
+	naming.MetaObject, naming.MetaAttempt, naming.MetaReleased, naming.MetaOnboarding, naming.MetaOpened, naming.MetaSuspended,
 }
 
 // word lets a value of an enumeration through, also one that nobody knew when this was written.

@@ -46,7 +46,7 @@ func (l look) update(ctx context.Context, want, got State, changes []converge.Ch
 		}
 	}
 	asked, made := want.Schedule.DelayDays, account.Schedule.DelayDays
-	if asked != 0 && asked != made && want.Schedule.Interval != manual {
+	if asked != made && want.Schedule.Interval != manual {
 		return l.in.Ledger.Note(ctx, noteDelay, delayNote(asked, made))
 	}
 	return nil
@@ -78,6 +78,11 @@ func updating(in *scope.Payout, want State, changes []converge.Change) stripe.Up
 			u.Metadata[naming.MetaReleased] = ""
 		case pathOpened:
 			u.Metadata[naming.MetaOpened] = fmt.Sprint(want.Opened)
+		case pathSuspended:
+			u.Metadata[naming.MetaSuspended] = "" // takes it off
+			if want.Suspended {
+				u.Metadata[naming.MetaSuspended] = fmt.Sprint(want.Suspended)
+			}
 		}
 	}
 	if profile != (scope.BusinessProfile{}) {

@@ -19,10 +19,11 @@ type State struct {
 	Schedule                scope.Schedule
 	// Mark says whose the account is, Object which object keeps it, Released whether it was let go.
 	Mark, Object, Released string
-	// Opened says that payouts were enabled while the platform was seen to be safe.
-	Opened bool
+	// Opened says that payouts were enabled while the platform was seen to be safe, and Suspended that they
+	// were stopped since it was seen not to be.
+	Opened, Suspended bool
 
-	// Wanted only: whether payouts may be enabled for the first time, and whether they must stop.
+	// Wanted only: what the platform's state means for payouts, and whether the spec stops them.
 	gate scope.Gate
 	stop bool
 	// Observed only.
@@ -55,7 +56,7 @@ func Desire(in *scope.Payout) (State, error) {
 		Profile:      scope.BusinessProfile(spec.BusinessProfile),
 		Schedule:     scheduleOf(spec.Payouts.Schedule),
 		Mark:         mark(in.Coach.Metadata()), Object: in.Object,
-		gate: in.Gate, stop: spec.Payouts.Suspended != nil && *spec.Payouts.Suspended || in.Gate.Suspend,
+		gate: in.Gate, stop: spec.Payouts.Suspended != nil && *spec.Payouts.Suspended,
 	}, nil
 }
 
@@ -71,7 +72,8 @@ func scheduleOf(s v1alpha1.PayoutSchedule) scope.Schedule {
 // once while the platform was seen to be safe, and while they must stop.
 func admit(want, got State) State {
 	want.Opened = got.Opened || got.account.PayoutsEnabled && want.gate.Open
-	if want.stop || !want.Opened {
+	want.Suspended = want.gate.Suspend || got.Suspended && want.gate.Hold
+	if want.stop || want.Suspended || !want.Opened {
 		want.Schedule = scope.Schedule{Interval: manual}
 	}
 	return want

@@ -22,6 +22,7 @@ const (
 	pathObject       = "metadata.object"
 	pathReleased     = "metadata.released"
 	pathOpened       = "metadata.opened"
+	pathSuspended    = "metadata.suspended"
 )
 
 // Fields are what the step owns.
@@ -60,6 +61,10 @@ var Fields = []converge.Field[State]{
 		Path: pathOpened, Derived: true, About: "that payouts were enabled once while the platform was seen to be safe",
 		Get: func(s State) string { return strconv.FormatBool(s.Opened) },
 	},
+	{
+		Path: pathSuspended, Derived: true, About: "that payouts were stopped since the platform was seen not to be safe",
+		Get: func(s State) string { return strconv.FormatBool(s.Suspended) },
+	},
 }
 
 func capabilities(s State) string {
@@ -73,8 +78,7 @@ func capabilities(s State) string {
 	return strings.Join(all, " ")
 }
 
-// schedule reads the least delay of a country, which is what 0 asks for, as any delay: Stripe tells the
-// days and not that they are the least.
+// schedule shows no delay where the least of the country is asked for.
 func schedule(s scope.Schedule) string {
 	text := s.Interval + " " + s.WeeklyAnchor
 	if s.MonthlyAnchor > 0 {
@@ -108,7 +112,7 @@ func observed(in *scope.Payout, want State, account scope.Account, business stri
 		Transfers: account.Transfers != "", CardPayments: account.CardPayments != "",
 		Profile: account.Profile, Schedule: account.Schedule,
 		Mark: mark(account.Metadata), Object: account.Metadata[naming.MetaObject], Released: account.Metadata[naming.MetaReleased],
-		Opened:  account.Metadata[naming.MetaOpened] != "",
+		Opened: account.Metadata[naming.MetaOpened] != "", Suspended: account.Metadata[naming.MetaSuspended] != "",
 		account: account, business: business,
 	}
 	if s.Agreement == "" {
@@ -138,7 +142,7 @@ func owned(want, got scope.BusinessProfile) scope.BusinessProfile {
 
 // Keys of the notes.
 const (
-	// noteDelay is what Stripe made of a delay that it does not allow: asked=got.
+	// noteDelay is what Stripe made of a delay that it does not allow, or of the least one: asked=got.
 	noteDelay = "delay"
 	// noteAgain is the capability request that was repeated since Stripe asked for it.
 	noteAgain = "requested-again"
@@ -146,7 +150,7 @@ const (
 
 // delay reads the delay that Stripe made of the wanted one as the wanted one.
 func delay(in *scope.Payout, want, got scope.Schedule) int {
-	if want.DelayDays == 0 || got.Interval == manual || in.Notes[noteDelay] == delayNote(want.DelayDays, got.DelayDays) {
+	if got.Interval == manual || in.Notes[noteDelay] == delayNote(want.DelayDays, got.DelayDays) {
 		return want.DelayDays
 	}
 	return got.DelayDays

@@ -47,6 +47,10 @@ func (r *resource) looking(ctx context.Context, in *scope.Payout) (look, error) 
 	if err != nil {
 		return look{}, err
 	}
+	if client.Key().Live != in.Coach.Live {
+		return look{}, fault.New(fault.Denied, v1alpha1.ReasonModeMismatch,
+			"the platform's key is of the other mode of Stripe than the platform; the platform's condition ModeMatches tells more")
+	}
 	business, _, err := client.Platform(ctx, false)
 	if err != nil {
 		return look{}, stripe.Classify(err)
@@ -151,14 +155,14 @@ func (l look) single(found []scope.Account, id string) error {
 }
 
 // ours refuses an account of somebody else. One that nobody manages may be adopted, and one of another
-// installation may be claimed.
+// platform, such as this one before its namespace was restored, may be claimed.
 func (l look) ours(a scope.Account) error {
 	if l.in.Coach.OwnsAccount(a.Metadata) {
 		return nil
 	}
 	if a.ID == l.in.Spec.Adopt {
 		nobodys := a.Metadata[naming.MetaManagedBy] == ""
-		elsewhere := a.Metadata[naming.MetaInstallation] != l.in.Coach.Tenant.Installation
+		elsewhere := !l.in.Coach.Tenant.OwnsAtStripe(a.Metadata, l.in.Coach.Live)
 		if nobodys || elsewhere && l.in.Claim == a.ID {
 			return nil
 		}

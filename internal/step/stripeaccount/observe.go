@@ -8,6 +8,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/cloud/stripe"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
@@ -24,6 +25,9 @@ type State struct {
 	Accounts  int
 	Elsewhere []string
 	Listed    time.Time
+
+	// kept are the platform's accounts that were not let go.
+	kept []string
 }
 
 // desire says in which mode the platform is. A platform without a key, or in another mode than its class,
@@ -70,6 +74,9 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 			continue
 		}
 		s.Accounts++
+		if account.Metadata[naming.MetaReleased] == "" {
+			s.kept = append(s.kept, account.ID)
+		}
 		if account.Controller.RequirementCollection != collectedByStripe {
 			s.Elsewhere = append(s.Elsewhere, account.ID)
 		}

@@ -36,7 +36,7 @@ func New(o Options) converge.Step[*scope.Platform] {
 		Resource: &resource{o},
 		Controls: Controls,
 		Complain: complain,
-		Publish:  func(in *scope.Platform, s State) { in.Business.ID = s.ID },
+		Publish:  func(in *scope.Platform, s State) { in.Business.ID, in.Business.Accounts = s.ID, s.kept },
 	}
 }
 

@@ -1,0 +1,116 @@
+package stripewebhook
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const studio, gym = "/stripe/tenant/studio", "/stripe/tenant/gym"
+
+func TestAPlatformsEndpointTakesSoManyEventsASecond(t *testing.T) {
+	s := newSmall(t)
+	took := func(path string) (n int) {
+		for s.post(t.Context(), path, strings.NewReader("{}"), "") != http.StatusTooManyRequests {
+			if n++; n > 10*burst {
+				t.Fatal("there is no limit")
+			}
+		}
+		return n
+	}
+	for _, c := range []struct {
+		name, path string
+		wait       time.Duration
+		want       int
+	}{
+		{name: "a burst", path: studio, want: burst},
+		{name: "at once after it", path: studio},
+		{name: "another platform meanwhile", path: gym, want: burst},
+		{name: "a second later", path: studio, wait: time.Second, want: perSecond},
+		{name: "after a long rest", path: studio, wait: time.Hour, want: burst},
+	} {
+		s.clock.Step(c.wait)
+		if got := took(c.path); got != c.want {
+			t.Errorf("%s: %d were taken, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func TestNothingIsRememberedOfPathsThatNobodyHas(t *testing.T) {
+	s := newSmall(t)
+	for i := range 10_000 {
+		for _, path := range []string{fmt.Sprintf("/stripe/tenant/%d", i), fmt.Sprintf("/stripe/%d/studio", i)} {
+			if status := s.post(t.Context(), path, strings.NewReader("{}"), "t=1,v1=00"); status != http.StatusNotFound {
+				t.Fatalf("%s is answered with %d", path, status)
+			}
+		}
+	}
+	if n := len(s.receiver.endpoints.all); n != 0 {
+		t.Errorf("%d endpoints are remembered", n)
+	}
+	s.post(t.Context(), studio, strings.NewReader("{}"), "t=1,v1=00")
+	if n := len(s.receiver.endpoints.all); n != 1 {
+		t.Errorf("%d endpoints are remembered of one platform", n)
+	}
+}
+
+// blocked is a body that does not come until it is cut.
+type blocked struct{ began, cut chan struct{} }
+
+func (b blocked) Read([]byte) (int, error) {
+	b.began <- struct{}{}
+	<-b.cut
+	return 0, io.ErrUnexpectedEOF
+}
+
+func TestOnlySoManyEventsAreReceivedAtATime(t *testing.T) {
+	s := newSmall(t)
+	body := blocked{began: make(chan struct{}), cut: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var waiting sync.WaitGroup
+	statuses := make(chan int, maxOpen)
+	for range maxOpen {
+		waiting.Go(func() { statuses <- s.post(ctx, studio, body, "t=1,v1=00") })
+		<-body.began
+	}
+	for _, path := range []string{studio, gym, "/stripe/tenant/nobody"} {
+		if status := s.post(t.Context(), path, strings.NewReader("{}"), "t=1,v1=00"); status != http.StatusServiceUnavailable {
+			t.Errorf("beyond %d, one at %s is answered with %d", maxOpen, path, status)
+		}
+	}
+	close(body.cut)
+	waiting.Wait()
+	for range maxOpen {
+		if status := <-statuses; status != http.StatusBadRequest {
+			t.Errorf("a body that was cut is answered with %d", status)
+		}
+	}
+	if status := s.post(t.Context(), studio, strings.NewReader("{}"), "t=1,v1=00"); status != http.StatusBadRequest {
+		t.Errorf("when they are done, one is answered with %d", status)
+	}
+}
+
+func TestSecretsThatCannotBeReadAreNotAskedForEachTime(t *testing.T) {
+	s := newSmall(t)
+	live := &counting{Reader: s.client}
+	s.receiver.Live = live
+	for range 100 {
+		if status := s.post(t.Context(), studio, strings.NewReader("{}"), "t=1,v1=00"); status != http.StatusServiceUnavailable {
+			t.Fatalf("without its secrets, the platform answers with %d", status)
+		}
+	}
+	if live.reads != 1 {
+		t.Errorf("the API server was asked %d times", live.reads)
+	}
+	s.clock.Step(soonest)
+	s.post(t.Context(), studio, strings.NewReader("{}"), "t=1,v1=00")
+	if live.reads != 2 {
+		t.Errorf("%v later it was asked %d times in all, want 2", soonest, live.reads)
+	}
+}
