@@ -40,6 +40,9 @@ func (l ledger) Record(ctx context.Context, r scope.AccountRecord) error {
 // Note implements scope.Ledger.
 func (l ledger) Note(ctx context.Context, key, text string) error {
 	notes := notesOf(l.object)
+	if notes[key] == text {
+		return nil
+	}
 	if notes == nil {
 		notes = map[string]string{}
 	}
