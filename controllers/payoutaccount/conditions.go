@@ -155,6 +155,8 @@ func payouts(f facts) metav1.Condition {
 	switch held := f.account.Schedule.Interval == manualInterval && !f.manual; {
 	case !f.account.PayoutsEnabled:
 		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonPending, "Stripe makes no payouts; Ready tells why")
+	case refusing(f):
+		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonPayoutMethodErrored, "the coach's bank refuses payouts")
 	case held && f.suspended:
 		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonSuspendedBySpec, "payouts are suspended as spec.payouts.suspended asks")
 	case held && f.violated:

@@ -5,7 +5,6 @@ package payoutaccount
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -66,6 +65,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, account *v1alpha1.PayoutAcco
 	mode, observer := r.mode(account, run), report.Observer{Kind: kind, Metrics: r.Metrics, Clock: r.Clock}
 
 	var outcomes []converge.Outcome
+	run.fresh = mode.Fresh
 	for _, step := range r.Steps {
 		outcomes = append(outcomes, report.Run(ctx, observer, step, run.payout(), mode))
 	}
@@ -119,7 +119,7 @@ func (r *Reconciler) finish(
 	defer cancel()
 	unrecorded := r.record(ctx, account, run)
 	r.report(account, run, outcomes)
-	r.announce(before, account)
+	r.announce(before, account, run)
 	base := account.DeepCopy()
 	base.Status = before.Status
 	if err := errors.Join(unrecorded, report.PatchStatus(ctx, r.Client, base, account)); err != nil {
@@ -134,20 +134,26 @@ func (r *Reconciler) finish(
 
 // soonest is when to look again, given when payouts would have to stop.
 func (r *Reconciler) soonest(after time.Duration, run *inputs) time.Duration {
-	if run == nil || run.gated.Violated.IsZero() || run.run.Gate.Suspend {
+	if run.gated.Violated.IsZero() || run.run.Gate.Suspend {
 		return after
 	}
 	return min(after, max(time.Second, run.gated.Violated.Add(r.Grace).Sub(r.Clock.Now())))
 }
 
-// record keeps which account is the coach's, when it was found rather than made.
+// record keeps which account is the coach's, when it was found rather than made, and forgets that the
+// coach disconnected it, when it was seen since.
 func (r *Reconciler) record(ctx context.Context, account *v1alpha1.PayoutAccount, run *inputs) error {
-	if run == nil || run.run.Account.ID == "" || account.Annotations[v1alpha1.AnnotationAccount] != "" {
+	if run.run.Account.ID == "" {
 		return nil
 	}
-	found := scope.AccountRecord{Business: run.run.Business, Account: run.run.Account.ID}
-	if err := (ledger{client: r.Client, object: account}).Record(ctx, found); err != nil {
-		return fmt.Errorf("recording the account: %w", err)
+	book := ledger{client: r.Client, object: account}
+	if account.Annotations[v1alpha1.AnnotationAccount] == "" {
+		if err := book.Record(ctx, scope.AccountRecord{Business: run.run.Business, Account: run.run.Account.ID}); err != nil {
+			return err
+		}
+	}
+	if run.fresh && account.Annotations[v1alpha1.AnnotationDeauthorized] != "" {
+		return book.annotate(ctx, v1alpha1.AnnotationDeauthorized, "")
 	}
 	return nil
 }

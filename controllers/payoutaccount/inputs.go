@@ -24,6 +24,8 @@ type inputs struct {
 	run      scope.Payout
 	platform *v1alpha1.CoachPlatform
 	gated    evidence.Gated
+	// fresh says that the pass looked past what is shared.
+	fresh bool
 }
 
 func (i *inputs) payout() *scope.Payout { return &i.run }
@@ -85,7 +87,7 @@ func (r *Reconciler) platform(ctx context.Context, account *v1alpha1.PayoutAccou
 	case platform.Spec.Stripe.CredentialsSecretName == "":
 		return nil, fault.Wait(v1alpha1.ReasonWaitingForPlatform, 0,
 			"the platform %s has no Stripe account; add spec.stripe to it", name)
-	case !platform.DeletionTimestamp.IsZero():
+	case !platform.DeletionTimestamp.IsZero() && account.DeletionTimestamp.IsZero():
 		return nil, fault.Wait(v1alpha1.ReasonWaitingForPlatform, 0, "the platform %s is being deleted", name)
 	}
 	return platform, nil
@@ -108,7 +110,12 @@ func (r *Reconciler) alone(ctx context.Context, account *v1alpha1.PayoutAccount)
 	return nil
 }
 
+// older says which of two objects of a coach keeps the account: the one that has it, or was made first.
 func older(x, y *v1alpha1.PayoutAccount) bool {
+	hasX, hasY := x.Annotations[v1alpha1.AnnotationAccount] != "", y.Annotations[v1alpha1.AnnotationAccount] != ""
+	if hasX != hasY {
+		return hasX
+	}
 	if x.CreationTimestamp.Equal(&y.CreationTimestamp) {
 		return x.UID < y.UID
 	}

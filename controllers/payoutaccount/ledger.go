@@ -54,10 +54,13 @@ func (l ledger) Note(ctx context.Context, key, text string) error {
 	return l.annotate(ctx, v1alpha1.AnnotationNotes, string(encoded))
 }
 
-// annotate writes one annotation and leaves the status as this pass has it.
+// annotate writes one annotation, or takes it off, and leaves the status as this pass has it.
 func (l ledger) annotate(ctx context.Context, key, value string, options ...client.MergeFromOption) error {
 	before, status := l.object.DeepCopy(), l.object.Status.DeepCopy()
 	metav1.SetMetaDataAnnotation(&l.object.ObjectMeta, key, value)
+	if value == "" {
+		delete(l.object.Annotations, key)
+	}
 	err := l.client.Patch(ctx, l.object, client.MergeFromWithOptions(before, options...))
 	l.object.Status = *status
 	if err != nil {

@@ -166,7 +166,7 @@ func day(t time.Time) string {
 }
 
 // announce tells once that an account stands elsewhere than before.
-func (r *Reconciler) announce(before, account *v1alpha1.PayoutAccount) {
+func (r *Reconciler) announce(before, account *v1alpha1.PayoutAccount, run *inputs) {
 	ready := find(account, v1alpha1.ConditionReady)
 	was := find(before, v1alpha1.ConditionReady)
 	if ready == nil || was != nil && was.Reason == ready.Reason && before.Status.Phase == account.Status.Phase {
@@ -179,4 +179,7 @@ func (r *Reconciler) announce(before, account *v1alpha1.PayoutAccount) {
 	r.Events.Eventf(account, nil, kind, ready.Reason, report.ActionReconcile, "%s",
 		report.Note(string(account.Status.Phase)+": "+ready.Message))
 	r.Metrics.Standing(string(account.Status.Phase), ready.Reason)
+	if ready.Reason == v1alpha1.ReasonUnknownStripeState {
+		r.Metrics.Unknown(run.run.Account.Requirements.DisabledReason)
+	}
 }

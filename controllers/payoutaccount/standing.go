@@ -227,9 +227,14 @@ func ofReview(f facts) (standing, bool) {
 	return standing{}, false
 }
 
+// refusing says that the coach's bank refuses payouts.
+func refusing(f facts) bool {
+	return f.account.BankStatus == "errored" || f.account.BankStatus == "verification_failed" || f.payoutFailed != ""
+}
+
 // ofBank is the row about a bank that refuses.
 func ofBank(f facts) (standing, bool) {
-	if f.account.BankStatus != "errored" && f.account.BankStatus != "verification_failed" && f.payoutFailed == "" {
+	if !refusing(f) {
 		return standing{}, false
 	}
 	return standing{

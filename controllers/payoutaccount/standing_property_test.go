@@ -84,6 +84,7 @@ func someFacts() *rapid.Generator[facts] {
 			deleting: rapid.Bool().Draw(t, "deleting"), account: accounts().Draw(t, "account"), problem: problems().Draw(t, "problem"),
 			recorded: rapid.Bool().Draw(t, "recorded"), deauthorized: rapid.Bool().Draw(t, "deauthorized"),
 			payoutFailed: rapid.SampledFrom([]string{"", "account_closed"}).Draw(t, "failed"), suspended: rapid.Bool().Draw(t, "suspended"),
+			closed:   rapid.Bool().Draw(t, "closed"),
 			still:    rapid.SampledFrom([]string{"", v1alpha1.ReasonPaused, v1alpha1.ReasonObserving}).Draw(t, "still"),
 			violated: rapid.Bool().Draw(t, "violated"), manual: rapid.Bool().Draw(t, "manual"), before: standing{phase: phases.Draw(t, "before")},
 		}

@@ -149,7 +149,7 @@ var rows = []row{
 	}, "Suspended", "SuspendedByViolation", "Platform"},
 	{17, "payouts were never opened", func(f *facts) {
 		held(f)
-		f.account.Metadata, f.suspended, f.violated = nil, false, false
+		f.account.Metadata, f.suspended, f.violated, f.closed = nil, false, false, true
 	}, "Suspended", "GateClosed", "Platform"},
 	{18, "all is well", func(f *facts) {
 		payable(f)

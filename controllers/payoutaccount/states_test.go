@@ -176,12 +176,12 @@ var states = []state{
 	{14, "Stripe reviews it", once("under-review", nil), "InReview", "UnderStripeReview", "Stripe", "FTF", "F", 0, ""},
 	{14, "Stripe reviews it for what is not told", once("listed", nil), "InReview", "UnderStripeReview", "Stripe", "FTF", "F", 0, ""},
 	{14, "Stripe stopped it", once("other", nil), "InReview", "UnderStripeReview", "Stripe", "FTF", "F", 0, ""},
-	{15, "the bank account is in error", once("bank-error", env.StripeAct{Status: "errored"}), "Restricted", "PayoutMethodErrored", "Coach", "FFF", "T", 0, ""},
-	{15, "the bank account was not verified", once("bank-error", env.StripeAct{Status: "verification_failed"}), "Restricted", "PayoutMethodErrored", "Coach", "FFF", "T", 0, ""},
+	{15, "the bank account is in error", once("bank-error", env.StripeAct{Status: "errored"}), "Restricted", "PayoutMethodErrored", "Coach", "FFF", "F", 0, ""},
+	{15, "the bank account was not verified", once("bank-error", env.StripeAct{Status: "verification_failed"}), "Restricted", "PayoutMethodErrored", "Coach", "FFF", "F", 0, ""},
 	{15, "a payout failed", func(w *world) {
 		once("payout-failed", env.StripeAct{Code: "account_closed"})(w)
 		w.annotate("jo", v1alpha1.AnnotationPayout, "account_closed@2026-03-01T12:00:00Z")
-	}, "Restricted", "PayoutMethodErrored", "Coach", "FFF", "T", 0, ""},
+	}, "Restricted", "PayoutMethodErrored", "Coach", "FFF", "F", 0, ""},
 	{
 		16, "answers are due", once("require", env.StripeAct{Fields: []string{"external_account", "individual.id_number"}, Deadline: &deadline}),
 		"RestrictedSoon", "RequirementsDue", "Coach", "TFF", "T", 2, "2033-05-18T03:33:20Z",

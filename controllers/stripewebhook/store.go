@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,12 +23,18 @@ const (
 	deauthorized = "account.application.deauthorized"
 	payoutFailed = "payout.failed"
 	payoutPaid   = "payout.paid"
+	bankAdded    = "account.external_account.created"
+	bankChanged  = "account.external_account.updated"
+	bankRemoved  = "account.external_account.deleted"
 )
+
+// ordered are those of which only the last counts.
+var ordered = []string{payoutPaid, payoutFailed, bankAdded, bankChanged, bankRemoved}
 
 const (
 	// AccountIndex finds the objects of one Stripe account.
 	AccountIndex = "stripe-account"
-	// paid is what is kept of a payout that arrived, and failed of one whose failure has no code.
+	// paid is what is kept of a payout that arrived, or of bank data that are new, and failed of one whose failure has no code.
 	paid, failed = "paid", "failed"
 	// telling is how precisely it is kept when Stripe last delivered anything.
 	telling = 10 * time.Minute
@@ -73,7 +80,7 @@ func (r *Receiver) store(ctx context.Context, platform *v1alpha1.CoachPlatform, 
 // note writes the annotations of a hint. The patch holds these only, so it needs no lock; but what is kept of
 // a payout depends on what is kept already, so that is read past the cache and must not change meanwhile.
 func (r *Receiver) note(ctx context.Context, cached *v1alpha1.PayoutAccount, hint stripe.Hint) error {
-	if hint.Type != payoutPaid && hint.Type != payoutFailed {
+	if !slices.Contains(ordered, hint.Type) {
 		after := cached.DeepCopy()
 		after.Annotations = r.noted(cached, hint)
 		return r.Client.Patch(ctx, after, client.MergeFrom(cached))
@@ -102,7 +109,7 @@ func (r *Receiver) noted(account *v1alpha1.PayoutAccount, hint stripe.Hint) map[
 	switch hint.Type {
 	case deauthorized:
 		all[v1alpha1.AnnotationDeauthorized] = hint.ID
-	case payoutPaid:
+	case payoutPaid, bankAdded, bankChanged, bankRemoved: // what failed with the bank before says nothing of this one
 		all[v1alpha1.AnnotationPayout] = last(all[v1alpha1.AnnotationPayout], paid, hint.Created)
 	case payoutFailed:
 		all[v1alpha1.AnnotationPayout] = last(all[v1alpha1.AnnotationPayout], cmp.Or(hint.FailureCode, failed), hint.Created)

@@ -18,6 +18,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/step/parameters"
 	"github.com/coachplatform/coach-operator/internal/step/payoutaccount"
 	"github.com/coachplatform/coach-operator/internal/step/stripeaccount"
+	"github.com/coachplatform/coach-operator/internal/step/tenantdata"
 	"github.com/coachplatform/coach-operator/internal/step/webhook"
 )
 
@@ -30,13 +31,16 @@ type Parts struct {
 	Secrets appsecret.API
 	// Stripe says how to work with Stripe.
 	Stripe payoutaccount.Options
+	// Objects says how to read the tenants' objects.
+	Objects tenantdata.Options
 }
 
 // Platform returns the steps of a CoachPlatform. Each may use what earlier ones published; they are
 // released in reverse.
 func Platform(p Parts) []converge.Step[*scope.Platform] {
 	return append(Cloud(p.Sessions), dbrole.New(p.Databases), appsecret.New(p.Secrets),
-		stripeaccount.New(stripeaccount.Options(p.Stripe)), webhook.New(p.Stripe.Stripe))
+		stripeaccount.New(stripeaccount.Options(p.Stripe)), webhook.New(p.Stripe.Stripe),
+		tenantdata.New(p.Objects))
 }
 
 // Payout returns the steps of a PayoutAccount.

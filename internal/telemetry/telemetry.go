@@ -16,6 +16,7 @@ type Metrics struct {
 	flips    *prometheus.CounterVec
 	standing *prometheus.CounterVec
 	events   *prometheus.CounterVec
+	strange  *prometheus.CounterVec
 	controls *controls
 	orphans  *orphans
 }
@@ -45,10 +46,14 @@ func New(registry prometheus.Registerer) (*Metrics, error) {
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "coach_stripe_events_total", Help: "Deliveries to the receiver of Stripe's events, by what became of them.",
 		}, []string{"result"}),
+		strange: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coach_stripe_unknown_states_total",
+			Help: "Payout accounts that came to a state that the operator does not know, by Stripe's word for why it is disabled.",
+		}, []string{"reason"}),
 		controls: newControls(),
 		orphans:  newOrphans(),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.outcomes, m.changes, m.duration, m.flips, m.standing, m.events, m.controls, m.orphans} {
+	for _, c := range []prometheus.Collector{m.requests, m.outcomes, m.changes, m.duration, m.flips, m.standing, m.events, m.strange, m.controls, m.orphans} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}
@@ -66,6 +71,10 @@ func (m *Metrics) Request(service, operation, code string) {
 
 // Standing counts one payout account that came to stand elsewhere.
 func (m *Metrics) Standing(phase, reason string) { m.standing.WithLabelValues(phase, reason).Inc() }
+
+// Unknown counts one payout account that came to a state that nobody here knows. Only metrics, which no
+// tenant reads, tell Stripe's own word.
+func (m *Metrics) Unknown(reason string) { m.strange.WithLabelValues(reason).Inc() }
 
 // Event counts one delivery to the receiver of Stripe's events.
 func (m *Metrics) Event(result string) { m.events.WithLabelValues(result).Inc() }

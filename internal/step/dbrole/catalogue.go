@@ -15,7 +15,7 @@ import (
 
 // Every name is qualified, and the search path of the session holds pg_catalog alone: nothing that a tenant
 // has made can take part. Only PostgreSQL's own catalogues are read, which every login may; what they
-// hold is bounded, since no login of a tenant may make roles or databases.
+// hold is bounded, since no login of a tenant may make roles or databases, and of columns no more are read.
 // https://www.postgresql.org/docs/current/catalogs.html
 const (
 	rolesQuery = `
@@ -95,6 +95,8 @@ type sight struct {
 	encryption string
 	// inside are the roles that have a session.
 	inside []string
+	// columns are one more than are looked at, if there are as many.
+	columns []column
 }
 
 // memberRow is a membership and whether it is of use beyond administering.
@@ -127,6 +129,10 @@ func read(ctx context.Context, conn *pgx.Conn) (sight, error) {
 		collect(batch, &s.databases, databasesQuery)(privilegeOf)
 		collect(batch, &s.schema, schemaQuery, home)(privilegeOf)
 		collect(batch, &s.defaults, defaultsQuery, owner, home)(privilegeOf)
+		collect(batch, &s.columns, columnsQuery, mostColumns+1)(func(row pgx.CollectableRow) (c column, err error) {
+			err = row.Scan(&c.schema, &c.relation, &c.name)
+			return c, err
+		})
 		batch.Queue(sessionsQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&s.plain, &s.encryption) })
 		return tx.SendBatch(ctx, batch).Close()
 	})
@@ -154,7 +160,7 @@ func privilegeOf(row pgx.CollectableRow) (p privilege, err error) {
 // judge returns what of the catalogue is ours: the roles that are wanted or that we made, and whatever
 // touches them; and all that anybody else can log in as.
 func (s sight) judge(want State) State {
-	got := State{TLS: tlsSight{Plain: s.plain}, Encryption: s.encryption}
+	got := State{TLS: tlsSight{Plain: s.plain}, Encryption: s.encryption, Columns: judged(s.columns)}
 	for _, r := range s.roles {
 		_, wanted := roleOf(want.Roles, r.Name)
 		foreign := wanted && !r.Marked && !strings.HasPrefix(r.Name, reservedPrefix)

@@ -20,6 +20,7 @@ var Controls = []converge.Control[State]{
 	{ID: "CP-ROLE-02", Check: checkRights},
 	{ID: "CP-ROLE-03", Check: checkPublic},
 	{ID: "CP-ROLE-04", Check: checkPasswords, At: func(got State) time.Time { return got.ProvenAt }},
+	{ID: "CP-DATA-02", Check: checkColumns},
 }
 
 // checkPlaintext is a pair: over verified TLS the server lets us in, and in the same second it refuses the

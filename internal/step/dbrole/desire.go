@@ -159,6 +159,8 @@ type State struct {
 	// Encryption is how the server keeps passwords.
 	Encryption string
 	TLS        tlsSight
+	// Columns are those of the tenant's tables.
+	Columns columnSight
 }
 
 // tlsSight is what was seen of TLS.

@@ -1,8 +1,10 @@
 package payoutaccount
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
@@ -65,7 +67,7 @@ func same(in *scope.Payout, r scope.Refusal) bool {
 }
 
 func refused(r scope.Refusal, after time.Duration) error {
-	what := r.Code
+	what := cmp.Or(r.Code, "it names no code")
 	if r.Param != "" {
 		what += ", parameter " + r.Param
 	}
@@ -79,6 +81,10 @@ func refused(r scope.Refusal, after time.Duration) error {
 // create makes the account. The attempt is stored before the call, and the account right after it: a crash
 // at any point is followed by the same call with the same key, or by finding the account.
 func (l look) create(ctx context.Context, want State) error {
+	if !slices.Contains(l.in.Countries, want.Country) {
+		return fault.New(fault.Invalid, v1alpha1.ReasonCountryNotAllowed,
+			"the class does not allow coaches in %s; a cluster operator can add it to spec.stripe.countries of the class", want.Country)
+	}
 	if !l.in.Gate.Open {
 		return fault.Wait(v1alpha1.ReasonGateClosed, gatePoll, "no account is made while the platform is not seen to be safe: %s", l.in.Gate.Why)
 	}

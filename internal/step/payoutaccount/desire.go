@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
-	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
@@ -44,10 +43,6 @@ const (
 
 // Desire says what the account should be.
 func Desire(in *scope.Payout) (State, error) {
-	if !slices.Contains(in.Countries, in.Spec.Country) {
-		return State{}, fault.New(fault.Invalid, v1alpha1.ReasonCountryNotAllowed,
-			"the class does not allow coaches in %s; a cluster operator can add it to spec.stripe.countries of the class", in.Spec.Country)
-	}
 	spec := in.Spec
 	return State{
 		Country: spec.Country, Agreement: strings.ToLower(string(spec.ServiceAgreement)), Collection: collectedByStripe,

@@ -33,7 +33,7 @@ var legs = map[string]func(o *operator){
 }
 
 // minCrashes is how many deaths and losses this suite must have covered.
-const minCrashes = 75
+const minCrashes = 105
 
 func TestAnOperatorThatDiesAnywhereKeepsOneEndpointAndItsSecret(t *testing.T) {
 	struck, covered := 0, map[string]int{}

@@ -1,0 +1,93 @@
+package dbrole
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/sensitive"
+)
+
+// columnsQuery reads the names of the live columns of whatever holds or shows rows: tables (r), partitioned
+// (p) and foreign ones (f), views (v), materialized views (m) and composite types (c). Catalogues are for all
+// to read, so no right on a table is needed. The names are the tenant's: they are bounded in number here, and
+// by PostgreSQL in length. https://www.postgresql.org/docs/current/catalog-pg-attribute.html
+const columnsQuery = `
+SELECT n.nspname, c.relname, a.attname
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c')
+	AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+LIMIT $1`
+
+const (
+	// mostColumns is how many columns are looked at: an application of five hundred tables has a tenth of them.
+	mostColumns = 50_000
+	// shownColumns and longestColumns bound what is told of them.
+	shownColumns, longestColumns = 3, 200
+)
+
+// column is one column's name. Nothing in it may be believed or repeated as it is.
+type column struct{ schema, relation, name string }
+
+// columnSight is what the names of columns tell.
+type columnSight struct {
+	// Names of the columns that are made for what must not be kept, fit to be shown, and sorted.
+	Names []string
+	// Seen is how many columns were looked at, and More that there are others.
+	Seen int
+	More bool
+}
+
+// judged judges the columns that were read.
+func judged(all []column) columnSight {
+	found := columnSight{Seen: min(len(all), mostColumns), More: len(all) > mostColumns}
+	for _, one := range all[:found.Seen] {
+		if class, bad := one.class(); bad {
+			found.Names = append(found.Names, fmt.Sprintf("%s.%s.%s (%s)",
+				sensitive.Shown(one.schema), sensitive.Shown(one.relation), sensitive.Shown(one.name), class))
+		}
+	}
+	slices.SortFunc(found.Names, func(x, y string) int { return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)) })
+	return found
+}
+
+// class is what a column is made for, by its name, which may even be a number itself.
+func (c column) class() (sensitive.Class, bool) {
+	if class, bad := sensitive.Name(c.name); bad {
+		return class, true
+	}
+	return sensitive.Value(c.name)
+}
+
+// checkColumns judges names alone: what rows hold is the tenant's, and nobody here can read it.
+func checkColumns(_, got State) (converge.Verdict, string) {
+	names := got.Columns.Names
+	switch {
+	case len(names) > 0:
+		return converge.Violated, "made for such numbers: " + few(names)
+	case got.Columns.More:
+		return converge.Unknown, fmt.Sprintf("there are more columns than the %d that are looked at; none of those is made for such numbers",
+			got.Columns.Seen)
+	}
+	return converge.Verified, fmt.Sprintf("columns looked at by name: %d", got.Columns.Seen)
+}
+
+// few tells the first names, as far as there is room, and how many more there are.
+func few(names []string) string {
+	shown := names[:min(len(names), shownColumns)]
+	for len(shown) > 1 && len(strings.Join(shown, "; ")) > longestColumns {
+		shown = shown[:len(shown)-1]
+	}
+	text := strings.Join(shown, "; ")
+	if len(text) > longestColumns { // a name is ASCII once it is shown, but for the mark that more follows
+		text = strings.ToValidUTF8(text[:longestColumns], "") + "…"
+	}
+	if more := len(names) - len(shown); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
