@@ -231,6 +231,7 @@ type Database struct {
 }
 
 // CoachPlatformSpec is what a tenant asks for.
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.stripe) || has(self.stripe)",message="stripe cannot be taken away once it is there, since coaches' accounts depend on it; make a new platform"
 type CoachPlatformSpec struct {
 	// ClassName is the PlatformClass to use. It cannot change.
 	// +required

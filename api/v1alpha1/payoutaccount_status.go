@@ -124,7 +124,7 @@ type PayoutAccountStatus struct {
 	// Phase is where the account stands.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
-	Phase PayoutPhase `json:"phase,omitempty"`
+	Phase PayoutPhase `json:"phase,omitempty"` //nolint:kubeapilinter // one word for people; conditions say it to programs
 	// Action is who has to act: None, Coach, TenantAdmin, Platform or Stripe.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32

@@ -41,6 +41,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/step"
 	"github.com/coachplatform/coach-operator/internal/step/dbrole"
 	payoutstep "github.com/coachplatform/coach-operator/internal/step/payoutaccount"
+	"github.com/coachplatform/coach-operator/internal/step/tenantdata"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 )
 
@@ -95,6 +96,7 @@ func run(ctx context.Context, settings config.Config) error {
 			Stripe: stripe.New(stripe.Options{Metrics: measured.Request, Sweep: settings.StripeSweep()}),
 			Clock:  clock.RealClock{}, Sweep: settings.StripeSweep(),
 		},
+		Objects: tenantdata.Options{Kube: mgr.GetClient(), Clock: clock.RealClock{}},
 	}
 	if err := wire(ctx, mgr, settings, id, parts, measured); err != nil {
 		return err

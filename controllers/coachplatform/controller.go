@@ -168,7 +168,7 @@ func (r *Reconciler) finish(
 	ctx, cancel := report.Ending(ctx)
 	defer cancel()
 	unrecorded := r.record(ctx, platform, run, outcomes)
-	answers := evidence.Judge(findings(outcomes), exemptions(run), platform.Spec.Stripe.CredentialsSecretName != "", r.Clock.Now())
+	answers := evidence.Judge(findings(outcomes), exemptions(run), hasStripe(platform), r.Clock.Now())
 	unproven := r.prove(ctx, platform, answers)
 	r.report(platform, run, outcomes, evident{answers, unproven})
 	r.announce(before, platform, outcomes)

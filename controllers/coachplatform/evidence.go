@@ -183,19 +183,19 @@ func (r *Reconciler) census(ctx context.Context) map[telemetry.Control]int {
 	}
 	for i := range platforms.Items {
 		if p := &platforms.Items[i]; p.DeletionTimestamp.IsZero() {
-			add(all, &p.Status.Security)
+			add(all, p)
 		}
 	}
 	return all
 }
 
-// add adds the controls of one platform.
-func add(all map[telemetry.Control]int, s *v1alpha1.SecuritySummary) {
-	open := map[string]string{}
+// add adds the controls that apply to one platform.
+func add(all map[telemetry.Control]int, p *v1alpha1.CoachPlatform) {
+	s, open := &p.Status.Security, map[string]string{}
 	for _, c := range s.Open {
 		open[c.Control] = c.Status
 	}
-	for _, c := range evidence.Catalogue {
+	for _, c := range evidence.Applicable(hasStripe(p)) {
 		status := open[c.ID]
 		switch {
 		case s.Summary == "":

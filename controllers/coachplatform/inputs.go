@@ -66,7 +66,7 @@ func (r *Reconciler) tenancy(ctx context.Context, platform *v1alpha1.CoachPlatfo
 // business is what the platform needs for Stripe. What is missing is the business of the steps about
 // Stripe, and keeps no other from running.
 func (r *Reconciler) business(ctx context.Context, platform *v1alpha1.CoachPlatform, class *v1alpha1.PlatformClass) scope.Business {
-	if platform.Spec.Stripe.CredentialsSecretName == "" {
+	if !hasStripe(platform) {
 		return scope.Business{}
 	}
 	key, err := stripesecret.Key(ctx, r.Live, platform)

@@ -38,8 +38,26 @@ func (r *Reconciler) audit(ctx context.Context, platform *v1alpha1.CoachPlatform
 	r.Metrics.Orphans(string(platform.UID), orphans)
 }
 
-// stepStripe is the name of the step that looks at the business's own Stripe account.
-const stepStripe = "stripe"
+// hasStripe says that a platform has a Stripe account.
+func hasStripe(p *v1alpha1.CoachPlatform) bool { return p.Spec.Stripe.CredentialsSecretName != "" }
+
+// Names of the steps about Stripe.
+const (
+	stepStripe  = "stripe"
+	stepWebhook = "webhook"
+)
+
+// problemOf is what went wrong in a step; nil is nothing. A step that did not run is no good news.
+func problemOf(outcomes []converge.Outcome, step string) *fault.Error {
+	i := slices.IndexFunc(outcomes, func(o converge.Outcome) bool { return o.Step == step })
+	switch {
+	case i < 0:
+		return fault.Wait(v1alpha1.ReasonNotObserved, 0, "nobody has looked yet")
+	case outcomes[i].Err == nil:
+		return nil
+	}
+	return fault.As(outcomes[i].Err)
+}
 
 // ofStripe are the conditions that say more of the platform's Stripe account than those of its steps.
 func ofStripe(platform *v1alpha1.CoachPlatform, outcomes []converge.Outcome) []metav1.Condition {
@@ -58,17 +76,19 @@ func ofStripe(platform *v1alpha1.CoachPlatform, outcomes []converge.Outcome) []m
 		receiving.Status, receiving.Reason, receiving.Message = metav1.ConditionTrue, v1alpha1.ReasonDelivered, "events of Stripe arrive"
 	}
 	all := []metav1.Condition{valid, matches, receiving}
-	if platform.Spec.Stripe.CredentialsSecretName == "" {
+	if !hasStripe(platform) {
 		for i := range all {
 			all[i].Status, all[i].Reason, all[i].Message = metav1.ConditionUnknown, v1alpha1.ReasonNotConfigured, "the platform has no Stripe account"
 		}
 		return all
 	}
-	i := slices.IndexFunc(outcomes, func(o converge.Outcome) bool { return o.Step == stepStripe })
-	if i < 0 || outcomes[i].Err == nil {
+	if hook := problemOf(outcomes, stepWebhook); hook != nil {
+		all[2].Status, all[2].Reason, all[2].Message = metav1.ConditionUnknown, hook.Reason, hook.Message
+	}
+	problem := problemOf(outcomes, stepStripe)
+	if problem == nil {
 		return all
 	}
-	problem := fault.As(outcomes[i].Err)
 	for _, c := range []*metav1.Condition{&all[0], &all[1]} {
 		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, problem.Reason, problem.Message
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/coachplatform/coach-operator/internal/cloud/stripe"
 )
 
 const studio, gym = "/stripe/tenant/studio", "/stripe/tenant/gym"
@@ -16,7 +18,14 @@ const studio, gym = "/stripe/tenant/studio", "/stripe/tenant/gym"
 func TestAPlatformsEndpointTakesSoManyEventsASecond(t *testing.T) {
 	s := newSmall(t)
 	took := func(path string) (n int) {
-		for s.post(t.Context(), path, strings.NewReader("{}"), "") != http.StatusTooManyRequests {
+		now := s.clock.Now()
+		event := fmt.Sprintf(`{"id":"evt_1","object":"event","type":"account.updated","api_version":%q,"created":%d,"data":{"object":{}}}`,
+			stripe.APIVersion, now.Unix())
+		header := fmt.Sprintf("t=%d,v1=%s", now.Unix(), signature([]byte(event), now))
+		for s.post(t.Context(), path, strings.NewReader(event), header) != http.StatusTooManyRequests {
+			if status := s.post(t.Context(), path, strings.NewReader(event), "t=1,v1=00"); status != http.StatusBadRequest {
+				t.Fatalf("what nobody signed is answered with %d", status)
+			}
 			if n++; n > 10*burst {
 				t.Fatal("there is no limit")
 			}
@@ -45,7 +54,7 @@ func TestNothingIsRememberedOfPathsThatNobodyHas(t *testing.T) {
 	s := newSmall(t)
 	for i := range 10_000 {
 		for _, path := range []string{fmt.Sprintf("/stripe/tenant/%d", i), fmt.Sprintf("/stripe/%d/studio", i)} {
-			if status := s.post(t.Context(), path, strings.NewReader("{}"), "t=1,v1=00"); status != http.StatusNotFound {
+			if status := s.post(t.Context(), path, strings.NewReader("{}"), "t=1,v1=00"); status != http.StatusBadRequest {
 				t.Fatalf("%s is answered with %d", path, status)
 			}
 		}

@@ -71,9 +71,11 @@ func newSmall(t testing.TB) *small {
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
 		WithIndex(&v1alpha1.PayoutAccount{}, AccountIndex, AccountOf).Build()
 	s := &small{client: c, clock: testclock.NewFakeClock(time.Unix(1_800_000_000, 0))}
-	signing := stripesecret.Signing{Client: c, Live: c, Clock: s.clock, Platform: objects[0].(*v1alpha1.CoachPlatform)}
-	if err := signing.Store(t.Context(), "we_1", scope.NewSecret(theSecret)); err != nil {
-		t.Fatal(err)
+	for _, platform := range objects[:2] {
+		signing := stripesecret.Signing{Client: c, Live: c, Clock: s.clock, Platform: platform.(*v1alpha1.CoachPlatform)}
+		if err := signing.Store(t.Context(), "we_1", scope.NewSecret(theSecret)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.receiver = &Receiver{Client: c, Live: c, Clock: s.clock, Metrics: metrics}
 	s.handler = s.receiver.Handler()

@@ -70,10 +70,11 @@ func (r *receiving) post(method, url, body, signature string) int {
 
 func TestWhatIsNotStripesChangesNothing(t *testing.T) {
 	namespace := newNamespace(t)
-	studio, other, bare := newTenant(t, namespace, "studio"), newTenant(t, namespace, "other"), newTenant(t, namespace, "bare")
-	before := bare.platform.DeepCopy()
-	bare.platform.Spec.Stripe = v1alpha1.PlatformStripe{}
-	must(t, bare.client.Patch(t.Context(), bare.platform, client.MergeFrom(before)))
+	studio, other := newTenant(t, namespace, "studio"), newTenant(t, namespace, "other")
+	must(t, studio.client.Create(t.Context(), &v1alpha1.CoachPlatform{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bare"},
+		Spec:       v1alpha1.CoachPlatformSpec{ClassName: studio.platform.Spec.ClassName, DisplayName: "Bare"},
+	}))
 	r := startReceiver(t, clock.RealClock{}, namespace)
 	url := r.url(namespace, "studio")
 	studio.listen(url)
@@ -81,7 +82,7 @@ func TestWhatIsNotStripesChangesNothing(t *testing.T) {
 	account := studio.coach("jo")
 	gomega.NewWithT(t).Eventually(func() int { // the cache has seen them
 		return r.post(http.MethodPost, r.url(namespace, "bare"), "", "")
-	}, deadline).Should(gomega.Equal(http.StatusNotFound))
+	}, deadline).Should(gomega.Equal(http.StatusBadRequest))
 
 	secret := studio.secret.Reveal()
 	text := func(s string) *string { return &s }
@@ -118,9 +119,9 @@ func TestWhatIsNotStripesChangesNothing(t *testing.T) {
 		"an event of live mode":                {forge: env.StripeForgery{Secret: secret, Live: true}, status: 200, result: "wrong_mode"},
 		"an event of an account nobody has":    {forge: env.StripeForgery{Secret: secret, Account: "acct_nobodys"}, status: 200, result: "unknown_account"},
 		"an event of the business itself":      {forge: env.StripeForgery{Secret: secret, Account: "-"}, status: 200, result: "not_of_an_account"},
-		"a platform that does not exist":       {forge: env.StripeForgery{Secret: secret, URL: r.url(namespace, "nobody")}, status: 404, result: "no_platform"},
-		"a namespace that does not exist":      {forge: env.StripeForgery{Secret: secret, URL: r.url("nowhere", "studio")}, status: 404, result: "no_platform"},
-		"a platform without Stripe":            {forge: env.StripeForgery{Secret: secret, URL: r.url(namespace, "bare")}, status: 404, result: "no_platform"},
+		"a platform that does not exist":       {forge: env.StripeForgery{Secret: secret, URL: r.url(namespace, "nobody")}, status: 400, result: "no_platform"},
+		"a namespace that does not exist":      {forge: env.StripeForgery{Secret: secret, URL: r.url("nowhere", "studio")}, status: 400, result: "no_platform"},
+		"a platform without Stripe":            {forge: env.StripeForgery{Secret: secret, URL: r.url(namespace, "bare")}, status: 400, result: "no_platform"},
 		"a path beyond the platform's":         {forge: env.StripeForgery{Secret: secret, URL: url + "/more"}, status: 404},
 		"a path that leads out of the tenants": {forge: env.StripeForgery{Secret: secret, URL: "https://" + r.address + "/"}, status: 404},
 		"a path with dots":                     {forge: env.StripeForgery{Secret: secret, URL: "https://" + r.address + "/stripe/x/../" + namespace + "/studio"}, status: 307},
@@ -195,9 +196,9 @@ func TestAnEventIsKeptOnItsObject(t *testing.T) {
 			return kept("jo")[v1alpha1.AnnotationEvent]
 		}
 		g.Eventually(again, deadline).Should(gomega.Equal(first))
-		before, was := studio.hints("jo"), r.counted("repeated")
+		before, was := kept("jo"), r.counted("repeated")
 		g.Eventually(func() float64 { again(); return r.counted("repeated") }, deadline).Should(gomega.BeNumerically(">", was))
-		g.Expect(studio.hints("jo")).To(gomega.Equal(before))
+		g.Expect(kept("jo")).To(gomega.Equal(before))
 	})
 	t.Run("a coach who leaves is remembered, whatever version of the API tells of it", func(t *testing.T) {
 		studio.sandbox.Act(t, studio.coach("kim"), "deauthorize", nil)

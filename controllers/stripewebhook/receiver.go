@@ -86,12 +86,9 @@ func (r *Receiver) handle(q *http.Request) (status int, result string) {
 		if client.IgnoreNotFound(err) != nil {
 			return http.StatusInternalServerError, "failed"
 		}
-		return http.StatusNotFound, "no_platform"
+		return http.StatusBadRequest, "no_platform" // who guesses paths learns nothing
 	}
 	end := r.endpoints.of(platform, r.Clock)
-	if !end.admit() {
-		return http.StatusTooManyRequests, "limited"
-	}
 	body, err := io.ReadAll(q.Body)
 	if err != nil {
 		if _, big := errors.AsType[*http.MaxBytesError](err); big {
@@ -105,6 +102,8 @@ func (r *Receiver) handle(q *http.Request) (status int, result string) {
 		return http.StatusServiceUnavailable, "no_secret"
 	case err != nil:
 		return http.StatusBadRequest, stripe.Result(err)
+	case !end.admit(): // counted once it is known to be Stripe's: nobody else uses up what Stripe may
+		return http.StatusTooManyRequests, "limited"
 	case hint.Live != (platform.Spec.Stripe.Mode == v1alpha1.StripeLive):
 		return http.StatusOK, "wrong_mode"
 	}

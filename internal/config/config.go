@@ -70,7 +70,8 @@ func Bind(fs *flag.FlagSet, namespace string) *Config {
 	fs.DurationVar(&c.Grace, "violation-grace", 10*time.Minute,
 		"how long a security control that payouts depend on may be violated before platforms that ask for it suspend payouts")
 	fs.IntVar(&c.PayoutWorkers, "payout-workers", 20, "how many payout accounts are reconciled at a time")
-	fs.StringVar(&c.ReceiverAddress, "stripe-webhook-bind-address", "0", "listen address of the receiver of Stripe's events, over TLS; 0 is off")
+	fs.StringVar(&c.ReceiverAddress, "stripe-webhook-bind-address", "0",
+		"listen address of the receiver of Stripe's events, over TLS; 0 is off")
 	fs.StringVar(&c.ReceiverCertificates, "stripe-webhook-cert-dir", "/etc/coach-stripe-webhook",
 		"directory with tls.crt and tls.key of that receiver; new ones are taken up at once")
 	fs.BoolVar(&c.Debug, "debug", false, "log more")
@@ -100,6 +101,7 @@ func (c *Config) Validate() error {
 	refuse(c.StripeResync > maxStripeResync, "--stripe-resync %s: at most %s, since a security control that was seen longer ago reads Unknown",
 		c.StripeResync, maxStripeResync)
 	refuse(c.Grace < 0 || c.Grace > 24*time.Hour, "--violation-grace %s: between 0s and 24h", c.Grace)
+	refuse(c.ReceiverAddress == "", "--stripe-webhook-bind-address is empty; 0 is off")
 	refuse(c.ReceiverAddress != "0" && c.ReceiverCertificates == "", "--stripe-webhook-cert-dir is empty; Stripe delivers over TLS only")
 	refuse(c.Lag < 0 || c.Lag > 10*time.Minute, "--aws-lag %s: between 0s and 10m", c.Lag)
 	return errors.Join(problems...)

@@ -48,10 +48,7 @@ func Judge(findings []converge.Finding, exemptions []v1alpha1.Exemption, stripe 
 		found[f.Control] = f
 	}
 	answers := make([]Answer, 0, len(Catalogue))
-	for _, c := range Catalogue {
-		if OfStripe(c.ID) && !stripe {
-			continue
-		}
+	for _, c := range Applicable(stripe) {
 		a := judge(c, found[c.ID], now)
 		if e := exempted(c.ID, exemptions, now); e != nil && a.Status == Violated {
 			a.Status, a.Exemption = Exempt, e

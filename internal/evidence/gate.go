@@ -20,6 +20,11 @@ const prefixStripe = "CP-PAY-"
 // OfStripe says that a control is about Stripe, and applies to no platform without a Stripe account.
 func OfStripe(control string) bool { return strings.HasPrefix(control, prefixStripe) }
 
+// Applicable returns the controls of the catalogue that apply to a platform with or without a Stripe account.
+func Applicable(stripe bool) []Control {
+	return slices.DeleteFunc(slices.Clone(Catalogue), func(c Control) bool { return OfStripe(c.ID) && !stripe })
+}
+
 // ofStripeOnly says that all controls of a claim are about Stripe.
 func ofStripeOnly(claim string) bool {
 	return !slices.ContainsFunc(Catalogue, func(c Control) bool { return c.Claim == claim && !OfStripe(c.ID) })

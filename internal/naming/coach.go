@@ -76,7 +76,7 @@ func (t Tenant) OwnsAtStripe(metadata map[string]string, live bool) bool {
 }
 
 // EndpointKey is the idempotency key of an attempt to create the tenant's webhook endpoint.
-func (t Tenant) EndpointKey(live bool, url string, attempt string) string {
+func (t Tenant) EndpointKey(live bool, url, attempt string) string {
 	return digest("webhook", "v1", t.Installation, mode(live), t.account(), url, attempt)
 }
 

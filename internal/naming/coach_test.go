@@ -136,7 +136,7 @@ func TestWhatIsSentToStripeIsWithinItsLimitsAndTellsNothing(t *testing.T) {
 		coach.Tenant.Namespace = "studio-of-jane"
 		metadata := coach.Metadata()
 		for _, key := range []string{
-			naming.MetaObject, naming.MetaAttempt, naming.MetaReleased, naming.MetaOnboarding, naming.MetaOpened,
+			naming.MetaObject, naming.MetaAttempt, naming.MetaReleased, naming.MetaOnboarding, naming.MetaOpened, naming.MetaSuspended,
 		} {
 			metadata[key] = "set later"
 		}
@@ -201,8 +201,8 @@ func TestWhatIsOnRealAccountsNeverChanges(t *testing.T) {
 	if diff := cmp.Diff(metadata, live.Metadata()); diff != "" {
 		t.Errorf("metadata of the live mode (-want +got):\n%s", diff)
 	}
-	later := []string{naming.MetaObject, naming.MetaAttempt, naming.MetaReleased, naming.MetaOnboarding, naming.MetaOpened}
-	if diff := cmp.Diff([]string{"cr_uid", "create_attempt", "released_at", "onboarding_started", "payouts_opened"}, later); diff != "" {
+	later := []string{naming.MetaObject, naming.MetaAttempt, naming.MetaReleased, naming.MetaOnboarding, naming.MetaOpened, naming.MetaSuspended}
+	if diff := cmp.Diff([]string{"cr_uid", "create_attempt", "released_at", "onboarding_started", "payouts_opened", "payouts_suspended"}, later); diff != "" {
 		t.Errorf("keys that come later (-want +got):\n%s", diff)
 	}
 }

@@ -120,7 +120,8 @@ func (p *plan) discard(t *testing.T) {
 func (p *plan) finished(t *testing.T) string {
 	t.Helper()
 	p.look(t)
-	every := fmt.Sprintf("%d/%d", len(evidence.Catalogue), len(evidence.Catalogue))
+	applicable := len(evidence.Applicable(false))
+	every := fmt.Sprintf("%d/%d", applicable, applicable)
 	for what, is := range map[string]bool{
 		"the class is not ready":           meta.IsStatusConditionTrue(p.class.Status.Conditions, v1alpha1.ConditionReady),
 		"the platform is not ready":        meta.IsStatusConditionTrue(p.platform.Status.Conditions, v1alpha1.ConditionReady),
