@@ -105,6 +105,7 @@ type BusinessProfile struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=500
+	// +kubebuilder:validation:XValidation:rule="self.trim() == self",message="productDescription: no white space at its ends, which Stripe would take off"
 	ProductDescription string `json:"productDescription,omitempty"`
 	// MCC is the merchant category code, four digits, such as 8299 for educational services.
 	// https://docs.stripe.com/connect/setting-mcc

@@ -23,7 +23,7 @@ const (
 	proveTimeout = 5 * time.Second
 	// fewFlips is how many controls that hold again, or went out of sight, in one pass are told one by
 	// one. More have one cause, such as AWS out of reach, and are told together: a thousand platforms must
-	// not tell twenty-seven things each.
+	// not tell dozens of things each.
 	fewFlips = 3
 )
 

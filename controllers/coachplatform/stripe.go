@@ -78,7 +78,8 @@ func ofStripe(platform *v1alpha1.CoachPlatform, outcomes []converge.Outcome) []m
 	all := []metav1.Condition{valid, matches, receiving}
 	if !hasStripe(platform) {
 		for i := range all {
-			all[i].Status, all[i].Reason, all[i].Message = metav1.ConditionUnknown, v1alpha1.ReasonNotConfigured, "the platform has no Stripe account"
+			all[i].Status, all[i].Reason = metav1.ConditionUnknown, v1alpha1.ReasonNotConfigured
+			all[i].Message = "the platform has no Stripe account"
 		}
 		return all
 	}

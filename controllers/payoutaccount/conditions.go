@@ -63,7 +63,7 @@ func summary(f facts, s standing, synced metav1.Condition) (ready, reconciling, 
 	case status == metav1.ConditionTrue && synced.Status != metav1.ConditionTrue:
 		status, reason, message = synced.Status, synced.Reason, synced.Message
 		blocked = f.problem != nil && fault.Handle(f.problem.Class).Stalled
-	case s.reason == v1alpha1.ReasonGateClosed && status == metav1.ConditionTrue:
+	case status == metav1.ConditionTrue && (s.reason == v1alpha1.ReasonGateClosed || s.reason == v1alpha1.ReasonSuspendedByViolation):
 		status = metav1.ConditionFalse
 	}
 	busy := slices.Contains(moving, s.phase) && s.reason != f.still || f.problem != nil && !fault.Handle(f.problem.Class).Stalled

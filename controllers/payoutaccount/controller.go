@@ -134,10 +134,11 @@ func (r *Reconciler) finish(
 
 // soonest is when to look again, given when payouts would have to stop.
 func (r *Reconciler) soonest(after time.Duration, run *inputs) time.Duration {
-	if run.gated.Violated.IsZero() || run.run.Gate.Suspend {
+	until := run.gated.Violated.Add(r.Grace).Sub(r.Clock.Now())
+	if !run.run.Gate.Hold || run.gated.Violated.IsZero() || until <= 0 {
 		return after
 	}
-	return min(after, max(time.Second, run.gated.Violated.Add(r.Grace).Sub(r.Clock.Now())))
+	return min(after, max(time.Second, until))
 }
 
 // record keeps which account is the coach's, when it was found rather than made, and forgets that the
@@ -147,7 +148,7 @@ func (r *Reconciler) record(ctx context.Context, account *v1alpha1.PayoutAccount
 		return nil
 	}
 	book := ledger{client: r.Client, object: account}
-	if account.Annotations[v1alpha1.AnnotationAccount] == "" {
+	if account.Annotations[v1alpha1.AnnotationAccount] == "" && run.run.Coach.OwnsAccount(run.run.Account.Metadata) {
 		if err := book.Record(ctx, scope.AccountRecord{Business: run.run.Business, Account: run.run.Account.ID}); err != nil {
 			return err
 		}

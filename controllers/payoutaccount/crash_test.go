@@ -25,21 +25,24 @@ type leg struct {
 	arrived func(w *world, coach string) bool
 }
 
+// hired makes the object of a new coach.
+func hired(w *world, coach string) {
+	w.coach(coach, func(a *v1alpha1.PayoutAccount) {
+		a.Spec.BusinessProfile.URL = "https://coach.example.com"
+		a.Spec.Payouts.Schedule = v1alpha1.PayoutSchedule{Interval: v1alpha1.IntervalDaily, DelayDays: 1}
+	})
+}
+
 var legs = []leg{
 	{
 		"from nothing to onboarding",
-		func(w *world, coach string) {
-			w.coach(coach, func(a *v1alpha1.PayoutAccount) {
-				a.Spec.BusinessProfile.URL = "https://coach.example.com"
-				a.Spec.Payouts.Schedule = v1alpha1.PayoutSchedule{Interval: v1alpha1.IntervalDaily, DelayDays: 1}
-			})
-		},
+		hired,
 		func(w *world, coach string) bool { return w.at(coach, v1alpha1.PhaseOnboarding) },
 	},
 	{
 		"from the end of the review to being paid",
 		func(w *world, coach string) {
-			legs_[0](w, coach)
+			hired(w, coach)
 			w.stands(coach, v1alpha1.PhaseOnboarding, v1alpha1.ReasonNotStarted)
 			w.act(coach, "submit", nil)
 			w.stands(coach, v1alpha1.PhaseInReview, v1alpha1.ReasonPendingVerification)
@@ -50,7 +53,7 @@ var legs = []leg{
 	{
 		"from one spec to another",
 		func(w *world, coach string) {
-			legs_[0](w, coach)
+			hired(w, coach)
 			w.stands(coach, v1alpha1.PhaseOnboarding, v1alpha1.ReasonNotStarted)
 			w.edit(coach, func(a *v1alpha1.PayoutAccount) {
 				a.Spec.BusinessProfile = v1alpha1.BusinessProfile{URL: "https://other.example.com", MCC: "8299", ProductDescription: "Coaching"}
@@ -64,18 +67,13 @@ var legs = []leg{
 	{
 		"from being deleted to being let go",
 		func(w *world, coach string) {
-			legs_[0](w, coach)
+			hired(w, coach)
 			w.stands(coach, v1alpha1.PhaseOnboarding, v1alpha1.ReasonNotStarted)
 			w.must(w.client.Delete(w.t.Context(), w.account(coach)))
 		},
 		func(w *world, coach string) bool { return w.account(coach) == nil },
 	},
 }
-
-// legs_ breaks the cycle of legs that begin with another.
-var legs_ = map[int]func(*world, string){}
-
-func init() { legs_[0] = legs[0].prepare }
 
 // at says whether a coach's object is at rest in a phase.
 func (w *world) at(coach string, phase v1alpha1.PayoutPhase) bool {

@@ -26,6 +26,8 @@ type inputs struct {
 	gated    evidence.Gated
 	// fresh says that the pass looked past what is shared.
 	fresh bool
+	// hint is the last event of Stripe that the pass knew of.
+	hint string
 }
 
 func (i *inputs) payout() *scope.Payout { return &i.run }
@@ -33,7 +35,7 @@ func (i *inputs) payout() *scope.Payout { return &i.run }
 // inputs gathers what the steps need from the cluster. What is missing is a fault with its way out; what
 // was found until then comes along.
 func (r *Reconciler) inputs(ctx context.Context, account *v1alpha1.PayoutAccount) (*inputs, error) {
-	in := &inputs{run: scope.Payout{
+	in := &inputs{hint: hinted(account), run: scope.Payout{
 		Spec: &account.Spec, Object: string(account.UID), Born: account.CreationTimestamp.Time,
 		Generation: account.Generation, Request: requested(account),
 		Claim: account.Annotations[v1alpha1.AnnotationClaim],
@@ -81,7 +83,8 @@ func (r *Reconciler) platform(ctx context.Context, account *v1alpha1.PayoutAccou
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, fault.Wait(v1alpha1.ReasonWaitingForPlatform, 0,
-			"the platform %s does not exist in this namespace (yet); create it, or name another one in a new object (kubectl get cp lists them)", name)
+			"the platform %s does not exist in this namespace (yet); create it, or name another one in a new object (kubectl get cp lists them)",
+			name)
 	case err != nil:
 		return nil, fmt.Errorf("reading the platform: %w", err)
 	case platform.Spec.Stripe.CredentialsSecretName == "":

@@ -141,8 +141,8 @@ func (p *path) stripe(world http.RoundTripper) http.RoundTripper {
 
 // masked is a path without the names of accounts.
 func masked(path string) string {
-	if i := strings.Index(path, "acct_"); i >= 0 {
-		return path[:i] + "{account}"
+	if before, _, found := strings.Cut(path, "acct_"); found {
+		return before + "{account}"
 	}
 	return path
 }

@@ -1,6 +1,7 @@
 package payoutaccount
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ func (r *Reconciler) report(account *v1alpha1.PayoutAccount, run *inputs, outcom
 	s := judge(f)
 	seen := f.account.ID != ""
 	r.looks.saw(account.UID, seen, now)
-	status.ObservedGeneration = account.Generation
+	status.ObservedGeneration = run.run.Generation
 	status.Phase, status.Action = s.phase, s.action
 	status.Plan = report.Plan(outcomes)
 	if seen {
@@ -33,7 +34,7 @@ func (r *Reconciler) report(account *v1alpha1.PayoutAccount, run *inputs, outcom
 			shown.LastSyncTime = metav1.NewTime(now).Rfc3339Copy()
 		}
 		*status = *shown
-		status.ReconcileHandled, status.LastEventID = requested(account), hinted(account)
+		status.ReconcileHandled, status.LastEventID = run.run.Request, run.hint // those of now may have come meanwhile
 	}
 	showPayout(status, account)
 	if run.platform != nil {
@@ -56,7 +57,7 @@ func same(x, y *v1alpha1.PayoutAccountStatus) bool {
 
 func flat(r v1alpha1.PayoutRequirements) []string {
 	all := slices.Concat(r.CurrentlyDue, []string{"/"}, r.PastDue, []string{"/"}, r.PendingVerification)
-	return append(all, r.Deadline, string(rune(r.DueCount)), string(rune(r.EventuallyDueCount)))
+	return append(all, r.Deadline, fmt.Sprint(r.DueCount, r.EventuallyDueCount))
 }
 
 // factsOf gathers what the standing is judged on.
@@ -130,7 +131,7 @@ const (
 
 func count(all []string) int32 { return bounded(len(all)) }
 
-func bounded(n int) int32 { return int32(min(max(n, 0), maxCount)) } //nolint:gosec // it is bounded
+func bounded(n int) int32 { return int32(min(max(n, 0), maxCount)) }
 
 // words are requirements as people read them: whose person and which intervention it is does not matter.
 func words(all []string) []string {
@@ -165,11 +166,23 @@ func day(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
+// passing says that a condition is about a failure that passes by itself. Ten thousand accounts must not tell
+// twice each that Stripe was away for a minute.
+func passing(c *metav1.Condition) bool {
+	switch c.Reason {
+	case v1alpha1.ReasonStripeUnreachable, v1alpha1.ReasonThrottled, v1alpha1.ReasonTransientError, v1alpha1.ReasonSettling,
+		v1alpha1.ReasonApplied:
+		return true
+	}
+	return false
+}
+
 // announce tells once that an account stands elsewhere than before.
 func (r *Reconciler) announce(before, account *v1alpha1.PayoutAccount, run *inputs) {
 	ready := find(account, v1alpha1.ConditionReady)
 	was := find(before, v1alpha1.ConditionReady)
-	if ready == nil || was != nil && was.Reason == ready.Reason && before.Status.Phase == account.Status.Phase {
+	stays := was != nil && before.Status.Phase == account.Status.Phase
+	if ready == nil || stays && (was.Reason == ready.Reason || passing(was) || passing(ready)) {
 		return
 	}
 	kind := corev1.EventTypeNormal

@@ -258,7 +258,8 @@ func ofPayouts(f facts) (standing, bool) {
 	case held && f.suspended:
 		return standing{
 			v1alpha1.PhaseSuspended, v1alpha1.ReasonSuspendedBySpec, v1alpha1.ActorTenantAdmin,
-			"payouts are suspended as spec.payouts.suspended asks; Stripe holds funds for " + holding(a.Country) + " at most, and then pays them out",
+			"payouts are suspended as spec.payouts.suspended asks; Stripe holds funds for " + holding(a.Country) +
+				" at most, and then pays them out",
 		}, true
 	case held && f.violated:
 		return standing{

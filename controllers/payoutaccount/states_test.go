@@ -195,7 +195,7 @@ var states = []state{
 		w.onViolation(v1alpha1.ViolationSuspend)
 		w.prove(map[string]v1alpha1.SecurityStatus{"CP-DB-01": v1alpha1.SecurityViolated})
 		w.clock.Step(grace)
-	}, "Suspended", "SuspendedByViolation", "Platform", "TFF", "F", 0, ""},
+	}, "Suspended", "SuspendedByViolation", "Platform", "FFF", "F", 0, ""},
 	{17, "the platform was not yet safe", func(w *world) {
 		w.coach("jo")
 		w.stands("jo", v1alpha1.PhaseOnboarding, v1alpha1.ReasonNotStarted)

@@ -5,10 +5,12 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -49,12 +51,35 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("payoutaccount").
 		For(&v1alpha1.PayoutAccount{}, builder.WithPredicates(changed)).
-		Watches(&v1alpha1.CoachPlatform{}, handler.EnqueueRequestsFromMapFunc(r.accountsOf), builder.WithPredicates(platformChanged)).
-		Watches(&v1alpha1.SecurityReport{}, handler.EnqueueRequestsFromMapFunc(r.accountsOf), builder.WithPredicates(r.gateChanged())).
+		Watches(&v1alpha1.CoachPlatform{}, fanOut(r.accountsOf), builder.WithPredicates(platformChanged)).
+		Watches(&v1alpha1.SecurityReport{}, fanOut(r.accountsOf), builder.WithPredicates(r.gateChanged())).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Workers, RateLimiter: report.Backoff(), ReconciliationTimeout: report.PassTimeout,
 		}).
 		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// behind is the priority of accounts that are looked at because of their platform.
+const behind = -10
+
+// fanOut enqueues all accounts of a platform behind everything else: ten thousand of one business must not
+// stand before an event of another.
+func fanOut(of func(context.Context, client.Object) []reconcile.Request) handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	add := func(ctx context.Context, platform client.Object, q queue) {
+		for _, request := range of(ctx, platform) {
+			if ordered, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+				ordered.AddWithOpts(priorityqueue.AddOpts{Priority: new(behind)}, request)
+				continue
+			}
+			q.Add(request)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { add(ctx, e.Object, q) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) { add(ctx, e.ObjectNew, q) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, e.Object, q) },
+	}
 }
 
 // platformChanged lets through what accounts depend on: the platform's spec, and whether its Stripe

@@ -169,6 +169,10 @@ func TestWhatIsNotStripesChangesNothing(t *testing.T) {
 func TestAnEventIsKeptOnItsObject(t *testing.T) {
 	namespace := newNamespace(t)
 	studio := newTenant(t, namespace, "studio")
+	coaches := map[string]string{} // made before the receiver starts, so that its cache knows them
+	for _, name := range []string{"jo", "kim", "lee"} {
+		coaches[name] = studio.coach(name)
+	}
 	r := startReceiver(t, clock.RealClock{}, namespace)
 	studio.listen(r.url(namespace, "studio"))
 	g := gomega.NewWithT(t)
@@ -185,7 +189,7 @@ func TestAnEventIsKeptOnItsObject(t *testing.T) {
 	}
 
 	t.Run("a change of the account is a hint to look at it", func(t *testing.T) {
-		studio.sandbox.Act(t, studio.coach("jo"), "verify", nil)
+		studio.sandbox.Act(t, coaches["jo"], "verify", nil)
 		all := studio.delivered(updated, http.StatusOK)
 		g.Expect(studio.hints("jo")).To(gomega.HaveKey(v1alpha1.AnnotationEvent))
 		g.Expect(studio.hints("jo")).NotTo(gomega.HaveKey(v1alpha1.AnnotationDeauthorized))
@@ -196,17 +200,17 @@ func TestAnEventIsKeptOnItsObject(t *testing.T) {
 			return kept("jo")[v1alpha1.AnnotationEvent]
 		}
 		g.Eventually(again, deadline).Should(gomega.Equal(first))
-		before, was := kept("jo"), r.counted("repeated")
+		was := r.counted("repeated")
 		g.Eventually(func() float64 { again(); return r.counted("repeated") }, deadline).Should(gomega.BeNumerically(">", was))
-		g.Expect(kept("jo")).To(gomega.Equal(before))
+		g.Eventually(again, deadline).Should(gomega.Equal(first)) // others of the same change may still be on their way
 	})
 	t.Run("a coach who leaves is remembered, whatever version of the API tells of it", func(t *testing.T) {
-		studio.sandbox.Act(t, studio.coach("kim"), "deauthorize", nil)
+		studio.sandbox.Act(t, coaches["kim"], "deauthorize", nil)
 		left := studio.delivered(deauthorized, http.StatusOK)[0].ID
 		g.Expect(kept("kim")).To(gomega.Equal(map[string]string{v1alpha1.AnnotationEvent: left, v1alpha1.AnnotationDeauthorized: left}))
 	})
 	t.Run("of a payout that fails there is the code, and no more", func(t *testing.T) {
-		studio.sandbox.Act(t, studio.coach("lee"), "payout-failed", env.StripeAct{Code: "account_closed"})
+		studio.sandbox.Act(t, coaches["lee"], "payout-failed", env.StripeAct{Code: "account_closed"})
 		studio.delivered(payoutFailed, http.StatusOK)
 		code, at, _ := strings.Cut(studio.hints("lee")[v1alpha1.AnnotationPayout], "@")
 		_, err := time.Parse(time.RFC3339, at)

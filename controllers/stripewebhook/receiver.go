@@ -23,9 +23,11 @@ import (
 const (
 	// maxBody bounds an event, and maxOpen how many are received at a time.
 	maxBody = 1 << 20
-	maxOpen = 64
+	maxOpen = 128
 	// handleTimeout bounds one event: Stripe waits for some seconds.
 	handleTimeout = 8 * time.Second
+	// bodyTimeout bounds how long an event takes to arrive.
+	bodyTimeout = 2 * time.Second
 	// pattern is the path of a platform's endpoint.
 	pattern = "/stripe/{namespace}/{platform}"
 	// signatureHeader holds the signatures. https://docs.stripe.com/webhooks#verify-manually
@@ -64,6 +66,8 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request) {
 		r.answer(w, http.StatusServiceUnavailable, "busy")
 		return
 	}
+	// Stripe sends an event at once: who takes longer holds a place that others wait for.
+	_ = http.NewResponseController(w).SetReadDeadline(r.Clock.Now().Add(bodyTimeout))
 	q = q.WithContext(ctx)
 	q.Body = http.MaxBytesReader(w, q.Body, maxBody)
 	status, result := r.handle(q)

@@ -35,6 +35,7 @@ const (
 	currentAndLogged      = "current-and-logged"
 	stripeCollects        = "stripe-collects"
 	stripeKeysBounded     = "stripe-keys-bounded"
+	paymentDataAtStripe   = "payment-data-at-stripe"
 )
 
 // Claims lists every promise, in the order of reports.
@@ -46,6 +47,10 @@ var Claims = []Claim{
 	{notPublic, "The database cannot be reached from the internet"},
 	{ownLoginsOnly, "Only the platform's own roles can log in, each with no more rights than it was given"},
 	{credentialsOneWay, "Passwords cannot be read back from the database, and logging in is possible without one"},
+	{
+		paymentDataAtStripe,
+		"Bank, card and identity data is at Stripe only: none of it is in the cluster or in the database",
+	},
 	{backedUp, "Data is backed up every day, and outlives the failure of a data centre"},
 	{protectedFromDeletion, "Nobody deletes the database by mistake"},
 	{currentAndLogged, "Security fixes are installed, and logs are kept"},
@@ -167,15 +172,30 @@ var Catalogue = []Control{
 	},
 
 	{
-		"CP-PAY-01", stripeKeysBounded, "The key of the business's Stripe account is a restricted one", []string{"least privilege"},
+		"CP-DATA-01", paymentDataAtStripe,
+		"No bank, card or identity number, and no secret of Stripe's, is in the tenant's objects",
+		[]string{"PCI DSS 3.2.1", "PCI DSS 3.3", "data minimisation"},
+		"the tenant's objects in the API server", swept,
+	},
+	{
+		"CP-DATA-02", paymentDataAtStripe, "No column of the database is made for bank, card or identity numbers",
+		[]string{"PCI DSS 3.2.1", "data minimisation"},
+		roles, swept,
+	},
+
+	{
+		"CP-PAY-01", stripeKeysBounded, "The key of the business's Stripe account is a restricted one",
+		[]string{"least privilege"},
 		"the key in the tenant's Secret, with which Stripe is asked GET /v1/account", stripeListed,
 	},
 	{
-		"CP-PAY-02", stripeKeysBounded, "The key is of the mode that the class and the platform name", []string{"separation of test and production"},
+		"CP-PAY-02", stripeKeysBounded, "The key is of the mode that the class and the platform name",
+		[]string{"separation of test and production"},
 		"the key in the tenant's Secret", stripeListed,
 	},
 	{
-		"CP-PAY-03", stripeCollects, "Of every coach, Stripe itself collects what it must know", []string{"PCI DSS SAQ A"},
+		"CP-PAY-03", stripeCollects, "Of every coach, Stripe itself collects what it must know",
+		[]string{"PCI DSS SAQ A"},
 		"Stripe GET /v1/accounts", stripeListed,
 	},
 	{

@@ -16,6 +16,9 @@ const (
 	MetaMode         = "mode"
 	MetaTenant       = "tenant"
 	MetaCoach        = "coach_key"
+	// MetaPlace is where the tenant is, as a hash: whoever makes its namespace anew is somebody else at the
+	// same place.
+	MetaPlace = "place"
 	// MetaObject is the UID of the object that keeps the account, for people; ownership does not depend on it.
 	MetaObject = "cr_uid"
 	// MetaAttempt counts the idempotency keys that were used up before the account was made.
@@ -73,6 +76,14 @@ func (t Tenant) StripeMetadata(live bool) map[string]string {
 // OwnsAtStripe says whether metadata name the tenant, all of them and exactly.
 func (t Tenant) OwnsAtStripe(metadata map[string]string, live bool) bool {
 	return covers(metadata, t.StripeMetadata(live))
+}
+
+// Place hashes where the tenant is: the names of its namespace and platform.
+func (t Tenant) Place() string { return digest("place", t.Installation, t.Namespace, t.Name) }
+
+// Formerly says whether metadata name this tenant before its namespace was made anew under its old name.
+func (t Tenant) Formerly(metadata map[string]string) bool {
+	return metadata[MetaPlace] == t.Place() && metadata[MetaTenant] != t.account()
 }
 
 // EndpointKey is the idempotency key of an attempt to create the tenant's webhook endpoint.

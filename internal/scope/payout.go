@@ -70,6 +70,8 @@ func ParseAccountRecord(s string) AccountRecord {
 type Intent struct {
 	// Attempt counts idempotency keys, from 1; 0 is no attempt.
 	Attempt int `json:"attempt"`
+	// Business is the Stripe account under which it was made: another one knows nothing of its key.
+	Business string `json:"business,omitempty"`
 	// Since is when the attempt's key was first used.
 	Since time.Time `json:"since"`
 	// Unsure is when an answer last left open whether the account was made; zero for never.

@@ -1,6 +1,9 @@
 package sensitive
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // issuer is whose cards begin with a number between from and to, and how long their numbers are.
 type issuer struct {
@@ -75,9 +78,9 @@ func glued(text string, begin, end int) bool {
 // cardIn says that groups that follow each other make up a number.
 func cardIn(groups []string) bool {
 	for begin := range groups {
-		number := ""
-		for _, group := range groups[begin:] {
-			if number += group; len(number) > longestCard || len(group) < leastGroup {
+		for end := begin + 1; end <= len(groups) && len(groups[end-1]) >= leastGroup; end++ {
+			number := strings.Join(groups[begin:end], "")
+			if len(number) > longestCard {
 				break
 			}
 			if len(number) >= shortestCard && issued(number) && luhn(number) {

@@ -45,10 +45,8 @@ func Name(key string) (Class, bool) { return nameIn(tokens(normal(key))) }
 
 func nameIn(all []string) (Class, bool) {
 	for begin := range all {
-		run := ""
-		for _, token := range all[begin:min(begin+longestRun, len(all))] {
-			run += token
-			if class, ok := names[run]; ok {
+		for end := begin + 1; end <= min(begin+longestRun, len(all)); end++ {
+			if class, ok := names[strings.Join(all[begin:end], "")]; ok {
 				return class, true
 			}
 		}

@@ -69,7 +69,7 @@ func (s *scan) value(path []string, value any) {
 func (s *scan) object(path []string, object map[string]any) {
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		s.left -= len(key)
-		inner := append(path, Shown(key))
+		inner := slices.Concat(path, []string{Shown(key)})
 		class, bad := Name(key)
 		if !bad {
 			class, bad = Value(key)
@@ -123,6 +123,10 @@ func (s *scan) text(path []string, text string) {
 }
 
 func (s *scan) found(path []string, class Class) {
+	if len(s.hits) >= mostHits {
+		s.left = -1
+		return
+	}
 	s.hits = append(s.hits, Hit{Path: joined(path), Class: class})
 }
 
@@ -149,6 +153,9 @@ func Shown(name string) string {
 	if name == "" || strings.Trim(name, ordinary) != "" {
 		name = strconv.QuoteToASCII(name)
 	}
+	if _, bad := Value(name); bad { // quotes part what was one word
+		return Masked
+	}
 	return name + more
 }
 
@@ -170,7 +177,7 @@ const ordinary = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
 func joined(path []string) string {
 	text := strings.Join(path, ".")
 	if len(text) > longestPath {
-		return text[:longestPath] + "…"
+		return strings.ToValidUTF8(text[:longestPath], "") + "…"
 	}
 	return text
 }

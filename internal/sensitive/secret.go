@@ -19,6 +19,9 @@ func secret(text string) bool {
 	if strings.Contains(text, "_") && token.MatchString(text) {
 		return true
 	}
+	if !strings.ContainsAny(text, "_/") {
+		return false
+	}
 	lower := strings.ToLower(text)
 	for _, bearer := range bearers {
 		if strings.Contains(lower, bearer) {

@@ -29,7 +29,7 @@ func plain(text string) (Class, bool) {
 	switch {
 	case iban(text):
 		return Bank, true
-	case card(text):
+	case digits >= shortestCard && card(text):
 		return Card, true
 	case socialSecurity(text):
 		return Identity, true
@@ -63,3 +63,6 @@ func at(text string, i int) byte {
 	}
 	return text[i]
 }
+
+// isWord is what words are made of, those of identifiers too.
+func isWord(c byte) bool { return isAlnum(c) || c == '_' }

@@ -53,7 +53,9 @@ func New(registry prometheus.Registerer) (*Metrics, error) {
 		controls: newControls(),
 		orphans:  newOrphans(),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.outcomes, m.changes, m.duration, m.flips, m.standing, m.events, m.strange, m.controls, m.orphans} {
+	for _, c := range []prometheus.Collector{
+		m.requests, m.outcomes, m.changes, m.duration, m.flips, m.standing, m.events, m.strange, m.controls, m.orphans,
+	} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}

@@ -325,7 +325,7 @@ func TestWhatIsSecretIsNotPrinted(t *testing.T) {
 func TestEndpointsAreSharedUntilOneIsWritten(t *testing.T) {
 	s := newServer(t, func(r asked) (int, string) {
 		if r.method == http.MethodGet {
-			return 200, `{"data":[{"id":"we_1","url":"https://h.example"}],"has_more":false}`
+			return 200, `{"object":"list","data":[{"id":"we_1","url":"https://h.example"}],"has_more":false}`
 		}
 		return 404, failure("invalid_request_error", "resource_missing", "webhook_endpoint")
 	})

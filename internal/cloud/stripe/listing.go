@@ -50,6 +50,15 @@ func (c *Client) Listing(ctx context.Context, notBefore time.Time) (*Listing, er
 	return l, err
 }
 
+// Lately returns a listing for a look that may be as old as age, and twice as old while a newer one is being
+// made: a business with many accounts is not waited for.
+func (c *Client) Lately(ctx context.Context, age time.Duration) (*Listing, error) {
+	if l, ok := c.listing.old(ctx, age, 2*age); ok {
+		return l, nil
+	}
+	return c.Listing(ctx, c.clock.Now().Add(-age))
+}
+
 // Began is when the listing was begun: what existed then is in it.
 func (l *Listing) Began() time.Time { return l.began }
 
@@ -174,7 +183,6 @@ func (a *accounts) drop(id string, at time.Time) {
 	}
 }
 
-// add adds an account that nothing is known of.
 // clean drops what every listing from now on must show by itself.
 func (a *accounts) clean() {
 	since := a.clock.Now()
@@ -240,6 +248,9 @@ func (c *Client) accountPage(ctx context.Context, after string) (*wirePage[wireA
 			operation: "ListAccounts", method: http.MethodGet, path: accountsPath,
 			fields: body("limit", pageSize, "starting_after", after),
 		}, page)
+		if err == nil && (page.Object != "list" || page.HasMore && len(page.Data) == 0) {
+			err = &Error{Operation: "ListAccounts", HTTP: http.StatusOK, Type: typeUnreadable} // it would prove that there is nothing
+		}
 		if err == nil {
 			return page, nil
 		}

@@ -59,7 +59,7 @@ func TestAListingHasAllPages(t *testing.T) {
 }
 
 func TestACoachsOldestAccountComesFirst(t *testing.T) {
-	s := newServer(t, always(200, `{"data":[`+accountJSON("acct_b", "c", 30)+","+accountJSON("acct_c", "c", 10)+","+accountJSON("acct_a", "c", 30)+
+	s := newServer(t, always(200, `{"object":"list","data":[`+accountJSON("acct_b", "c", 30)+","+accountJSON("acct_c", "c", 10)+","+accountJSON("acct_a", "c", 30)+
 		`,{"id":"acct_d","deleted":true}]}`))
 	l, err := s.client(t).Listing(t.Context(), time.Time{})
 	if err != nil {
@@ -114,7 +114,7 @@ func TestOneListingAtATimeServesAllWhoAsk(t *testing.T) {
 		}
 		defer running.Add(-1)
 		time.Sleep(20 * time.Millisecond)
-		return 200, `{"data":[` + accountJSON("acct_1", "c", 1) + `]}`
+		return 200, `{"object":"list","data":[` + accountJSON("acct_1", "c", 1) + `]}`
 	})
 	c := s.client(t)
 	var all sync.WaitGroup
@@ -137,7 +137,7 @@ func TestAListingGoesOnWithoutWhoAskedFirst(t *testing.T) {
 	s := newServer(t, func(asked) (int, string) {
 		arrived <- struct{}{}
 		<-release
-		return 200, `{"data":[` + accountJSON("acct_1", "c", 1) + `]}`
+		return 200, `{"object":"list","data":[` + accountJSON("acct_1", "c", 1) + `]}`
 	})
 	c := s.client(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -187,7 +187,7 @@ func TestAPageIsTriedAgain(t *testing.T) {
 		if calls.Add(1) < 3 {
 			return 503, "decoy"
 		}
-		return 200, `{"data":[` + accountJSON("acct_1", "c", 1) + `]}`
+		return 200, `{"object":"list","data":[` + accountJSON("acct_1", "c", 1) + `]}`
 	})
 	if l, err := s.client(t).Listing(t.Context(), time.Time{}); err != nil || l.Len() != 1 {
 		t.Errorf("%v", err)
@@ -204,7 +204,7 @@ func TestWhatWasWrittenIsListedAtOnce(t *testing.T) {
 	s := newServer(t, func(r asked) (int, string) {
 		switch {
 		case r.path == "/v1/accounts" && r.method == "GET":
-			return 200, `{"data":[` + accountJSON("acct_1", "before", 1) + `]}`
+			return 200, `{"object":"list","data":[` + accountJSON("acct_1", "before", 1) + `]}`
 		case r.path == "/v1/accounts":
 			return 200, accountJSON("acct_2", "new", 2)
 		case r.path == "/v1/accounts/acct_3":
@@ -264,7 +264,7 @@ func TestWhatIsMadeDuringAListingIsInIt(t *testing.T) {
 		}
 		close(inPage)
 		<-goOn
-		return 200, `{"data":[` + accountJSON("acct_1", "c", 1) + `]}`
+		return 200, `{"object":"list","data":[` + accountJSON("acct_1", "c", 1) + `]}`
 	})
 	c := s.client(t)
 	done := make(chan int)
@@ -286,7 +286,7 @@ func TestWhatIsMadeDuringAListingIsInIt(t *testing.T) {
 }
 
 func TestAListingIsBounded(t *testing.T) {
-	s := newServer(t, always(200, `{"has_more":true,"data":[`+accountJSON("acct_1", "c", 1)+`]}`))
+	s := newServer(t, always(200, `{"object":"list","has_more":true,"data":[`+accountJSON("acct_1", "c", 1)+`]}`))
 	_, err := s.client(t).Listing(t.Context(), time.Time{})
 	if f := fault.As(err); f.Reason != v1alpha1.ReasonQuotaExceeded || len(s.all()) != 1000 {
 		t.Errorf("%v after %d pages: half a listing proves no absence", err, len(s.all()))
@@ -298,7 +298,7 @@ func TestWhatIsListedDuringAWriteDoesNotHideIt(t *testing.T) {
 	var c *stripe.Client
 	s := newServer(t, func(r asked) (int, string) {
 		if r.method == "GET" {
-			return 200, `{"data":[` + accountJSON("acct_1", "before", 1) + `]}`
+			return 200, `{"object":"list","data":[` + accountJSON("acct_1", "before", 1) + `]}`
 		}
 		clock.Step(time.Second)
 		if _, err := c.Listing(context.WithoutCancel(t.Context()), clock.Now()); err != nil {

@@ -18,6 +18,8 @@ const (
 	// patience is how long a caller waits for one: an account with many others must not hold the workers
 	// that other businesses need. The look goes on.
 	patience = 20 * time.Second
+	// brief is how long somebody waits who has an older one.
+	brief = 2 * time.Second
 )
 
 // look is something of Stripe's that is read once for all who ask.
@@ -32,6 +34,8 @@ type look[T any] struct {
 	began time.Time
 	// writes counts what made a value useless that was read meanwhile.
 	writes int
+	// loading is since when it is being read; zero if it is not.
+	loading time.Time
 }
 
 func newLook[T any](c clock.PassiveClock, load func(context.Context, time.Time) (T, error)) *look[T] {
@@ -66,6 +70,40 @@ func (l *look[T]) get(ctx context.Context, notBefore time.Time) (T, time.Time, e
 	}
 }
 
+// old returns the value if it is no older than age; and, while a newer one is being read, or that takes long,
+// if it is no older than worst.
+func (l *look[T]) old(ctx context.Context, age, worst time.Duration) (T, bool) {
+	now := l.clock.Now()
+	if value, _, ok := l.young(now.Add(-age)); ok {
+		return value, true
+	}
+	value, _, ok := l.young(now.Add(-worst))
+	if !ok {
+		return value, false
+	}
+	answer := l.flight.DoChan("", func() (any, error) { return nil, l.reload(ctx) })
+	if l.slow() {
+		return value, true
+	}
+	timer := realTime.NewTimer(brief)
+	defer timer.Stop()
+	select {
+	case <-answer:
+	case <-ctx.Done():
+	case <-timer.C():
+		return value, true
+	}
+	newer, _, ok := l.young(now.Add(-worst))
+	return newer, ok
+}
+
+// slow says that the value has been read for longer than anybody waits who has an older one.
+func (l *look[T]) slow() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.loading.IsZero() && realTime.Since(l.loading) > brief
+}
+
 func (l *look[T]) young(notBefore time.Time) (T, time.Time, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,7 +116,13 @@ func (l *look[T]) reload(ctx context.Context) error {
 	defer cancel()
 	l.mu.Lock()
 	writes := l.writes
+	l.loading = realTime.Now()
 	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.loading = time.Time{}
+	}()
 	began := l.clock.Now()
 	value, err := l.load(ctx, began)
 	if err != nil {

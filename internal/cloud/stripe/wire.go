@@ -96,8 +96,9 @@ type wireBanking struct {
 type wirePage[T any] struct {
 	silent
 
-	Data    []T  `json:"data"`
-	HasMore bool `json:"has_more"`
+	Object  string `json:"object"`
+	Data    []T    `json:"data"`
+	HasMore bool   `json:"has_more"`
 }
 
 // account returns what was read.

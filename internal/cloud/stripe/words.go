@@ -25,7 +25,7 @@ var (
 
 // metaKeys are all that is read of metadata.
 var metaKeys = []string{
-	naming.MetaManagedBy, naming.MetaInstallation, naming.MetaMode, naming.MetaTenant, naming.MetaCoach,
+	naming.MetaManagedBy, naming.MetaInstallation, naming.MetaMode, naming.MetaTenant, naming.MetaPlace, naming.MetaCoach,
 	naming.MetaObject, naming.MetaAttempt, naming.MetaReleased, naming.MetaOnboarding, naming.MetaOpened, naming.MetaSuspended,
 }
 

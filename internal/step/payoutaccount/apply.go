@@ -2,7 +2,9 @@ package payoutaccount
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"maps"
+	"strconv"
 	"time"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
@@ -27,10 +29,24 @@ func (r *resource) Apply(
 	return look.update(ctx, want, got.State, changes)
 }
 
-// update sends what differs, in one call.
+// update sends what differs: first whose the account is and when it pays, then the rest, so that what Stripe
+// refuses of the rest keeps no payouts from being stopped.
 func (l look) update(ctx context.Context, want, got State, changes []converge.Change) error {
-	id := got.account.ID
-	account, err := l.client.Update(ctx, id, updating(l.in, want, changes))
+	if again(l.in, got.account) {
+		if err := l.in.Ledger.Note(ctx, noteAgain, "transfers"); err != nil {
+			return err
+		}
+	}
+	safe, rest := updating(l.in, want, changes)
+	return errors.Join(l.send(ctx, got.account.ID, want, safe), l.send(ctx, got.account.ID, want, rest))
+}
+
+// send makes one call, if there is anything to say, and notes what Stripe made of a delay.
+func (l look) send(ctx context.Context, id string, want State, u stripe.Update) error {
+	if u.Capabilities == nil && u.Profile == nil && u.Schedule == nil && len(u.Metadata) == 0 {
+		return nil
+	}
+	account, err := l.client.Update(ctx, id, u)
 	switch {
 	case stripe.Refused(err):
 		code, param := stripe.Code(err)
@@ -40,26 +56,21 @@ func (l look) update(ctx context.Context, want, got State, changes []converge.Ch
 	case err != nil:
 		return stripe.Classify(err)
 	}
-	if again(l.in, got.account) {
-		if err := l.in.Ledger.Note(ctx, noteAgain, "transfers"); err != nil {
-			return err
-		}
-	}
 	asked, made := want.Schedule.DelayDays, account.Schedule.DelayDays
-	if asked != made && want.Schedule.Interval != manual {
+	if u.Schedule != nil && asked != made && want.Schedule.Interval != manual {
 		return l.in.Ledger.Note(ctx, noteDelay, delayNote(asked, made))
 	}
 	return nil
 }
 
-// updating is the call that makes the changes.
-func updating(in *scope.Payout, want State, changes []converge.Change) stripe.Update {
-	u := stripe.Update{Metadata: map[string]string{}}
+// updating is the calls that make the changes.
+func updating(in *scope.Payout, want State, changes []converge.Change) (safe, rest stripe.Update) {
+	safe.Metadata = map[string]string{}
 	profile := scope.BusinessProfile{}
 	for _, c := range changes {
 		switch c.Path {
 		case pathCapabilities:
-			u.Capabilities = map[string]bool{"transfers": want.Transfers, "card_payments": want.CardPayments}
+			rest.Capabilities = map[string]bool{"transfers": want.Transfers, "card_payments": want.CardPayments}
 		case pathURL:
 			profile.URL = want.Profile.URL
 		case pathDescription:
@@ -67,28 +78,27 @@ func updating(in *scope.Payout, want State, changes []converge.Change) stripe.Up
 		case pathMCC:
 			profile.MCC = want.Profile.MCC
 		case pathSchedule:
-			u.Schedule = &want.Schedule
+			safe.Schedule = &want.Schedule
 		case pathMark:
-			for key, value := range in.Coach.Metadata() {
-				u.Metadata[key] = value
-			}
+			maps.Copy(safe.Metadata, in.Coach.Metadata())
+			safe.Metadata[naming.MetaPlace] = in.Coach.Tenant.Place()
 		case pathObject:
-			u.Metadata[naming.MetaObject] = want.Object
+			safe.Metadata[naming.MetaObject] = want.Object
 		case pathReleased:
-			u.Metadata[naming.MetaReleased] = ""
+			safe.Metadata[naming.MetaReleased] = "" // takes it off
 		case pathOpened:
-			u.Metadata[naming.MetaOpened] = fmt.Sprint(want.Opened)
+			safe.Metadata[naming.MetaOpened] = strconv.FormatBool(want.Opened)
 		case pathSuspended:
-			u.Metadata[naming.MetaSuspended] = "" // takes it off
+			safe.Metadata[naming.MetaSuspended] = ""
 			if want.Suspended {
-				u.Metadata[naming.MetaSuspended] = fmt.Sprint(want.Suspended)
+				safe.Metadata[naming.MetaSuspended] = strconv.FormatBool(want.Suspended)
 			}
 		}
 	}
 	if profile != (scope.BusinessProfile{}) {
-		u.Profile = &profile
+		rest.Profile = &profile
 	}
-	return u
+	return safe, rest
 }
 
 // Release implements converge.Resource: the account stays as it is and is marked as let go. One that was

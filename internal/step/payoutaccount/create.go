@@ -56,7 +56,8 @@ func attempt(in *scope.Payout, now time.Time) (scope.Intent, error) {
 		return i, nil
 	case age < keyDead:
 		return i, fault.Wait(v1alpha1.ReasonCreationUncertain, keyDead-age,
-			"an earlier attempt to make the account has no answer, and its key is about to end; once it has, and no account is found, the next is made")
+			"an earlier attempt to make the account has no answer, and its key is about to end; once it has, and no account is found, the "+
+				"next is made")
 	}
 	return scope.Intent{Attempt: i.Attempt + 1, Since: now}, nil
 }
@@ -92,10 +93,9 @@ func (l look) create(ctx context.Context, want State) error {
 	if err != nil {
 		return err
 	}
-	if next != l.in.Intent {
-		if err := l.in.Ledger.Intend(ctx, next); err != nil {
-			return err
-		}
+	next.Business = l.business
+	if err := l.in.Ledger.Intend(ctx, next); err != nil { // also if nothing is new: it fails if the object is not as it was read
+		return err
 	}
 	account, err := l.client.Create(ctx, creation(l.in, want, next), l.in.Coach.IdempotencyKey(next.Attempt))
 	if err != nil {
@@ -108,7 +108,7 @@ func (l look) create(ctx context.Context, want State) error {
 // whenever it is made again. The object's UID is not in it: an object made anew goes on with the same key.
 func creation(in *scope.Payout, want State, i scope.Intent) stripe.Creation {
 	metadata := in.Coach.Metadata()
-	metadata[naming.MetaAttempt] = fmt.Sprint(i.Attempt)
+	metadata[naming.MetaAttempt], metadata[naming.MetaPlace] = fmt.Sprint(i.Attempt), in.Coach.Tenant.Place()
 	return stripe.Creation{
 		Country: want.Country, Controller: shape, Transfers: want.Transfers, CardPayments: want.CardPayments,
 		Agreement: want.Agreement, Metadata: metadata,

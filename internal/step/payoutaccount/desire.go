@@ -66,7 +66,8 @@ func scheduleOf(s v1alpha1.PayoutSchedule) scope.Schedule {
 // admit takes out of the wanted state what cannot be had now. Payouts are manual until they were enabled
 // once while the platform was seen to be safe, and while they must stop.
 func admit(want, got State) State {
-	want.Opened = got.Opened || got.account.PayoutsEnabled && want.gate.Open
+	paying := got.Mark != want.Mark && got.Schedule.Interval != manual // it was adopted as it is, and nobody's payouts stop for that
+	want.Opened = got.Opened || got.account.PayoutsEnabled && (want.gate.Open || paying)
 	want.Suspended = want.gate.Suspend || got.Suspended && want.gate.Hold
 	if want.stop || want.Suspended || !want.Opened {
 		want.Schedule = scope.Schedule{Interval: manual}

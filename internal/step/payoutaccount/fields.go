@@ -42,11 +42,14 @@ var Fields = []converge.Field[State]{
 	},
 	{
 		Path: pathCapabilities, About: "the capabilities that are asked for",
-		Get: func(s State) string { return capabilities(s) },
+		Get: capabilities,
 	},
-	{Path: pathURL, About: "where the coach's offer is; not touched if left out", Get: func(s State) string { return s.Profile.URL }},
 	{
-		Path: pathDescription, About: "what is sold; not touched if left out",
+		Path: pathURL, Sensitive: true, About: "where the coach's offer is; not touched if left out",
+		Get: func(s State) string { return s.Profile.URL },
+	},
+	{
+		Path: pathDescription, Sensitive: true, About: "what is sold; not touched if left out",
 		Get: func(s State) string { return s.Profile.ProductDescription },
 	},
 	{Path: pathMCC, About: "the merchant category code; not touched if left out", Get: func(s State) string { return s.Profile.MCC }},
@@ -56,7 +59,10 @@ var Fields = []converge.Field[State]{
 	},
 	{Path: pathMark, About: "whose the account is", Get: func(s State) string { return s.Mark }},
 	{Path: pathObject, Derived: true, About: "the UID of the object that keeps the account", Get: func(s State) string { return s.Object }},
-	{Path: pathReleased, About: "that the account was let go; taken off when it is taken back", Get: func(s State) string { return s.Released }},
+	{
+		Path: pathReleased, About: "that the account was let go; taken off when it is taken back",
+		Get: func(s State) string { return s.Released },
+	},
 	{
 		Path: pathOpened, Derived: true, About: "that payouts were enabled once while the platform was seen to be safe",
 		Get: func(s State) string { return strconv.FormatBool(s.Opened) },
@@ -109,7 +115,7 @@ func mark(metadata map[string]string) string {
 func observed(in *scope.Payout, want State, account scope.Account, business string) State {
 	s := State{
 		Country: account.Country, Agreement: account.Agreement, Collection: account.Controller.RequirementCollection,
-		Transfers: account.Transfers != "", CardPayments: account.CardPayments != "",
+		Transfers: account.Transfers != "", CardPayments: asked(want.CardPayments, account.CardPayments),
 		Profile: account.Profile, Schedule: account.Schedule,
 		Mark: mark(account.Metadata), Object: account.Metadata[naming.MetaObject], Released: account.Metadata[naming.MetaReleased],
 		Opened: account.Metadata[naming.MetaOpened] != "", Suspended: account.Metadata[naming.MetaSuspended] != "",
@@ -125,6 +131,9 @@ func observed(in *scope.Payout, want State, account scope.Account, business stri
 	}
 	return s
 }
+
+// asked says whether a capability reads as asked for: one that was taken back stays, inactive.
+func asked(want bool, status string) bool { return status != "" && (want || status != "inactive") }
 
 // owned leaves out what is not asked for.
 func owned(want, got scope.BusinessProfile) scope.BusinessProfile {

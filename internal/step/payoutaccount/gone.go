@@ -12,7 +12,11 @@ import (
 
 // confirm is how long after the first look that did not find an account a second one counts: a key that
 // is being changed gives the same answer.
-const confirm = 2 * time.Second
+const (
+	confirm = 2 * time.Second
+	// missing is how long the first look counts: later it says nothing of now.
+	missing = 10 * time.Minute
+)
 
 // gone says that an account that was there cannot be seen any more. Nothing is made in its place.
 func (l look) gone(ctx context.Context, id string, deleted bool) error {
@@ -46,6 +50,9 @@ func (m *misses) twice(id string, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	first, known := m.first[id]
+	if known && now.Sub(first) > missing {
+		known = false
+	}
 	if !known && len(m.first) < maxMisses {
 		m.first[id] = now
 	}

@@ -55,7 +55,11 @@ func (r *resource) looking(ctx context.Context, in *scope.Payout) (look, error) 
 	if err != nil {
 		return look{}, stripe.Classify(err)
 	}
-	if recorded := in.Recorded.Business; recorded != "" && recorded != business.ID {
+	recorded := in.Recorded.Business
+	if recorded == "" && in.Intent.Refusal == nil { // what was begun there may have been made there
+		recorded = in.Intent.Business
+	}
+	if recorded != "" && recorded != business.ID {
 		return look{}, fault.New(fault.Denied, v1alpha1.ReasonPlatformCredentialsInvalid,
 			"the key belongs to the Stripe account %s, and this coach's account was made under %s; put a key of that one into the Secret",
 			business.ID, recorded)
@@ -76,11 +80,7 @@ func (l look) find(ctx context.Context, fresh bool) (scope.Account, time.Time, e
 
 // known returns an account by its ID.
 func (l look) known(ctx context.Context, id string, fresh bool) (scope.Account, time.Time, error) {
-	var began time.Time // a fresh look needs no new listing: it asks for the account itself
-	if !fresh {
-		began = l.Clock.Now().Add(-l.Sweep)
-	}
-	listing, err := l.client.Listing(ctx, began)
+	listing, err := l.listed(ctx, fresh)
 	if err != nil {
 		return scope.Account{}, time.Time{}, stripe.Classify(err)
 	}
@@ -88,6 +88,7 @@ func (l look) known(ctx context.Context, id string, fresh bool) (scope.Account, 
 		return scope.Account{}, time.Time{}, err
 	}
 	if account, listed := listing.Account(id); listed && !fresh {
+		l.missed.forget(id)
 		return account, listing.Began(), l.ours(account)
 	}
 	at := l.Clock.Now()
@@ -102,10 +103,18 @@ func (l look) known(ctx context.Context, id string, fresh bool) (scope.Account, 
 	return account, at, l.ours(account)
 }
 
+// listed returns a listing. A fresh look needs no new one: it asks for the account itself.
+func (l look) listed(ctx context.Context, fresh bool) (*stripe.Listing, error) {
+	if fresh {
+		return l.client.Listing(ctx, time.Time{})
+	}
+	return l.client.Lately(ctx, l.Sweep)
+}
+
 // discover looks for the coach's account among all of the business. That there is none counts only in a
 // listing that began when every earlier attempt was over.
 func (l look) discover(ctx context.Context, fresh bool) (scope.Account, time.Time, error) {
-	listing, err := l.client.Listing(ctx, l.covering())
+	listing, err := l.client.Listing(ctx, l.covering(fresh))
 	if err != nil {
 		return scope.Account{}, time.Time{}, stripe.Classify(err)
 	}
@@ -124,9 +133,13 @@ func (l look) discover(ctx context.Context, fresh bool) (scope.Account, time.Tim
 
 // covering is when a listing must have begun to show what earlier attempts may have made: those of an
 // earlier object of this coach, which was gone before this one was made, and those of this object, whose
-// answer left it open. What the listing does not show yet, the idempotency key still covers.
-func (l look) covering() time.Time {
+// answer left it open. What the listing does not show yet, the idempotency key still covers. A further key
+// covers nothing of what was made with an earlier one, so it takes a listing of now.
+func (l look) covering(fresh bool) time.Time {
 	covering, now := l.in.Born, l.Clock.Now()
+	if next, err := attempt(l.in, now); fresh && err == nil && next.Attempt > max(1, l.in.Intent.Attempt) {
+		return now
+	}
 	for _, t := range []time.Time{l.in.Intent.Unsure, expiry(l.in.Intent, now)} {
 		if t.After(covering) {
 			covering = t
@@ -160,7 +173,7 @@ func (l look) ours(a scope.Account) error {
 	if l.in.Coach.OwnsAccount(a.Metadata) {
 		return nil
 	}
-	if a.ID == l.in.Spec.Adopt {
+	if a.ID == l.in.Spec.Adopt && l.in.Recorded.Account == "" { // once it is ours, adopting it is over
 		nobodys := a.Metadata[naming.MetaManagedBy] == ""
 		elsewhere := !l.in.Coach.Tenant.OwnsAtStripe(a.Metadata, l.in.Coach.Live)
 		if nobodys || elsewhere && l.in.Claim == a.ID {

@@ -26,8 +26,10 @@ type State struct {
 	Elsewhere []string
 	Listed    time.Time
 
-	// kept are the platform's accounts that were not let go.
-	kept []string
+	// kept are the platform's accounts that were not let go, and former how many of an earlier platform of
+	// this name were not: its namespace, or itself, was made anew.
+	kept   []string
+	former int
 }
 
 // desire says in which mode the platform is. A platform without a key, or in another mode than its class,
@@ -64,28 +66,45 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	if err != nil {
 		return converge.Observation[State]{}, stripe.Classify(err)
 	}
-	listing, err := client.Listing(ctx, r.Clock.Now().Add(-r.Sweep))
+	listing, err := client.Lately(ctx, r.Sweep)
 	if err != nil {
 		return converge.Observation[State]{}, stripe.Classify(err)
 	}
 	s := State{ID: business.ID, Live: kind.Live, Restricted: kind.Restricted, Listed: listing.Began()}
 	for account := range listing.All() {
-		if account.Gone || !in.Tenant.OwnsAtStripe(account.Metadata, kind.Live) {
-			continue
-		}
-		s.Accounts++
-		if account.Metadata[naming.MetaReleased] == "" {
-			s.kept = append(s.kept, account.ID)
-		}
-		if account.Controller.RequirementCollection != collectedByStripe {
-			s.Elsewhere = append(s.Elsewhere, account.ID)
+		if !account.Gone {
+			s.count(in.Tenant, account)
 		}
 	}
 	return converge.Observation[State]{Exists: true, Settled: true, ID: business.ID, At: at, State: s}, nil
 }
 
-// complain says that the key is of the other mode.
+// count adds an account to what is judged.
+func (s *State) count(tenant naming.Tenant, account scope.Account) {
+	released := account.Metadata[naming.MetaReleased] != ""
+	if !tenant.OwnsAtStripe(account.Metadata, s.Live) {
+		if tenant.Formerly(account.Metadata) && !released {
+			s.former++
+		}
+		return
+	}
+	s.Accounts++
+	if !released {
+		s.kept = append(s.kept, account.ID)
+	}
+	if account.Controller.RequirementCollection != collectedByStripe {
+		s.Elsewhere = append(s.Elsewhere, account.ID)
+	}
+}
+
+// complain says that the key is of the other mode, or that coaches would get a second account.
 func complain(want, got State) error {
+	if got.former > 0 {
+		return fault.New(fault.Conflict, v1alpha1.ReasonOwnedByAnother,
+			"the Stripe account has %d coaches' accounts of an earlier platform of this name, whose namespace was made anew, and no further ones "+
+				"are made beside them: adopt each (spec.adopt and the annotation %s), or give it the metadata %s in Stripe's Dashboard",
+			got.former, v1alpha1.AnnotationClaim, naming.MetaReleased)
+	}
 	if want.Live == got.Live {
 		return nil
 	}

@@ -82,6 +82,8 @@ var Controls = []converge.Control[State]{{ID: "CP-PAY-04", Check: func(want, got
 		return converge.Violated, "events are delivered to another address"
 	case !got.Enabled:
 		return converge.Violated, "the endpoint is disabled"
+	case !slices.Equal(got.Events, want.Events):
+		return converge.Violated, "the endpoint is told of other events than it needs"
 	case !got.Signed:
 		return converge.Violated, "the secret that events are signed with is not kept"
 	}

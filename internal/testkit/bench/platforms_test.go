@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +33,7 @@ const (
 
 func TestPlatforms(t *testing.T) {
 	w := newWorld(t)
+	w.report.Platforms = *count
 	w.start()
 	w.becomeReady()
 	w.beQuiet()
@@ -41,13 +41,7 @@ func TestPlatforms(t *testing.T) {
 	w.restart("lost node: kill to converged", "SIGKILL, then the same; the dead one's lease has to run out", w.operator.Kill)
 	w.countStamps()
 	w.beBroken()
-	if err := w.report.Save(reportFile()); err != nil {
-		t.Error(err)
-	}
-	if err := w.report.Print(os.Stdout); err != nil {
-		t.Error(err)
-	}
-	fmt.Printf("\nAll of it, with the time that platforms waited by reason: %s\n", reportFile())
+	w.print()
 }
 
 func (w *world) start() {
@@ -139,7 +133,7 @@ func (w *world) beQuiet() {
 	resync := w.settings.Resync
 	w.say("all are Ready; until everything is quiet")
 	w.pass(resync + w.settings.Lag)
-	w.pass(w.untilPast(resync / 2))
+	w.pass(untilPast(resync, resync/2))
 	w.say("quiet: watching %d resyncs of %s", quietBeats, resync)
 	before := w.sessions()
 	mark, used, from := w.account.Mark(w.t), w.operator.Usage(w.t), time.Now()
@@ -178,9 +172,9 @@ func (w *world) countStamps() {
 	})
 }
 
-// untilPast is how long it is until the given time after a beat, at which all quiet platforms are looked at.
-func (w *world) untilPast(beat time.Duration) time.Duration {
-	resync, now := w.settings.Resync, time.Now()
+// untilPast is how long it is until the given time after a beat, at which all that is quiet is looked at.
+func untilPast(resync, beat time.Duration) time.Duration {
+	now := time.Now()
 	return (beat + resync - now.Sub(now.Truncate(resync))) % resync
 }
 
@@ -188,7 +182,7 @@ func (w *world) untilPast(beat time.Duration) time.Duration {
 func (w *world) restart(name, meaning string, end func(testing.TB)) {
 	w.t.Helper()
 	// Early between two beats: nobody is to be counted twice because a beat comes meanwhile.
-	w.pass(w.untilPast(w.settings.Resync / 5))
+	w.pass(untilPast(w.settings.Resync, w.settings.Resync/5))
 	w.say("%s", name)
 	mark, began := w.account.Mark(w.t), time.Now()
 	end(w.t)

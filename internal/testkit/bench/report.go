@@ -25,11 +25,11 @@ type Figure struct {
 	Target string `json:"target,omitempty"`
 }
 
-// Calls are the calls of one AWS operation.
+// Calls are the calls of one operation of AWS or Stripe.
 type Calls struct {
 	Operation string `json:"operation"`
-	// Ready is how many there were until all platforms were Ready, and Rate how many in a second between
-	// the first and the last of them.
+	// Ready is how many there were until all platforms were Ready, or all accounts stood at Onboarding, and
+	// Rate how many in a second between the first and the last of them.
 	Ready int     `json:"untilReady"`
 	Rate  float64 `json:"untilReadyPerSecond"`
 	// Quiet is how many there are in a quiet resync, on average.
@@ -40,15 +40,17 @@ type Calls struct {
 
 // Report is all that was measured, and on what.
 type Report struct {
-	Date      time.Time `json:"date"`
-	Platforms int       `json:"platforms"`
-	Cores     int       `json:"cores"`
+	Date time.Time `json:"date"`
+	// Platforms or Accounts is how many there are of what was measured.
+	Platforms int `json:"platforms,omitempty"`
+	Accounts  int `json:"accounts,omitempty"`
+	Cores     int `json:"cores"`
 	// MemoryGiB is the machine's.
 	MemoryGiB float64  `json:"memoryGiB"`
 	Figures   []Figure `json:"figures"`
 	Calls     []Calls  `json:"calls"`
 	// Waited is the share of its time until Ready that a platform spent for each reason.
-	Waited map[string]float64 `json:"waited"`
+	Waited map[string]float64 `json:"waited,omitempty"`
 }
 
 // Add appends figures.
@@ -75,8 +77,8 @@ func (r *Report) Print(to io.Writer) error {
 // text is the report with a tab after each cell.
 func (r *Report) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%d platforms on %d cores and %.0f GiB, which the API server, etcd and the sandbox share\n",
-		r.Platforms, r.Cores, r.MemoryGiB)
+	fmt.Fprintf(&b, "\n%s on %d cores and %.0f GiB, which the API server, etcd and the sandbox share\n",
+		r.subject(), r.Cores, r.MemoryGiB)
 	b.WriteString("\nFIGURE\tVALUE\tTARGET\tMEANING\n")
 	for _, f := range r.Figures {
 		value := strings.TrimSpace(number(f.Value) + " " + f.Unit)
@@ -86,12 +88,22 @@ func (r *Report) text() string {
 	for _, c := range r.Calls {
 		fmt.Fprintf(&b, "%s\t%d\t%s\t%s\t%d\n", c.Operation, c.Ready, number(c.Rate), number(c.Quiet), c.Restart)
 	}
-	b.WriteString("\nA platform waited, until it was Ready\n")
+	if len(r.Waited) > 0 {
+		b.WriteString("\nA platform waited, until it was Ready\n")
+	}
 	longest := func(x, y string) int { return cmp.Compare(r.Waited[y], r.Waited[x]) }
 	for _, reason := range slices.SortedFunc(maps.Keys(r.Waited), longest) {
 		fmt.Fprintf(&b, "%.0f %%\t%s\n", 100*r.Waited[reason], reason)
 	}
 	return b.String()
+}
+
+// subject is what was measured.
+func (r *Report) subject() string {
+	if r.Accounts > 0 {
+		return fmt.Sprintf("%d payout accounts of one platform", r.Accounts)
+	}
+	return fmt.Sprintf("%d platforms", r.Platforms)
 }
 
 // number prints three digits that mean something, and no more.

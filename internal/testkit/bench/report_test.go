@@ -51,6 +51,29 @@ A platform waited, until it was Ready
 	}
 }
 
+func TestTheTablesOfAccountsTellOfNoPlatformsThatWaited(t *testing.T) {
+	t.Parallel()
+	r := report()
+	r.Platforms, r.Accounts, r.Waited = 0, 700, nil
+	var text strings.Builder
+	if err := r.Print(&text); err != nil {
+		t.Fatalf("printing: %v", err)
+	}
+	want := `
+700 payout accounts of one platform on 3 cores and 16 GiB, which the API server, etcd and the sandbox share
+
+FIGURE  VALUE    TARGET  MEANING
+memory  128 MiB  256     resident
+calls   12.3     -       of all
+
+CALL           UNTIL READY  A SECOND  QUIET RESYNC  RESTART
+kms:CreateKey  7            3.96      0.33          2
+`
+	if diff := cmp.Diff(want, text.String()); diff != "" {
+		t.Errorf("the tables (-want +got):\n%s", diff)
+	}
+}
+
 func TestASavedReportIsWhole(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "figures.json")

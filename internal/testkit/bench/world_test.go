@@ -4,6 +4,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -26,8 +27,9 @@ import (
 )
 
 var (
-	count  = flag.Int("platforms", 200, "how many platforms there are")
-	folder = flag.String("out", "", "folder that the report is written to; default a new one")
+	count   = flag.Int("platforms", 200, "how many platforms there are")
+	coaches = flag.Int("accounts", 10_000, "how many payout accounts there are, of one platform")
+	folder  = flag.String("out", "", "folder that the report is written to; default a new one")
 )
 
 // pace is how long one state of a database lasts. AWS takes minutes; they would only be waited for.
@@ -62,7 +64,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{
 		t: t, began: time.Now(), settings: config.Bind(flag.NewFlagSet("manager", flag.ContinueOnError), env.OperatorNamespace),
-		report: &Report{Date: time.Now().UTC(), Platforms: *count, Cores: runtime.NumCPU()},
+		report: &Report{Date: time.Now().UTC(), Cores: runtime.NumCPU()},
 	}
 	w.say("API server")
 	w.cluster = env.AuditedAPIServer(t)
@@ -179,5 +181,12 @@ func (w *world) machine() (busy, whole float64) {
 	return busy, busy + cpu.Idle + cpu.Iowait + cpu.Steal
 }
 
-// reportFile is where the report goes.
-func reportFile() string { return filepath.Join(*folder, "figures.json") }
+// print prints and keeps what was measured.
+func (w *world) print() {
+	w.t.Helper()
+	file := filepath.Join(*folder, "figures.json")
+	if err := errors.Join(w.report.Save(file), w.report.Print(os.Stdout)); err != nil {
+		w.t.Error(err)
+	}
+	fmt.Printf("\nAll of it: %s\n", file)
+}

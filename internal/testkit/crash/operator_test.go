@@ -19,6 +19,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/step"
 	"github.com/coachplatform/coach-operator/internal/step/dbrole"
+	"github.com/coachplatform/coach-operator/internal/step/tenantdata"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 )
 
@@ -79,6 +80,7 @@ func (p *plan) start(t *testing.T, w *wire) *operator {
 	parts := step.Parts{
 		Sessions: sessions, Secrets: c,
 		Databases: dbrole.Options{Dial: w.dial(p.account.Sandbox().Dial), Freshness: freshness, Clock: p.clock},
+		Objects:   tenantdata.Options{Kube: c, Clock: p.clock},
 	}
 	classes := &platformclass.Reconciler{
 		Client: c, Live: c, Steps: step.Class(sessions), Installation: id, Events: mute{}, Metrics: metrics,

@@ -83,7 +83,7 @@ func (c *Cluster) Operator(t testing.TB, account *Account, logs string) *Operato
 	o.environment = []string{
 		"KUBECONFIG=" + o.kubeconfig(), "POD_NAMESPACE=" + OperatorNamespace, "GOMEMLIMIT=" + memoryLimit, "TMPDIR=" + o.dir,
 		"AWS_ENDPOINT_URL=" + account.sandbox.AWS, "AWS_CA_BUNDLE=" + account.sandbox.CA, "AWS_REGION=" + account.Region,
-		"AWS_ACCESS_KEY_ID=" + account.ID, "AWS_SECRET_ACCESS_KEY=sandbox",
+		"AWS_ACCESS_KEY_ID=" + account.ID, "AWS_SECRET_ACCESS_KEY=sandbox", "SSL_CERT_FILE=" + account.sandbox.CA,
 	}
 	t.Cleanup(func() {
 		if o.run != nil {
@@ -212,6 +212,23 @@ func (o *Operator) certify() error {
 	pool.AppendCertsFromPEM(chain)
 	o.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}}}
 	return nil
+}
+
+// Receiver prepares the operator to receive Stripe's events under a name, and returns where it will and the
+// flags for it. The sandbox is to resolve the name to that address.
+func (o *Operator) Receiver(t testing.TB, name string) (address string, flags []string) {
+	t.Helper()
+	dir := filepath.Join(o.dir, "receiver")
+	certificate := exec.CommandContext(t.Context(), filepath.Join(o.sandbox.dir, "sandbox"),
+		"certificate", "-state", o.sandbox.dir, "-out", dir, name)
+	if out, err := certificate.CombinedOutput(); err != nil {
+		t.Fatalf("making the receiver's certificate: %v: %s", err, out)
+	}
+	address, err := freeAddress(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address, []string{"--stripe-webhook-bind-address", address, "--stripe-webhook-cert-dir", dir}
 }
 
 // Start starts the operator and returns when it serves, which is before it leads. The flags come after

@@ -154,8 +154,8 @@ func (m *matrix) mustBePublished(t *testing.T) {
 const preface = `# Flips: every control, broken in every way known to us
 
 A control that says Verified is believed only if it says something else when it should. This table is made by ` + "`make flip`" + `, which
-breaks each control in the running sandbox (AWS as the account's administrator, a real PostgreSQL as its master, a real API server),
-lets the real operator look, and reads its SecurityReport. The suite fails when a row is not as it stands here, or when there are
+breaks each control in the running sandbox (AWS as the account's administrator, Stripe as the business's owner, a real PostgreSQL as
+its master, a real API server), lets the real operator look, and reads its SecurityReport. The suite fails when a row is not as it stands here, or when there are
 fewer of them.
 
 - **Violated**: the breach was made in live state and the report said Violated, also when the operator mended it in the same pass;

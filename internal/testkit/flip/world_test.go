@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilclock "k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -28,6 +29,8 @@ import (
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/step"
 	"github.com/coachplatform/coach-operator/internal/step/dbrole"
+	"github.com/coachplatform/coach-operator/internal/step/payoutaccount"
+	"github.com/coachplatform/coach-operator/internal/step/tenantdata"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
@@ -49,11 +52,15 @@ const (
 // after it: its two real controllers, driven pass by pass.
 type world struct {
 	*testing.T
-	cluster  *env.Cluster
-	account  *env.Account
-	client   client.WithWatch
-	clock    *clock
-	cable    *cable
+	cluster *env.Cluster
+	account *env.Account
+	client  client.WithWatch
+	clock   *clock
+	cable   *cable
+	// objects is how the operator reads the tenant's objects.
+	objects *window
+	// stripe is the business's Stripe account; nil is none.
+	stripe   *env.StripePlatform
 	home     string
 	tenant   naming.Tenant
 	class    *v1alpha1.PlatformClass
@@ -72,8 +79,8 @@ type world struct {
 
 type pass func(context.Context) (ctrl.Result, error)
 
-// newWorld makes a world whose platform asks for a major version, and for what change adds.
-func newWorld(t *testing.T, major string, change func(*v1alpha1.CoachPlatformSpec)) *world {
+// newWorld makes a world whose platform is as the family says.
+func newWorld(t *testing.T, f family) *world {
 	t.Helper()
 	w := &world{T: t, cluster: env.APIServer(t), clock: &clock{}, cable: &cable{}}
 	sandbox := env.StartSandbox(t, env.WithDataPlane())
@@ -83,19 +90,26 @@ func newWorld(t *testing.T, major string, change func(*v1alpha1.CoachPlatformSpe
 	if w.client, err = client.NewWithWatch(w.cluster.Config, client.Options{Scheme: w.cluster.Client.Scheme()}); err != nil {
 		t.Fatalf("making a client: %v", err)
 	}
+	w.objects = &window{Reader: w.client}
 	w.home = w.namespace("coach-system-").Name
 	namespace := w.namespace("tenant-")
 	w.class = &v1alpha1.PlatformClass{ObjectMeta: metav1.ObjectMeta{GenerateName: "class-"}, Spec: w.account.Class().Spec}
-	w.class.Spec.Database.EngineVersions = []string{major}
+	w.class.Spec.Database.EngineVersions = []string{f.major}
+	if f.stripe {
+		w.openStripe(namespace.Name)
+	}
 	w.create(w.class)
 	w.platform = &v1alpha1.CoachPlatform{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace.Name, Name: "studio"},
 		Spec: v1alpha1.CoachPlatformSpec{
-			ClassName: w.class.Name, DisplayName: "Studio", Database: v1alpha1.Database{EngineVersion: major},
+			ClassName: w.class.Name, DisplayName: "Studio", Database: v1alpha1.Database{EngineVersion: f.major},
 		},
 	}
-	if change != nil {
-		change(&w.platform.Spec)
+	if f.stripe {
+		w.platform.Spec.Stripe = v1alpha1.PlatformStripe{CredentialsSecretName: credentials, Mode: v1alpha1.StripeTest}
+	}
+	if f.change != nil {
+		f.change(&w.platform.Spec)
 	}
 	w.create(w.platform)
 	w.tenant = naming.Tenant{
@@ -132,6 +146,10 @@ func (w *world) restart() {
 	parts := step.Parts{
 		Sessions: sessions, Secrets: w.client,
 		Databases: dbrole.Options{Dial: w.cable.Dial, Freshness: always, Clock: w.clock},
+		Objects:   tenantdata.Options{Kube: w.objects, Clock: w.clock},
+	}
+	if w.stripe != nil {
+		parts.Stripe = payoutaccount.Options{Stripe: w.clients(), Clock: w.clock, Sweep: always}
 	}
 	w.platforms = passOf(w.client, &coachplatform.Reconciler{
 		Client: w.client, Live: w.client, Steps: step.Platform(parts), Installation: installation, Namespace: w.home,
@@ -248,7 +266,7 @@ func (w *world) settle() {
 }
 
 func (w *world) settled() bool {
-	n := len(evidence.Catalogue)
+	n := len(evidence.Applicable(w.stripe != nil))
 	return w.platform.Status.Security.Summary == fmt.Sprintf("%d/%d", n, n) && len(w.platform.Status.Plan) == 0 &&
 		meta.IsStatusConditionTrue(w.platform.Status.Conditions, v1alpha1.ConditionReady) &&
 		meta.IsStatusConditionTrue(w.class.Status.Conditions, v1alpha1.ConditionReady)
@@ -347,6 +365,7 @@ func ended(w *world) {
 
 // clock is the time, which a test can put ahead.
 type clock struct {
+	utilclock.RealClock
 	mu    sync.Mutex
 	ahead time.Duration
 }
