@@ -124,6 +124,9 @@ var payoutEdges = []edge{
 	}},
 	{path: "businessProfile.url", bad: map[string]any{"should match": "https://jo:password@coach.example.com"}},
 	{path: "businessProfile.url", bad: map[string]any{"should match": "https://coach.example.com/?email=jo"}},
+	{path: "businessProfile.productDescription", bad: map[string]any{
+		"productDescription: no white space at its ends, which Stripe would take off": " Coaching",
+	}},
 	{path: "businessProfile.productDescription", good: []any{absent{}, "a", strings.Repeat("ü", 500)}, bad: map[string]any{
 		"at least 1 char": "", "Too long": strings.Repeat("a", 501),
 	}},

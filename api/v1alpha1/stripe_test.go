@@ -4,6 +4,7 @@ import "strings"
 
 const (
 	otherMode   = "stripe.mode cannot change, since accounts do not move between Stripe's modes; make a new platform"
+	stripeGone  = "stripe cannot be taken away once it is there, since coaches' accounts depend on it; make a new platform"
 	notABaseURL = "webhookBaseURL: an https address without a path, such as https://hooks.example.com"
 )
 
@@ -12,6 +13,7 @@ var stripePlatformEdges = []edge{
 	{path: "stripe", good: []any{absent{}, map[string]any{"credentialsSecretName": "a", "mode": "Live"}}, bad: map[string]any{
 		"Required value": map[string]any{},
 	}},
+	{path: "stripe", was: map[string]any{"credentialsSecretName": "a", "mode": "Live"}, bad: map[string]any{stripeGone: absent{}}},
 	{path: "stripe.credentialsSecretName", good: []any{"a", strings.Repeat("a", 253)}, bad: map[string]any{
 		"Required value": absent{}, "at least 1 char": "", "Too long": strings.Repeat("a", 254), "should match": "other/key",
 	}},

@@ -10,7 +10,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-func TestAnAdoptedAccountIsPaidAsBefore(t *testing.T) {
+func TestAdoptionStopsNoPayoutsAndStartsThemOnlyThroughTheGate(t *testing.T) {
 	for name, c := range map[string]struct {
 		open             bool
 		before, interval string

@@ -63,7 +63,7 @@ func TestWhichAttemptComesNext(t *testing.T) {
 			if c.next != nil {
 				want = *c.next
 			}
-			got, err := attempt(&scope.Payout{Intent: c.intent, Generation: c.generation, Request: c.request}, noon)
+			got, err := attempt(&scope.Payout{Business: "acct_b", Intent: c.intent, Generation: c.generation, Request: c.request}, noon)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("attempt (-want +got):\n%s", diff)
 			}
@@ -119,5 +119,18 @@ func TestARefusalSaysWhatIsKnownOfIt(t *testing.T) {
 				t.Errorf("it says %q, and not %q", f.Message, c.says)
 			}
 		})
+	}
+}
+
+func TestWhatOneBusinessWasRefusedAnotherMayAskFor(t *testing.T) {
+	in := &scope.Payout{
+		Business: "acct_other", Generation: 7, Request: "please",
+		Intent: scope.Intent{
+			Attempt: 1, Business: "acct_b", Since: ago(time.Hour),
+			Refusal: &scope.Refusal{At: ago(time.Minute), Generation: 7, Request: "please"},
+		},
+	}
+	if next, err := attempt(in, noon); err != nil || next.Attempt != 2 {
+		t.Errorf("attempt %d, %v", next.Attempt, err)
 	}
 }

@@ -62,9 +62,10 @@ func attempt(in *scope.Payout, now time.Time) (scope.Intent, error) {
 	return scope.Intent{Attempt: i.Attempt + 1, Since: now}, nil
 }
 
-// same says that what is asked for is what was refused.
+// same says that what is asked for is what was refused, by the same business's account.
 func same(in *scope.Payout, r scope.Refusal) bool {
-	return r.Generation == in.Generation && r.Request == in.Request
+	elsewhere := in.Intent.Business != "" && in.Intent.Business != in.Business
+	return r.Generation == in.Generation && r.Request == in.Request && !elsewhere
 }
 
 func refused(r scope.Refusal, after time.Duration) error {

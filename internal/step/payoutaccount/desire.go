@@ -26,8 +26,7 @@ type State struct {
 	gate scope.Gate
 	stop bool
 	// Observed only.
-	account  scope.Account
-	business string
+	account scope.Account
 }
 
 // shape is who bears what: the business owes Stripe for losses and fees, and Stripe alone collects what it

@@ -112,14 +112,14 @@ func mark(metadata map[string]string) string {
 }
 
 // observed is the state of an account, as far as it is wanted: what nobody asks for reads as not asked for.
-func observed(in *scope.Payout, want State, account scope.Account, business string) State {
+func observed(in *scope.Payout, want State, account scope.Account) State {
 	s := State{
 		Country: account.Country, Agreement: account.Agreement, Collection: account.Controller.RequirementCollection,
 		Transfers: account.Transfers != "", CardPayments: asked(want.CardPayments, account.CardPayments),
 		Profile: account.Profile, Schedule: account.Schedule,
 		Mark: mark(account.Metadata), Object: account.Metadata[naming.MetaObject], Released: account.Metadata[naming.MetaReleased],
 		Opened: account.Metadata[naming.MetaOpened] != "", Suspended: account.Metadata[naming.MetaSuspended] != "",
-		account: account, business: business,
+		account: account,
 	}
 	if s.Agreement == "" {
 		s.Agreement = agreementFull

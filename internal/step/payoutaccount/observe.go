@@ -27,7 +27,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Payout, want State, fr
 		return converge.Observation[State]{At: at}, nil
 	}
 	return converge.Observation[State]{
-		Exists: true, Settled: true, ID: account.ID, At: at, State: observed(in, want, account, look.business),
+		Exists: true, Settled: true, ID: account.ID, At: at, State: observed(in, want, account),
 	}, nil
 }
 
@@ -64,6 +64,7 @@ func (r *resource) looking(ctx context.Context, in *scope.Payout) (look, error) 
 			"the key belongs to the Stripe account %s, and this coach's account was made under %s; put a key of that one into the Secret",
 			business.ID, recorded)
 	}
+	in.Business = business.ID
 	return look{resource: r, client: client, in: in, business: business.ID}, nil
 }
 

@@ -45,4 +45,4 @@ type resource struct {
 }
 
 // publish hands on what was read.
-func publish(in *scope.Payout, s State) { in.Account, in.Business = s.account, s.business }
+func publish(in *scope.Payout, s State) { in.Account = s.account }

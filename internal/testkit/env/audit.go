@@ -51,7 +51,7 @@ func startAudited(ctx context.Context) (*Cluster, error) {
 	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing the audit policy: %w", err), os.RemoveAll(dir))
 	}
-	c, err := startCluster(ctx, map[string]string{"audit-policy-file": policy, "audit-log-path": log})
+	c, err := startCluster(ctx, map[string]string{"audit-policy-file": policy, "audit-log-path": log, "audit-log-maxsize": "100000"})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
