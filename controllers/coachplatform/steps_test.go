@@ -166,7 +166,7 @@ func (m *memory) step(prefixes ...string) converge.Step[*scope.Platform] {
 
 // applicable are the controls of a platform without a Stripe account.
 func applicable() []evidence.Control {
-	return slices.DeleteFunc(slices.Clone(evidence.Catalogue), func(c evidence.Control) bool { return evidence.OfStripe(c.ID) })
+	return evidence.Applicable(false)
 }
 
 // trio are the three steps of most of these tests.
@@ -186,7 +186,7 @@ func newTrio(t *testing.T) (*bench, *trio) {
 	w.firewall = &memory{name: "firewall", clock: b.clock, order: &w.order}
 	w.database = &memory{name: "database", clock: b.clock, order: &w.order, record: theRecord}
 	b.reconciler.Steps = []converge.Step[*scope.Platform]{
-		w.key.step("CP-KEY"), w.firewall.step("CP-NET"), w.database.step("CP-DB", "CP-TLS", "CP-ROLE"),
+		w.key.step("CP-KEY"), w.firewall.step("CP-NET"), w.database.step("CP-DB", "CP-TLS", "CP-ROLE", "CP-DATA"),
 	}
 	return b, w
 }

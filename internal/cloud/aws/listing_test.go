@@ -197,8 +197,9 @@ func TestALoadThatBeganBeforeAWriteDoesNotAnswerForIt(t *testing.T) {
 		synctest.Wait()
 		close(s.gate)
 		all.Wait()
-		if loads := s.took(); loads != 2 {
-			t.Errorf("%d loads, want 2", loads)
+		// The first asker, who wants it as it is after the write, shares the second load or comes too late for it.
+		if loads := s.took(); loads < 2 || loads > 3 {
+			t.Errorf("%d loads, want 2, or 3", loads)
 		}
 	})
 }
