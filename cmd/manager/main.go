@@ -39,9 +39,9 @@ import (
 	"github.com/coachplatform/coach-operator/internal/config"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/step"
-	"github.com/coachplatform/coach-operator/internal/step/dbrole"
-	payoutstep "github.com/coachplatform/coach-operator/internal/step/payoutaccount"
-	"github.com/coachplatform/coach-operator/internal/step/tenantdata"
+	"github.com/coachplatform/coach-operator/internal/step/data/dbrole"
+	payoutstep "github.com/coachplatform/coach-operator/internal/step/payouts/payoutaccount"
+	"github.com/coachplatform/coach-operator/internal/step/payouts/tenantdata"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 )
 

@@ -18,8 +18,8 @@ import (
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/stripe"
-	"github.com/coachplatform/coach-operator/internal/step/stripeaccount"
-	"github.com/coachplatform/coach-operator/internal/step/webhook"
+	"github.com/coachplatform/coach-operator/internal/step/payouts/stripeaccount"
+	"github.com/coachplatform/coach-operator/internal/step/payouts/webhook"
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
-	"github.com/coachplatform/coach-operator/internal/step/account"
+	"github.com/coachplatform/coach-operator/internal/step/class/account"
 )
 
 // leastLeft is how much of a quota should be left, as a divisor: a tenth.

@@ -21,7 +21,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/cloud/stripe"
 	"github.com/coachplatform/coach-operator/internal/evidence"
 	"github.com/coachplatform/coach-operator/internal/step"
-	payoutstep "github.com/coachplatform/coach-operator/internal/step/payoutaccount"
+	payoutstep "github.com/coachplatform/coach-operator/internal/step/payouts/payoutaccount"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )

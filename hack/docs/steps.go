@@ -8,7 +8,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/evidence"
 	"github.com/coachplatform/coach-operator/internal/step"
-	"github.com/coachplatform/coach-operator/internal/step/payoutaccount"
+	"github.com/coachplatform/coach-operator/internal/step/payouts/payoutaccount"
 )
 
 // controls documents the evidence catalogue, claim by claim.

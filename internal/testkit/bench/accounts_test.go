@@ -9,7 +9,7 @@ import (
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/step"
-	"github.com/coachplatform/coach-operator/internal/step/payoutaccount"
+	"github.com/coachplatform/coach-operator/internal/step/payouts/payoutaccount"
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 

@@ -18,8 +18,8 @@ import (
 	"github.com/coachplatform/coach-operator/controllers/platformclass"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/step"
-	"github.com/coachplatform/coach-operator/internal/step/dbrole"
-	"github.com/coachplatform/coach-operator/internal/step/tenantdata"
+	"github.com/coachplatform/coach-operator/internal/step/data/dbrole"
+	"github.com/coachplatform/coach-operator/internal/step/payouts/tenantdata"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 )
 

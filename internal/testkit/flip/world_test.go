@@ -28,9 +28,9 @@ import (
 	"github.com/coachplatform/coach-operator/internal/evidence"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/step"
-	"github.com/coachplatform/coach-operator/internal/step/dbrole"
-	"github.com/coachplatform/coach-operator/internal/step/payoutaccount"
-	"github.com/coachplatform/coach-operator/internal/step/tenantdata"
+	"github.com/coachplatform/coach-operator/internal/step/data/dbrole"
+	"github.com/coachplatform/coach-operator/internal/step/payouts/payoutaccount"
+	"github.com/coachplatform/coach-operator/internal/step/payouts/tenantdata"
 	"github.com/coachplatform/coach-operator/internal/telemetry"
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )

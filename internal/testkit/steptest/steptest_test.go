@@ -20,7 +20,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
-	"github.com/coachplatform/coach-operator/internal/step/key"
+	"github.com/coachplatform/coach-operator/internal/step/data/key"
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 	"github.com/coachplatform/coach-operator/internal/testkit/steptest"
 )

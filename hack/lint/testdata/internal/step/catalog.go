@@ -2,8 +2,8 @@
 package step
 
 import (
-	"github.com/coachplatform/coach-operator/internal/step/alpha"
-	"github.com/coachplatform/coach-operator/internal/step/beta"
+	"github.com/coachplatform/coach-operator/internal/step/data/alpha"
+	"github.com/coachplatform/coach-operator/internal/step/data/beta"
 )
 
 // Names of the steps.

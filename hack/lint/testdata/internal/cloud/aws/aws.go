@@ -6,7 +6,7 @@ import (
 	"k8s.io/client-go/rest" // want depguard
 
 	"github.com/coachplatform/coach-operator/internal/converge"  // want depguard
-	"github.com/coachplatform/coach-operator/internal/step/beta" // want depguard
+	"github.com/coachplatform/coach-operator/internal/step/data/beta" // want depguard
 )
 
 // Values are from everywhere.
