@@ -96,12 +96,12 @@ func (r *Reconciler) claim(ctx context.Context, platform *v1alpha1.CoachPlatform
 // mode says how far this pass may go.
 func (r *Reconciler) mode(platform *v1alpha1.CoachPlatform, denied error) converge.Mode {
 	return converge.Mode{
-		Write:      denied == nil && !v1alpha1.Paused(platform) && !observing(platform),
-		Approved:   platform.Annotations[v1alpha1.AnnotationApprove],
-		Used:       platform.Annotations[v1alpha1.AnnotationApproved],
-		Generation: platform.Generation,
-		Fresh:      requested(platform) != platform.Status.ReconcileHandled,
-		InPlace:    wasInPlace(platform.Status.Converged),
+		Write:         denied == nil && !v1alpha1.Paused(platform) && !observing(platform),
+		Approved:      platform.Annotations[v1alpha1.AnnotationApprove],
+		Used:          platform.Annotations[v1alpha1.AnnotationApproved],
+		Generation:    platform.Generation,
+		Fresh:         requested(platform) != platform.Status.ReconcileHandled,
+		LastConverged: lastConverged(platform.Status.Converged),
 	}
 }
 

@@ -39,11 +39,11 @@ func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platfor
 	now, status := r.Clock.Now(), &platform.Status
 	ready, reconciling, stalled := report.Summary(outcomes)
 	drift := driftOf(outcomes)
-	if known := inPlace(outcomes); known != "" {
+	if known := converged(outcomes); known != "" {
 		status.Converged = known
 	}
 	status.ObservedGeneration = platform.Generation
-	if run.Class != nil && !blind(outcomes) {
+	if run.Class != nil && !observeFailed(outcomes) {
 		status.ReconcileHandled = requested(platform)
 	}
 	status.Plan, status.PlanSummary, status.Approval = report.Plan(outcomes), report.PlanSummary(outcomes), approval(outcomes)
@@ -111,30 +111,30 @@ func driftOf(outcomes []converge.Outcome) string {
 	switch {
 	case len(paths) > 0:
 		return strings.Join(paths, separator)
-	case blind(outcomes):
+	case observeFailed(outcomes):
 		return unknown
 	}
 	return none
 }
 
-// blind says that a step saw nothing.
-func blind(outcomes []converge.Outcome) bool {
-	return slices.ContainsFunc(outcomes, func(o converge.Outcome) bool { return o.Blind })
+// observeFailed says that a step saw nothing.
+func observeFailed(outcomes []converge.Outcome) bool {
+	return slices.ContainsFunc(outcomes, func(o converge.Outcome) bool { return o.ObserveFailed })
 }
 
-// inPlace is what the outcomes say of it, as one text; what was in place before is read from it.
-func inPlace(outcomes []converge.Outcome) string {
+// converged is what the outcomes say of it, as one text; what was in place before is read from it.
+func converged(outcomes []converge.Outcome) string {
 	var all []string
 	for _, o := range outcomes {
-		if o.InPlace != "" {
-			all = append(all, o.Step+"="+o.InPlace)
+		if o.LastConverged != "" {
+			all = append(all, o.Step+"="+o.LastConverged)
 		}
 	}
 	return strings.Join(all, separator)
 }
 
-// wasInPlace reads what inPlace wrote.
-func wasInPlace(text string) map[string]string {
+// lastConverged reads what converged wrote.
+func lastConverged(text string) map[string]string {
 	all := map[string]string{}
 	for part := range strings.SplitSeq(text, separator) {
 		step, codes, _ := strings.Cut(part, "=")

@@ -156,7 +156,7 @@ func (m *memory) step(prefixes ...string) converge.Step[*scope.Platform] {
 		if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(c.ID, prefix+"-") }) {
 			of.Controls = append(of.Controls, converge.Control[thing]{
 				ID: c.ID, Check: func(want, got thing) (converge.Verdict, string) {
-					return converge.Hold(got.Colour == want.Colour), "it is " + got.Colour
+					return converge.VerdictOf(got.Colour == want.Colour), "it is " + got.Colour
 				},
 			})
 		}

@@ -84,10 +84,10 @@ func (r *Reconciler) claim(ctx context.Context, account *v1alpha1.PayoutAccount)
 // mode says how far this pass may go.
 func (r *Reconciler) mode(account *v1alpha1.PayoutAccount, run *inputs) converge.Mode {
 	return converge.Mode{
-		Write:      !v1alpha1.Paused(account) && !observing(run.platform),
-		Generation: account.Generation,
-		Fresh:      requested(account) != account.Status.ReconcileHandled || hinted(account) != account.Status.LastEventID,
-		InPlace:    map[string]string{r.names()[0]: account.Status.Converged},
+		Write:         !v1alpha1.Paused(account) && !observing(run.platform),
+		Generation:    account.Generation,
+		Fresh:         requested(account) != account.Status.ReconcileHandled || hinted(account) != account.Status.LastEventID,
+		LastConverged: map[string]string{r.names()[0]: account.Status.Converged},
 	}
 }
 

@@ -41,8 +41,8 @@ func (r *Reconciler) report(account *v1alpha1.PayoutAccount, run *inputs, outcom
 		status.Mode = run.platform.Spec.Stripe.Mode
 	}
 	for _, o := range outcomes {
-		if o.InPlace != "" {
-			status.Converged = o.InPlace
+		if o.LastConverged != "" {
+			status.Converged = o.LastConverged
 		}
 	}
 	report.Set(&status.Conditions, account.Generation, now, r.conditions(account, f, s, outcomes)...)

@@ -62,7 +62,7 @@ func (r *Reconciler) teardown(ctx context.Context, account *v1alpha1.PayoutAccou
 	if err == nil {
 		err = fault.Wait(v1alpha1.ReasonReleasing, releasePoll, "the account is kept and being let go")
 	}
-	return r.finish(ctx, before, account, run, []converge.Outcome{{Step: r.names()[0], Err: err, Blind: true}})
+	return r.finish(ctx, before, account, run, []converge.Outcome{{Step: r.names()[0], Err: err, ObserveFailed: true}})
 }
 
 // mine says that there is nothing of this object's own to let go of: its account is another's, or its

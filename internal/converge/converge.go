@@ -22,8 +22,8 @@ type Mode struct {
 	Generation int64
 	// Fresh asks for a look past every cache.
 	Fresh bool
-	// InPlace is, by step, what its last Outcome said of the same name.
-	InPlace map[string]string
+	// LastConverged is, by step, what its last Outcome said of the same name.
+	LastConverged map[string]string
 }
 
 // Effect is what making a change costs.
@@ -52,8 +52,8 @@ const (
 	Violated
 )
 
-// Hold turns a yes or no into a verdict.
-func Hold(ok bool) Verdict {
+// VerdictOf turns a yes or no into a verdict.
+func VerdictOf(ok bool) Verdict {
 	if ok {
 		return Verified
 	}
@@ -152,13 +152,13 @@ type Of[In, S any] struct {
 	Fields []Field[S]
 	// Controls are what the step can prove.
 	Controls []Control[S]
-	// Floor is the least cost that changing a field has now, given what was observed; nil is InPlace.
-	Floor func(got S, path string) Effect
-	// Admit takes out of the wanted state what cannot be had now, such as a name that nothing answers
-	// to, so that the rest converges and Complain says so; nil is nothing.
-	Admit func(want, got S) S
-	// Complain says what is wrong though nothing can be written now that would mend it; nil is nothing.
-	Complain func(want, got S) error
+	// MinEffect is the least cost that changing a field has now, given what was observed; nil is InPlace.
+	MinEffect func(got S, path string) Effect
+	// Constrain takes out of the wanted state what cannot be had now, such as a name that nothing answers
+	// to, so that the rest converges and Degraded says so; nil is nothing.
+	Constrain func(want, got S) S
+	// Degraded says what is wrong though nothing can be written now that would mend it; nil is nothing.
+	Degraded func(want, got S) error
 	// Publish hands observed values to later steps; nil is nothing.
 	Publish func(In, S)
 	// Reads and Writes are the IAM actions that the step may call.
@@ -172,10 +172,10 @@ type Outcome struct {
 	Findings []Finding
 	// Exists is whether the thing was there.
 	Exists bool
-	// Blind says that nothing could be seen.
-	Blind bool
-	// InPlace fingerprints, field by field, what was asked for and was last seen in place.
-	InPlace string
+	// ObserveFailed says that nothing could be seen.
+	ObserveFailed bool
+	// LastConverged fingerprints, field by field, what was asked for and was last seen in place.
+	LastConverged string
 	// Applied says that a write was sent in this run.
 	Applied bool
 	// Approval is the hash that would approve what is held; empty when nothing is.
@@ -221,20 +221,20 @@ func (s Of[In, S]) Release(ctx context.Context, in In) (bool, error) {
 // look, and so is absence. It never observes after acting: only a later run that finds no change is
 // converged.
 func (s Of[In, S]) Run(ctx context.Context, in In, mode Mode) Outcome {
-	out := Outcome{Step: s.ID, InPlace: mode.InPlace[s.ID]}
+	out := Outcome{Step: s.ID, LastConverged: mode.LastConverged[s.ID]}
 	if s.When != nil && !s.When(in) {
 		return out
 	}
 	asked, err := s.Desire(in)
 	if err != nil {
-		return s.blind(out, err)
+		return s.observeFailed(out, err)
 	}
-	want, got, err := s.look(ctx, in, asked, mode.Fresh)
+	want, got, err := s.observe(ctx, in, asked, mode.Fresh)
 	if err == nil && !mode.Fresh && (!got.Exists || mode.Write && s.differs(want, got)) {
-		want, got, err = s.look(ctx, in, asked, true)
+		want, got, err = s.observe(ctx, in, asked, true)
 	}
 	if err != nil {
-		return s.blind(out, err)
+		return s.observeFailed(out, err)
 	}
 	out.Exists = got.Exists
 	out.Findings = s.assess(want, got)
@@ -261,8 +261,8 @@ func (s Of[In, S]) act(ctx context.Context, in In, mode Mode, want S, got Observ
 		out.Err = fault.Wait(ReasonApplied, verifyPoll, "changes were sent; the next look verifies them")
 		return out
 	}
-	if s.Complain != nil && got.Exists {
-		if out.Err = s.Complain(want, got.State); out.Err != nil {
+	if s.Degraded != nil && got.Exists {
+		if out.Err = s.Degraded(want, got.State); out.Err != nil {
 			return out
 		}
 	}
@@ -288,8 +288,8 @@ func (s Of[In, S]) sort(got Observation[S], mode Mode, out *Outcome) (flowing []
 	var disruptive []Change
 	for i := range out.Changes {
 		c := &out.Changes[i]
-		if s.Floor != nil {
-			c.Effect = max(c.Effect, s.Floor(got.State, c.Path))
+		if s.MinEffect != nil {
+			c.Effect = max(c.Effect, s.MinEffect(got.State, c.Path))
 		}
 		c.Held = c.Effect != InPlace
 		switch c.Effect {

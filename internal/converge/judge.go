@@ -15,11 +15,11 @@ const unseen = "not there"
 // hidden stands for the value of a sensitive field.
 const hidden = "(sensitive)"
 
-// look observes and returns, with what it saw, the wanted state as far as it can be had now.
-func (s Of[In, S]) look(ctx context.Context, in In, want S, fresh bool) (S, Observation[S], error) {
+// observe reads the world and returns, with what it saw, the wanted state as far as it can be had now.
+func (s Of[In, S]) observe(ctx context.Context, in In, want S, fresh bool) (S, Observation[S], error) {
 	got, err := s.Resource.Observe(ctx, in, want, fresh)
-	if err == nil && s.Admit != nil {
-		want = s.Admit(want, got.State)
+	if err == nil && s.Constrain != nil {
+		want = s.Constrain(want, got.State)
 	}
 	return want, got, err
 }
@@ -27,7 +27,7 @@ func (s Of[In, S]) look(ctx context.Context, in In, want S, fresh bool) (S, Obse
 // compare finds the changes, and tells drift from edits: a field drifted when what is asked for now was
 // in place before, and one whose edit is held when the world is no longer as it was.
 func (s Of[In, S]) compare(want S, got Observation[S], out *Outcome) {
-	before, now := out.InPlace, strings.Builder{}
+	before, now := out.LastConverged, strings.Builder{}
 	if len(before) != codeLength*len(s.Fields) {
 		before = strings.Repeat(never, len(s.Fields))
 	}
@@ -44,7 +44,7 @@ func (s Of[In, S]) compare(want S, got Observation[S], out *Outcome) {
 		}
 		now.WriteString(asked)
 	}
-	out.InPlace = now.String()
+	out.LastConverged = now.String()
 }
 
 func (s Of[In, S]) differs(want S, got Observation[S]) bool {
@@ -99,9 +99,9 @@ func (s Of[In, S]) unknown(why string) []Finding {
 	return findings
 }
 
-// blind ends a run that saw nothing: its controls are unknown, not missing.
-func (s Of[In, S]) blind(out Outcome, err error) Outcome {
-	out.Err, out.Blind = err, true
+// observeFailed ends a run that saw nothing: its controls are unknown, not missing.
+func (s Of[In, S]) observeFailed(out Outcome, err error) Outcome {
+	out.Err, out.ObserveFailed = err, true
 	out.Findings = s.unknown("could not be observed")
 	return out
 }

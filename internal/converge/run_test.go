@@ -96,7 +96,7 @@ func TestWhatARunDoes(t *testing.T) {
 		"a cheap change that would interrupt now is held": {
 			thing: thing{live: there(open)}, mode: writing,
 			change: func(s *converge.Of[*input, state]) {
-				s.Floor = func(got state, path string) converge.Effect {
+				s.MinEffect = func(got state, path string) converge.Effect {
 					if got.Size == "open" && path == "size" {
 						return converge.Disruptive
 					}
@@ -108,14 +108,14 @@ func TestWhatARunDoes(t *testing.T) {
 		"a floor never makes a change cheaper": {
 			thing: thing{live: there(but(func(s *state) { s.Volume = "w" }))}, mode: writing,
 			change: func(s *converge.Of[*input, state]) {
-				s.Floor = func(state, string) converge.Effect { return converge.InPlace }
+				s.MinEffect = func(state, string) converge.Effect { return converge.InPlace }
 			},
 			calls: []string{"look", "fresh look"}, held: []string{"volume"}, class: fault.Invalid, reason: "ReplacementRefused",
 		},
 		"what cannot be had now is not written": {
 			thing: thing{live: there(open)}, mode: writing,
 			change: func(s *converge.Of[*input, state]) {
-				s.Admit = func(want, got state) state { want.Size = got.Size; return want }
+				s.Constrain = func(want, got state) state { want.Size = got.Size; return want }
 			},
 			calls: []string{"look"},
 		},
@@ -178,7 +178,7 @@ func TestWhatARunDoes(t *testing.T) {
 }
 
 func complaining(s *converge.Of[*input, state]) {
-	s.Complain = func(state, state) error { return fault.New(fault.Invalid, "NotAccepted", "no") }
+	s.Degraded = func(state, state) error { return fault.New(fault.Invalid, "NotAccepted", "no") }
 }
 
 func checkFault(t *testing.T, err error, class fault.Class, reason string) {
@@ -305,10 +305,10 @@ func TestSensitiveValuesAreComparedAndNeverShown(t *testing.T) {
 
 func TestDriftIsToldFromEditsFieldByField(t *testing.T) {
 	run := func(w state, live *converge.Observation[state], known string) converge.Outcome {
-		mode := converge.Mode{InPlace: map[string]string{"thing": known}}
+		mode := converge.Mode{LastConverged: map[string]string{"thing": known}}
 		return step(&thing{live: live}).Run(t.Context(), &input{wanted: w}, mode)
 	}
-	settled := run(wanted, there(wanted), "").InPlace
+	settled := run(wanted, there(wanted), "").LastConverged
 	if settled == "" {
 		t.Fatal("nothing is known to be in place")
 	}
@@ -340,12 +340,12 @@ func TestDriftIsToldFromEditsFieldByField(t *testing.T) {
 			if diff := cmp.Diff(c.drift, drift); diff != "" {
 				t.Errorf("drift (-want +got):\n%s", diff)
 			}
-			if again := run(c.wanted, c.live, out.InPlace); len(drift) != countDrift(again) {
+			if again := run(c.wanted, c.live, out.LastConverged); len(drift) != countDrift(again) {
 				t.Errorf("the next look finds other drift: %+v", again.Changes)
 			}
 		})
 	}
-	if after := run(wanted, &converge.Observation[state]{}, settled); after.InPlace != settled {
+	if after := run(wanted, &converge.Observation[state]{}, settled); after.LastConverged != settled {
 		t.Error("a thing that is gone is forgotten")
 	}
 }
@@ -355,11 +355,11 @@ func TestWhatNeverWasHasNotDrifted(t *testing.T) {
 	for _, w := range []state{{Class: "b"}, wanted, but(func(s *state) { s.Size = "3" })} { // what is wanted becomes known bit by bit
 		s := step(&thing{live: absent})
 		s.Fields = append(s.Fields, converge.Field[state]{Path: "follows", Derived: true, Get: func(s state) string { return s.Size }})
-		out := s.Run(t.Context(), &input{wanted: w}, converge.Mode{InPlace: map[string]string{"thing": known}})
+		out := s.Run(t.Context(), &input{wanted: w}, converge.Mode{LastConverged: map[string]string{"thing": known}})
 		if countDrift(out) > 0 {
 			t.Errorf("drift of what never was: %+v", out.Changes)
 		}
-		known = out.InPlace
+		known = out.LastConverged
 	}
 }
 

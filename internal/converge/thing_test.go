@@ -98,10 +98,10 @@ func step(x *thing) converge.Of[*input, state] {
 		},
 		Controls: []converge.Control[state]{
 			{ID: "CP-X-01", Check: func(_, got state) (converge.Verdict, string) {
-				return converge.Hold(got.Size != "open"), "size " + got.Size
+				return converge.VerdictOf(got.Size != "open"), "size " + got.Size
 			}},
 			{ID: "CP-X-02", Check: func(want, got state) (converge.Verdict, string) {
-				return converge.Hold(got.Class == want.Class), "class " + got.Class
+				return converge.VerdictOf(got.Class == want.Class), "class " + got.Class
 			}},
 		},
 		Publish: func(in *input, s state) { in.published = s },

@@ -27,7 +27,7 @@ func Type(step string) string {
 func Failed(steps []string, err error) []converge.Outcome {
 	outcomes := make([]converge.Outcome, 0, len(steps))
 	for _, step := range steps {
-		outcomes = append(outcomes, converge.Outcome{Step: step, Err: err, Blind: true})
+		outcomes = append(outcomes, converge.Outcome{Step: step, Err: err, ObserveFailed: true})
 	}
 	return outcomes
 }

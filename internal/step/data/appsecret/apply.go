@@ -60,9 +60,9 @@ func with(all, ours map[string]string) map[string]string {
 	return both
 }
 
-// admit takes out what cannot be mended now: it stays as it is. What is out of date is renewed, which is no
+// constrain takes out what cannot be mended now: it stays as it is. What is out of date is renewed, which is no
 // return to what was.
-func admit(want, got State) State {
+func constrain(want, got State) State {
 	w := want
 	w.Secrets = slices.Clone(want.Secrets)
 	for _, one := range got.Secrets {

@@ -121,8 +121,8 @@ func TestNothingIsAskedForBeforeTheInputsAreThere(t *testing.T) {
 			w := newUngranted(t)
 			c.change(w.in)
 			out := w.pass()
-			if f := fault.As(out.Err); f.Class != c.class || f.Reason != c.reason || !out.Blind {
-				t.Errorf("got %v, blind %t", f, out.Blind)
+			if f := fault.As(out.Err); f.Class != c.class || f.Reason != c.reason || !out.ObserveFailed {
+				t.Errorf("got %v, blind %t", f, out.ObserveFailed)
 			}
 			if len(w.calls.made) > 0 {
 				t.Errorf("calls: %v", w.calls.made)
@@ -388,7 +388,7 @@ func TestWithoutTheStoreOfPasswordsNothingIsSeenOrWritten(t *testing.T) {
 	w.converge()
 	w.in.Passwords = mute{}
 	w.calls.made = nil
-	if out := w.pass(); out.Err == nil || !out.Blind || len(w.calls.writes()) > 0 {
-		t.Errorf("error %v, blind %t, calls %v", out.Err, out.Blind, w.calls.made)
+	if out := w.pass(); out.Err == nil || !out.ObserveFailed || len(w.calls.writes()) > 0 {
+		t.Errorf("error %v, blind %t, calls %v", out.Err, out.ObserveFailed, w.calls.made)
 	}
 }

@@ -58,8 +58,8 @@ func (s State) index(name string) int {
 	return slices.IndexFunc(s.Secrets, func(one Secret) bool { return one.Name == name })
 }
 
-// complain says what no write can mend now.
-func complain(want, got State) error {
+// degraded says what no write can mend now.
+func degraded(want, got State) error {
 	names := func(c condition) string {
 		return list(got.of(c), func(one Secret) string { return one.Name })
 	}

@@ -19,12 +19,12 @@ func New(kube API) converge.Step[*scope.Platform] {
 		ID: Name,
 		About: "The Secrets in the tenant's namespace, one for each login of the database: where it is, who logs in with which " +
 			"password, and which authorities vouch for the server.",
-		Desire:   Desire,
-		Resource: &resource{kube: kube},
-		Fields:   Fields,
-		Admit:    admit,
-		Complain: complain,
-		Publish:  publish,
+		Desire:    Desire,
+		Resource:  &resource{kube: kube},
+		Fields:    Fields,
+		Constrain: constrain,
+		Degraded:  degraded,
+		Publish:   publish,
 	}
 }
 

@@ -181,9 +181,9 @@ func (w *world) pass() converge.Outcome {
 func (w *world) run(in *scope.Platform, mode converge.Mode) converge.Outcome {
 	w.t.Helper()
 	run := *in
-	mode.InPlace = map[string]string{appsecret.Name: w.known[in.Tenant.Name]}
+	mode.LastConverged = map[string]string{appsecret.Name: w.known[in.Tenant.Name]}
 	out := appsecret.New(w.calls).Run(w.t.Context(), &run, mode)
-	in.Binding, w.known[in.Tenant.Name] = run.Binding, out.InPlace
+	in.Binding, w.known[in.Tenant.Name] = run.Binding, out.LastConverged
 	told := fmt.Sprintf("%+v %#v", out, out)
 	if out.Err != nil {
 		told += out.Err.Error() + fmt.Sprintf("%+v", fault.As(out.Err))

@@ -177,9 +177,9 @@ func refusals(in *scope.Platform, major string) map[string]string {
 	return refused
 }
 
-// admit takes out of what is wanted what the class refuses and what would never work, so that it does
+// constrain takes out of what is wanted what the class refuses and what would never work, so that it does
 // not hold up the rest; complain tells of it. Backups are never kept shorter than the class asks for.
-func admit(want, got State) State {
+func constrain(want, got State) State {
 	if got.Identifier == "" {
 		return want // there is nothing to leave as it is
 	}

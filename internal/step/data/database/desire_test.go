@@ -118,11 +118,11 @@ func TestWhatAClassRefusesIsSaidAndLeftAsItIs(t *testing.T) {
 				*live.DBParameterGroups[0].DBParameterGroupName = strings.Replace(desire(t, in).ParameterGroup, "tls13", "tls12", 1)
 			}
 			got := seen(t, in, live)
-			want := admit(desire(t, in), got)
+			want := constrain(desire(t, in), got)
 			if left := differences(want, got); left != nil {
 				t.Errorf("these would be changed though the class refuses them: %v", left)
 			}
-			err := complain(want, got)
+			err := degraded(want, got)
 			if f := fault.As(err); f.Class != fault.Invalid || f.Reason != v1alpha1.ReasonInvalidSpec || !strings.HasPrefix(f.Message, c.says) {
 				t.Errorf("the complaint is %v, want an invalid spec that begins with %q", err, c.says)
 			}
@@ -155,7 +155,7 @@ func TestARefusedValueDoesNotHoldUpTheRest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := seen(t, in, c.live)
-			want := admit(desire(t, in), got)
+			want := constrain(desire(t, in), got)
 			if diff := cmp.Diff(c.want, differences(want, got)); diff != "" {
 				t.Errorf("paths that would change (-want +got):\n%s", diff)
 			}
@@ -169,11 +169,11 @@ func TestARefusedValueDoesNotHoldUpTheRest(t *testing.T) {
 func TestAnotherMajorIsOnlyAReplacement(t *testing.T) {
 	in := platform(spec(func(d *v1alpha1.Database) { d.EngineVersion = "15" }))
 	got := seen(t, in, instance())
-	want := admit(desire(t, in), got)
+	want := constrain(desire(t, in), got)
 	if diff := cmp.Diff([]string{pathVersion}, differences(want, got)); diff != "" {
 		t.Errorf("paths that differ (-want +got):\n%s", diff)
 	}
-	if effect := floor(got, pathVersion); effect != converge.Replace {
+	if effect := minEffect(got, pathVersion); effect != converge.Replace {
 		t.Errorf("changing the major is %s, want a replacement", effect)
 	}
 }
@@ -182,7 +182,7 @@ func TestNothingIsTakenOutOfWhatIsWantedBeforeThereIsAnything(t *testing.T) {
 	for name, c := range refusedSpecs {
 		t.Run(name, func(t *testing.T) {
 			want := desire(t, platform(spec(c.spec)))
-			if left := differences(admit(want, State{}), want); left != nil {
+			if left := differences(constrain(want, State{}), want); left != nil {
 				t.Errorf("of what is wanted these were changed: %v", left)
 			}
 		})

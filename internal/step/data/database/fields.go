@@ -114,9 +114,9 @@ func immediate(got State, path string) bool {
 	return slices.Contains(queued, path)
 }
 
-// floor makes a change as costly as what it would also set off: an immediate Modify fires what waits
+// minEffect makes a change as costly as what it would also set off: an immediate Modify fires what waits
 // for the maintenance window, and moving that window to the present does as well.
-func floor(got State, path string) converge.Effect {
+func minEffect(got State, path string) converge.Effect {
 	switch {
 	case path == pathVersion && got.OtherMajor:
 		return converge.Replace // a major is not changed by accident, and cannot be taken back
@@ -164,7 +164,7 @@ func atoi(s string) int {
 	return n
 }
 
-func yes(ok bool, text string) (converge.Verdict, string) { return converge.Hold(ok), text }
+func yes(ok bool, text string) (converge.Verdict, string) { return converge.VerdictOf(ok), text }
 
 func onOff(name string, on bool) string {
 	if on {

@@ -82,12 +82,12 @@ func TestEveryChangeCostsWhatItSetsOff(t *testing.T) {
 			if immediate(got, f.Path) != c.now {
 				t.Errorf("needs an immediate Modify: %t, want %t", !c.now, c.now)
 			}
-			if effect := max(f.Effect, floor(got, f.Path)); effect != c.quiet {
+			if effect := max(f.Effect, minEffect(got, f.Path)); effect != c.quiet {
 				t.Errorf("with nothing pending it is %s, want %s", effect, c.quiet)
 			}
 			pending := got
 			pending.PendingInterrupts = true
-			if effect := max(f.Effect, floor(pending, f.Path)); effect != c.pending {
+			if effect := max(f.Effect, minEffect(pending, f.Path)); effect != c.pending {
 				t.Errorf("with an interruption pending it is %s, want %s", effect, c.pending)
 			}
 		})
@@ -99,7 +99,7 @@ func TestSwitchingBackupsOnTakesAnImmediateModify(t *testing.T) {
 	if !immediate(off, pathRetention) {
 		t.Error("AWS would wait for the maintenance window")
 	}
-	if effect := floor(off, pathRetention); effect != converge.Disruptive {
+	if effect := minEffect(off, pathRetention); effect != converge.Disruptive {
 		t.Errorf("it would fire the interruption that is pending and is called %s", effect)
 	}
 }

@@ -188,7 +188,7 @@ func staying(groups []rdstypes.VpcSecurityGroupMembership) []string {
 	return ids
 }
 
-// cover makes what meets a floor read as the floor, so that a minor upgrade by AWS or storage that
+// cover makes what meets a floor read as the minEffect, so that a minor upgrade by AWS or storage that
 // grew is no difference. A port that AWS has not given yet is none either.
 func cover(s *State, want State) {
 	s.Version, s.Storage, s.Listen = s.EngineVersion, min(s.Allocated, want.Storage), s.Port

@@ -100,8 +100,8 @@ func meaningOf(status string) meaning {
 	return meaning{moving, false, fmt.Sprintf("RDS reports the state %q, which this operator does not know yet", status)}
 }
 
-// complain says what is wrong with an instance that no change of ours would mend.
-func complain(want, got State) error {
+// degraded says what is wrong with an instance that no change of ours would mend.
+func degraded(want, got State) error {
 	if err := standstill(got); err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func TestClientsCanConnectWhereAWSDoesNotTakeTheServerAway(t *testing.T) {
 // checkComplaint: only what needs a person is complained of, and it says what to do.
 func checkComplaint(t *testing.T, state string, m meaning) {
 	t.Helper()
-	err := complain(State{}, State{Status: state})
+	err := degraded(State{}, State{Status: state})
 	if m.life != stuck {
 		if err != nil {
 			t.Errorf("nobody has to act, and the complaint is: %v", err)

@@ -15,18 +15,18 @@ const Name = "database"
 // New returns the step.
 func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
-		ID:       Name,
-		About:    "The tenant's RDS PostgreSQL instance, its master credential and the record of which database it is.",
-		Desire:   Desire,
-		Resource: &resource{sessions: sessions},
-		Fields:   Fields,
-		Controls: Controls,
-		Floor:    floor,
-		Admit:    admit,
-		Complain: complain,
-		Publish:  publish,
-		Reads:    reads,
-		Writes:   writes,
+		ID:        Name,
+		About:     "The tenant's RDS PostgreSQL instance, its master credential and the record of which database it is.",
+		Desire:    Desire,
+		Resource:  &resource{sessions: sessions},
+		Fields:    Fields,
+		Controls:  Controls,
+		MinEffect: minEffect,
+		Constrain: constrain,
+		Degraded:  degraded,
+		Publish:   publish,
+		Reads:     reads,
+		Writes:    writes,
 	}
 }
 

@@ -177,7 +177,7 @@ func TestACatalogueThatCannotBeReadSaysNothingOfColumns(t *testing.T) {
 	w := newWorld(t, "16")
 	w.settle()
 	w.db.Do(t, "ALTER ROLE coach_probe PASSWORD 'other'", "ALTER ROLE "+scope.Master+" PASSWORD 'other'")
-	if out := w.look(); verdicts(out)[data] != converge.Unknown || !out.Blind {
-		t.Errorf("%v, blind %t", verdicts(out)[data], out.Blind)
+	if out := w.look(); verdicts(out)[data] != converge.Unknown || !out.ObserveFailed {
+		t.Errorf("%v, blind %t", verdicts(out)[data], out.ObserveFailed)
 	}
 }

@@ -39,7 +39,7 @@ func checkSessions(_, got State) (converge.Verdict, string) {
 	if got.TLS.Plain < 0 {
 		return converge.Unknown, "the sessions of others could not be seen"
 	}
-	return converge.Hold(got.TLS.Plain == 0), fmt.Sprintf("sessions without TLS: %d", got.TLS.Plain)
+	return converge.VerdictOf(got.TLS.Plain == 0), fmt.Sprintf("sessions without TLS: %d", got.TLS.Plain)
 }
 
 func checkLogins(want, got State) (converge.Verdict, string) {
@@ -85,7 +85,7 @@ func checkPublic(_, got State) (converge.Verdict, string) {
 			open = append(open, p.String())
 		}
 	}
-	return converge.Hold(len(open) == 0), "rights of PUBLIC: " + names(open)
+	return converge.VerdictOf(len(open) == 0), "rights of PUBLIC: " + names(open)
 }
 
 // checkPasswords believes a login: the operator proves passwords by SCRAM alone, which no server can

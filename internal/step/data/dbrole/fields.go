@@ -53,9 +53,9 @@ func names(all []string) string {
 	return strings.Join(all, "; ")
 }
 
-// admit takes out what cannot be had: a role whose name somebody else's has, and memberships in rds_iam that
+// constrain takes out what cannot be had: a role whose name somebody else's has, and memberships in rds_iam that
 // would lock the master out. Such a login stays as it is, so that an edit of the spec breaks none that works.
-func admit(want, got State) State {
+func constrain(want, got State) State {
 	if len(got.Foreign)+len(got.Locking) == 0 {
 		return want
 	}
@@ -71,8 +71,8 @@ func admit(want, got State) State {
 	return w
 }
 
-// complain says what only a person can mend.
-func complain(_, got State) error {
+// degraded says what only a person can mend.
+func degraded(_, got State) error {
 	switch {
 	case len(got.Foreign) > 0:
 		return fault.New(fault.Conflict, v1alpha1.ReasonConflict,

@@ -16,8 +16,8 @@ import (
 // mustBeBlind checks that nothing is claimed and nothing is wanted, for a reason that a person can read.
 func (w *world) mustBeBlind(out converge.Outcome, reason string) {
 	w.Helper()
-	if reasonOf(out) != reason || !out.Blind || len(out.Changes) > 0 || len(w.in.Roles.Logins) > 0 {
-		w.Errorf("got %v, blind %v, changes %v; want %s", out.Err, out.Blind, paths(out), reason)
+	if reasonOf(out) != reason || !out.ObserveFailed || len(out.Changes) > 0 || len(w.in.Roles.Logins) > 0 {
+		w.Errorf("got %v, blind %v, changes %v; want %s", out.Err, out.ObserveFailed, paths(out), reason)
 	}
 	for control, verdict := range verdicts(out) {
 		if verdict != converge.Unknown {

@@ -34,13 +34,13 @@ func New(o Options) converge.Step[*scope.Platform] {
 		ID: Name,
 		About: "The logins of the tenant's database: one owner that cannot log in, a login that reads and writes, one that " +
 			"reads, those of the spec, and one that can do nothing, by which the operator looks.",
-		Desire:   Desire,
-		Resource: &resource{Options: o, proofs: map[string]proof{}, locking: map[string]bool{}},
-		Fields:   Fields,
-		Controls: Controls,
-		Admit:    admit,
-		Complain: complain,
-		Publish:  publish,
+		Desire:    Desire,
+		Resource:  &resource{Options: o, proofs: map[string]proof{}, locking: map[string]bool{}},
+		Fields:    Fields,
+		Controls:  Controls,
+		Constrain: constrain,
+		Degraded:  degraded,
+		Publish:   publish,
 	}
 }
 

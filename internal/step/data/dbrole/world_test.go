@@ -71,9 +71,9 @@ func (w *world) pass(mode converge.Mode) converge.Outcome {
 		w.in.Class.Spec.CABundle = *w.trust
 	}
 	w.in.Database.Connectable = !w.unconnectable
-	mode.InPlace = map[string]string{dbrole.Name: w.inPlace}
+	mode.LastConverged = map[string]string{dbrole.Name: w.inPlace}
 	out := w.step.Run(w.Context(), w.in, mode)
-	w.inPlace = out.InPlace
+	w.inPlace = out.LastConverged
 	return out
 }
 

@@ -37,9 +37,9 @@ func TestRepairsEndAllDifferences(t *testing.T) {
 		}), rapid.ID).Draw(t, "live")}
 
 		got := v.judge(want, &live)
-		differs := Fields[0].Get(admit(want, got)) != Fields[0].Get(got)
+		differs := Fields[0].Get(constrain(want, got)) != Fields[0].Get(got)
 		if work := len(got.Surplus)+len(got.Missing) > 0; work != differs {
-			t.Fatalf("work to do: %t, difference: %t\nwanted %s\nseen %s", work, differs, Fields[0].Get(admit(want, got)), Fields[0].Get(got))
+			t.Fatalf("work to do: %t, difference: %t\nwanted %s\nseen %s", work, differs, Fields[0].Get(constrain(want, got)), Fields[0].Get(got))
 		}
 		if len(got.Missing) != len(slices.Compact(slices.SortedFunc(slices.Values(got.Missing), byPeer))) {
 			t.Fatalf("a rule would be opened twice, which EC2 refuses: %v", got.Missing)
@@ -47,7 +47,7 @@ func TestRepairsEndAllDifferences(t *testing.T) {
 		live.Ingress = slices.DeleteFunc(live.Ingress, func(r aws.Rule) bool { return slices.Contains(got.Surplus, r) })
 		live.Ingress = append(live.Ingress, got.Missing...)
 		again := v.judge(want, &live)
-		if x, y := Fields[0].Get(admit(want, again)), Fields[0].Get(again); x != y {
+		if x, y := Fields[0].Get(constrain(want, again)), Fields[0].Get(again); x != y {
 			t.Fatalf("a difference stays:\nwanted %s\nseen %s", x, y)
 		}
 		if verdict, words := checkAllowed(want, again); verdict != converge.Verified {

@@ -70,7 +70,7 @@ func TestDesire(t *testing.T) {
 			if diff := cmp.Diff(test.ingress, want.Ingress, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("ingress (-want +got):\n%s", diff)
 			}
-			err := complain(want, State{})
+			err := degraded(want, State{})
 			if (err != nil) != (test.problem != "") {
 				t.Fatalf("problem %v, want one: %q", err, test.problem)
 			}

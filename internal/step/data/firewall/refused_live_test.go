@@ -127,7 +127,7 @@ func without(all []string, one string) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == one })
 }
 
-// mustBeQuiet checks that further passes, though they complain, neither write nor look at single things.
+// mustBeQuiet checks that further passes, though they degraded, neither write nor look at single things.
 func (w *world) mustBeQuiet(t *testing.T) {
 	t.Helper()
 	w.run(t, converge.Mode{Write: true})

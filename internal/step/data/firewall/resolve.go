@@ -181,8 +181,8 @@ func tagKeys(t naming.Tenant) []string {
 	return set(keys)
 }
 
-// admit implements converge.Of.Admit: it leaves out the peers with a problem.
-func admit(want, got State) State {
+// constrain implements converge.Of.Constrain: it leaves out the peers with a problem.
+func constrain(want, got State) State {
 	var rest []string
 	for _, entry := range want.Ingress {
 		if !slices.ContainsFunc(got.Problems, func(p Problem) bool { return p.Peer == entry }) {
@@ -193,9 +193,9 @@ func admit(want, got State) State {
 	return want
 }
 
-// complain implements converge.Of.Complain: one fault for all problems, with the class and reason of
+// degraded implements converge.Of.Degraded: one fault for all problems, with the class and reason of
 // the gravest.
-func complain(want, got State) error {
+func degraded(want, got State) error {
 	problems := slices.Concat(want.Problems, got.Problems)
 	if len(problems) == 0 {
 		return nil

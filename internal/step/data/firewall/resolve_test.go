@@ -120,7 +120,7 @@ func TestPeersAreAdmittedOnlyAsListedOrTagged(t *testing.T) {
 			if diff := cmp.Diff(want, got.Missing); diff != "" {
 				t.Errorf("rules to open (-want +got):\n%s", diff)
 			}
-			err := complain(asked, got)
+			err := degraded(asked, got)
 			if test.reason == "" {
 				if err != nil {
 					t.Errorf("complains: %v", err)
@@ -227,7 +227,7 @@ func TestLiveRulesReadAsTheSpecNamesThem(t *testing.T) {
 				t.Errorf("surplus %v, want %d", got.Surplus, test.surplus)
 			}
 			verdict, words := checkAllowed(want, got)
-			if verdict != converge.Hold(test.surplus == 0) {
+			if verdict != converge.VerdictOf(test.surplus == 0) {
 				t.Errorf("CP-NET-01 is %v (%s)", verdict, words)
 			}
 		})
@@ -237,7 +237,7 @@ func TestLiveRulesReadAsTheSpecNamesThem(t *testing.T) {
 func TestARuleOfARefusedPeerIsSurplus(t *testing.T) {
 	asked := must(t, platform(allow(groups("sg-0000000d"))))
 	got := seen().judge(asked, &aws.Group{Ingress: []aws.Rule{tcp("sg-0000000a", port), tcp("sg-0000000d", port)}})
-	want := admit(asked, got)
+	want := constrain(asked, got)
 	if diff := cmp.Diff([]aws.Rule{tcp("sg-0000000d", port)}, got.Surplus); diff != "" {
 		t.Errorf("surplus (-want +got):\n%s", diff)
 	}
@@ -251,7 +251,7 @@ func TestProblemsReadTheSameInEveryOrder(t *testing.T) {
 	all := []string{"i-0000000d", "i-0000000e", "i-0000000f", "i-00000bad"}
 	text := func(ids []string) string {
 		want := must(t, platform(allow(instances(ids...))))
-		return complain(want, v.judge(want, &aws.Group{})).Error()
+		return degraded(want, v.judge(want, &aws.Group{})).Error()
 	}
 	reverse := slices.Clone(all)
 	slices.Reverse(reverse)

@@ -14,17 +14,17 @@ const Name = "firewall"
 // New returns the step.
 func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
-		ID:       Name,
-		About:    "The tenant's own security group: it admits who the spec and the class name, on the database's port, and nobody else.",
-		Desire:   Desire,
-		Resource: &resource{sessions: sessions},
-		Fields:   Fields,
-		Controls: Controls,
-		Admit:    admit,
-		Complain: complain,
-		Publish:  publish,
-		Reads:    reads,
-		Writes:   writes,
+		ID:        Name,
+		About:     "The tenant's own security group: it admits who the spec and the class name, on the database's port, and nobody else.",
+		Desire:    Desire,
+		Resource:  &resource{sessions: sessions},
+		Fields:    Fields,
+		Controls:  Controls,
+		Constrain: constrain,
+		Degraded:  degraded,
+		Publish:   publish,
+		Reads:     reads,
+		Writes:    writes,
 	}
 }
 

@@ -25,10 +25,10 @@ var Fields = []converge.Field[State]{
 // Controls are what the step can prove.
 var Controls = []converge.Control[State]{
 	{ID: "CP-KEY-01", Check: func(_, got State) (converge.Verdict, string) {
-		return converge.Hold(got.RotationDays > 0), "rotation " + rotation(got)
+		return converge.VerdictOf(got.RotationDays > 0), "rotation " + rotation(got)
 	}},
 	{ID: "CP-KEY-02", Check: func(_, got State) (converge.Verdict, string) {
-		return converge.Hold(got.KeyState == enabled), "key state " + got.KeyState
+		return converge.VerdictOf(got.KeyState == enabled), "key state " + got.KeyState
 	}},
 	{ID: "CP-KEY-03", Check: checkPolicy},
 }

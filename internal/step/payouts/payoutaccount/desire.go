@@ -62,9 +62,9 @@ func scheduleOf(s v1alpha1.PayoutSchedule) scope.Schedule {
 	}
 }
 
-// admit takes out of the wanted state what cannot be had now. Payouts are manual until they were enabled
+// constrain takes out of the wanted state what cannot be had now. Payouts are manual until they were enabled
 // once while the platform was seen to be safe, and while they must stop.
-func admit(want, got State) State {
+func constrain(want, got State) State {
 	paying := got.Mark != want.Mark && got.Schedule.Interval != manual // it was adopted as it is, and nobody's payouts stop for that
 	want.Opened = got.Opened || got.account.PayoutsEnabled && (want.gate.Open || paying)
 	want.Suspended = want.gate.Suspend || got.Suspended && want.gate.Hold

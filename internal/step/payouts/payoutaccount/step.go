@@ -30,11 +30,11 @@ func New(o Options) converge.Step[*scope.Payout] {
 		ID: Name,
 		About: "A coach's account at Stripe: exactly one, marked as this coach's, with its capabilities, what the business says of " +
 			"it, and its payout schedule.",
-		Desire:   Desire,
-		Resource: &resource{Options: o, missed: newMisses()},
-		Fields:   Fields,
-		Admit:    admit,
-		Publish:  publish,
+		Desire:    Desire,
+		Resource:  &resource{Options: o, missed: newMisses()},
+		Fields:    Fields,
+		Constrain: constrain,
+		Publish:   publish,
 	}
 }
 

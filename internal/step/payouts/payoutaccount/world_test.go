@@ -85,7 +85,7 @@ func (w *world) ours() map[string]string {
 
 // pass lets the step look and act once.
 func (w *world) pass() converge.Outcome {
-	return w.step.Run(w.t.Context(), w.in, converge.Mode{Write: true, Generation: w.in.Generation, InPlace: map[string]string{}})
+	return w.step.Run(w.t.Context(), w.in, converge.Mode{Write: true, Generation: w.in.Generation, LastConverged: map[string]string{}})
 }
 
 // fails checks why a pass failed.

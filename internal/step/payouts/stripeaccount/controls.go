@@ -20,7 +20,7 @@ var Controls = []converge.Control[State]{
 		return converge.Violated, "a secret key, which can do everything; make a restricted one and put it into the Secret"
 	}},
 	{ID: "CP-PAY-02", Check: func(want, got State) (converge.Verdict, string) {
-		return converge.Hold(want.Live == got.Live), "the key is in " + mode(got.Live) + " mode"
+		return converge.VerdictOf(want.Live == got.Live), "the key is in " + mode(got.Live) + " mode"
 	}},
 	{
 		ID: "CP-PAY-03", At: func(got State) time.Time { return got.Listed },

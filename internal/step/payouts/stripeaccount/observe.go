@@ -97,8 +97,8 @@ func (s *State) count(tenant naming.Tenant, account scope.Account) {
 	}
 }
 
-// complain says that the key is of the other mode, or that coaches would get a second account.
-func complain(want, got State) error {
+// degraded says that the key is of the other mode, or that coaches would get a second account.
+func degraded(want, got State) error {
 	if got.former > 0 {
 		return fault.New(fault.Conflict, v1alpha1.ReasonOwnedByAnother,
 			"the Stripe account has %d coaches' accounts of an earlier platform of this name, whose namespace was made anew, and no further ones "+

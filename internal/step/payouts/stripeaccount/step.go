@@ -35,7 +35,7 @@ func New(o Options) converge.Step[*scope.Platform] {
 		Desire:   desire,
 		Resource: &resource{o},
 		Controls: Controls,
-		Complain: complain,
+		Degraded: degraded,
 		Publish:  func(in *scope.Platform, s State) { in.Business.ID, in.Business.Accounts = s.ID, s.kept },
 	}
 }

@@ -143,8 +143,8 @@ func TestWhatCannotBeReadIsNotJudged(t *testing.T) {
 			w.kube.err = c.err
 			out := w.look()
 			f := fault.As(out.Err)
-			if !out.Blind || f.Class != fault.Transient || !strings.Contains(f.Message, c.says) {
-				t.Errorf("blind %t: %v", out.Blind, f)
+			if !out.ObserveFailed || f.Class != fault.Transient || !strings.Contains(f.Message, c.says) {
+				t.Errorf("blind %t: %v", out.ObserveFailed, f)
 			}
 			for _, finding := range out.Findings {
 				if finding.Verdict != converge.Unknown {

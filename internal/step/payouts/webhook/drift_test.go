@@ -69,7 +69,7 @@ func TestADriftIsSeenByItsPathAloneAndMended(t *testing.T) {
 			}
 			o.clock.Step(sweep * 2)
 			inPlace := map[string]string{}
-			out := o.run(converge.Mode{InPlace: inPlace})
+			out := o.run(converge.Mode{LastConverged: inPlace})
 			var paths []string
 			for _, change := range out.Changes {
 				paths = append(paths, change.Path)
@@ -103,15 +103,15 @@ func TestADriftIsSeenByItsPathAloneAndMended(t *testing.T) {
 func TestADriftIsToldFromAnEdit(t *testing.T) {
 	o := newWorld(t).platform("studio")
 	o.converge()
-	inPlace := map[string]string{webhook.Name: o.pass().InPlace}
+	inPlace := map[string]string{webhook.Name: o.pass().LastConverged}
 	o.change(o.only().ID, off)
 	o.clock.Step(sweep * 2)
-	out := o.run(converge.Mode{InPlace: inPlace})
+	out := o.run(converge.Mode{LastConverged: inPlace})
 	if len(out.Changes) != 1 || !out.Changes[0].Drift {
 		t.Errorf("what somebody disabled is no drift: %+v", out.Changes)
 	}
 	o.url = "https://other.example.com/stripe/tenant-a/studio"
-	out = o.run(converge.Mode{InPlace: inPlace})
+	out = o.run(converge.Mode{LastConverged: inPlace})
 	if len(out.Changes) != 2 || out.Changes[0].Path != "url" || out.Changes[0].Drift {
 		t.Errorf("another address of the class is a drift: %+v", out.Changes)
 	}

@@ -73,7 +73,7 @@ func TestEveryFailureReadsAsWhatItIs(t *testing.T) {
 					if out.Err == nil || f.Class != c.class || f.Reason != c.reason {
 						t.Fatalf("%v, want %s %s", out.Err, c.class, c.reason)
 					}
-					if out.Findings[0].Verdict != converge.Unknown || !out.Blind {
+					if out.Findings[0].Verdict != converge.Unknown || !out.ObserveFailed {
 						t.Errorf("CP-PAY-04 reads %+v", out.Findings[0])
 					}
 					said[i] = f.Message
@@ -94,7 +94,7 @@ func TestTheEndpointWaitsForTheAccount(t *testing.T) {
 	in := o.in()
 	in.Business.ID = ""
 	out := o.step.Run(t.Context(), in, converge.Mode{Write: true})
-	if f := fault.As(out.Err); f.Class != fault.Waiting || f.Reason != v1alpha1.ReasonWaitingForPlatform || !out.Blind {
+	if f := fault.As(out.Err); f.Class != fault.Waiting || f.Reason != v1alpha1.ReasonWaitingForPlatform || !out.ObserveFailed {
 		t.Errorf("%+v", out)
 	}
 	if all, _ := o.calls(0); all != nil {

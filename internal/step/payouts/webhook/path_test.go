@@ -43,8 +43,8 @@ type path struct {
 	dead  bool
 }
 
-// admit counts a call and says what becomes of it.
-func (p *path) admit(what string) (send, answer bool) {
+// constrain counts a call and says what becomes of it.
+func (p *path) constrain(what string) (send, answer bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.dead {
@@ -73,7 +73,7 @@ func (p *path) struck() bool {
 
 // do makes a call, or what becomes of it.
 func (p *path) do(what string, call func() error) error {
-	send, answer := p.admit(what)
+	send, answer := p.constrain(what)
 	if !send {
 		return errCut
 	}

@@ -25,7 +25,7 @@ func New(clients *stripe.Clients) converge.Step[*scope.Platform] {
 		Resource: &resource{clients},
 		Fields:   Fields,
 		Controls: Controls,
-		Complain: func(_, got State) error { return got.elder },
+		Degraded: func(_, got State) error { return got.elder },
 	}
 }
 

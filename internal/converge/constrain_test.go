@@ -52,13 +52,13 @@ func (c *club) step(wanted ...string) converge.Of[struct{}, guests] {
 			return strings.Join(slices.Concat(g.wanted, g.there), " ")
 		}}},
 		Controls: []converge.Control[guests]{{ID: "C", Check: func(want, got guests) (converge.Verdict, string) {
-			return converge.Hold(slices.Equal(want.wanted, got.there)), strings.Join(got.there, " ")
+			return converge.VerdictOf(slices.Equal(want.wanted, got.there)), strings.Join(got.there, " ")
 		}}},
-		Admit: func(want, got guests) guests {
+		Constrain: func(want, got guests) guests {
 			want.wanted = slices.DeleteFunc(slices.Clone(want.wanted), func(n string) bool { return slices.Contains(got.unknown, n) })
 			return want
 		},
-		Complain: func(_, got guests) error {
+		Degraded: func(_, got guests) error {
 			if len(got.unknown) == 0 {
 				return nil
 			}
