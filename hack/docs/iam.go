@@ -37,22 +37,22 @@ type grant struct {
 
 type condition map[string]map[string]any
 
-// made binds to what the request tags as the owner's.
-func made(owner []string) condition {
+// created binds to what the request tags as the owner's.
+func created(owner []string) condition {
 	return condition{"StringEquals": equal("aws:RequestTag/", owner)}
 }
 
-// tagged binds the tagging that is a part of making: the new thing has no tags yet, and one that has
+// tagged binds the tagging that is a part of creating: the new resource has no tags yet, and one that has
 // must have the owner's.
 func tagged(owner []string) condition {
-	c := made(owner)
+	c := created(owner)
 	c["StringEqualsIfExists"] = equal("aws:ResourceTag/", owner)
 	return c
 }
 
-// taggedGroup is tagged for EC2, which says what the tagging is a part of.
+// taggedGroup is tagged for EC2, which names the call that the tagging is a part of.
 func taggedGroup(owner []string) condition {
-	c := made(owner)
+	c := created(owner)
 	c["StringEquals"]["ec2:CreateAction"] = "CreateSecurityGroup"
 	return c
 }
@@ -62,7 +62,7 @@ func owned(owner []string) condition {
 	return condition{"StringEquals": equal("aws:ResourceTag/", owner)}
 }
 
-// ownedThroughRDS is owned, for calls that RDS makes in the operator's name.
+// ownedThroughRDS is owned, for calls that RDS sends in the operator's name.
 func ownedThroughRDS(owner []string) condition {
 	c := owned(owner)
 	c["StringLike"] = map[string]any{"kms:ViaService": "rds.*.amazonaws.com"}
@@ -80,7 +80,7 @@ func equal(prefix string, tags []string) map[string]any {
 	return pairs
 }
 
-// The tags that make an owner unique.
+// The tags that identify an owner.
 var (
 	tenantTags = []string{naming.TagInstallation, naming.TagNamespaceUID, naming.TagName}
 	classTags  = []string{naming.TagInstallation, naming.TagClass}
@@ -89,9 +89,9 @@ var (
 // tenantGrants is how each write of a platform's steps is bound. Which keys each action knows:
 // https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 var tenantGrants = []grant{
-	// A key that is being made has no ARN yet.
+	// A key that is being created has no ARN yet.
 	{"TenantMakesKey", []string{anything}, tagged, []string{"kms:CreateKey", "kms:TagResource"}},
-	{"TenantMakes", []string{groups, databases}, made, []string{"ec2:CreateSecurityGroup", "rds:CreateDBInstance"}},
+	{"TenantMakes", []string{groups, databases}, created, []string{"ec2:CreateSecurityGroup", "rds:CreateDBInstance"}},
 	{"TenantTagsNewDatabase", []string{databases}, tagged, []string{"rds:AddTagsToResource"}},
 	{"TenantTagsNewGroup", []string{groups}, taggedGroup, []string{"ec2:CreateTags"}},
 	{
@@ -126,7 +126,7 @@ var tenantGrants = []grant{
 
 // classGrants is the same for a class's steps.
 var classGrants = []grant{
-	{"ClassMakes", []string{subnetGroups, parameters}, made, []string{"rds:CreateDBParameterGroup", "rds:CreateDBSubnetGroup"}},
+	{"ClassMakes", []string{subnetGroups, parameters}, created, []string{"rds:CreateDBParameterGroup", "rds:CreateDBSubnetGroup"}},
 	{"ClassTagsNew", []string{subnetGroups, parameters}, tagged, []string{"rds:AddTagsToResource"}},
 	{
 		"ClassChangesOwn",
@@ -150,7 +150,7 @@ type statement struct {
 }
 
 // iamPolicy is the least policy of a class's role: the union of what the steps declare. An action that
-// no grant covers is a failure: somebody has to say how it is bound.
+// no grant covers is a failure: its binding has to be stated.
 func iamPolicy() (string, error) {
 	reads := map[string]bool{}
 	for _, d := range append(platformSteps(), classSteps()...) {
@@ -276,19 +276,19 @@ the least that the steps of this version need; make generate writes them anew wh
 	p.line("%s", `The operator writes for one tenant at a time, in a session that carries the tenant's tags
 (`+code(tenantTags...)+`; `+code(classTags...)+` for what the platforms of a class share). The policy compares them:
 
-- What is made must be tagged as the session's tenant (aws:RequestTag).
+- What is created must be tagged as the session's tenant (aws:RequestTag).
 - What is changed must carry the tags of the session's tenant (aws:ResourceTag), so a session of one tenant cannot change
-  what belongs to another, whatever the operator's code does.
+  what belongs to another, even by a fault in the operator's code.
 - The tenant's key is used through RDS only (kms:ViaService).
 - What cannot be bound by tags is bound by name: aliases, and the subnet and parameter groups that the platforms of a class
-  share, all begin with `+"`coach-`"+`. A VPC is only named when a security group is made in it.
+  share, all begin with `+"`coach-`"+`. A VPC is only named when a security group is created in it.
 
-Looking needs no tags. Sweeps run in a session of their own whose session policy admits reads only.
+Reads need no tags. Sweeps run in a session of their own whose session policy admits reads only.
 
 A session can put its tenant's tags on a key, or on a database named coach-…, that has no coach: tags at all: AWS has no key
-that would tell this from tagging what is being made.`)
+that would distinguish this from tagging what is being created.`)
 	p.heading(2, "Before the first database of an account")
-	p.line("%s", "RDS needs its service-linked role. In an account that never used RDS, make it once: "+
+	p.line("%s", "RDS needs its service-linked role. In an account that never used RDS, create it once: "+
 		"`aws iam create-service-linked-role --aws-service-name rds.amazonaws.com`. The operator has no permission to do so.")
 	return p.String(), nil
 }

@@ -91,7 +91,7 @@ func TestTheLeastPolicyIsEnoughAndBindsEachTenant(t *testing.T) {
 		return seen
 	})
 	t.Run("another tenant's session changes nothing", func(t *testing.T) { w.refuseNeighbour(t, seen) })
-	t.Run("what is let go can be let go", func(t *testing.T) { w.letGo(t, seen) })
+	t.Run("what is released can be released", func(t *testing.T) { w.release(t, seen) })
 }
 
 // refuseNeighbour tries to change each of a tenant's things in the session of another tenant.
@@ -148,7 +148,7 @@ func (w *world) refuseNeighbour(t *testing.T, seen *scope.Platform) {
 }
 
 // letGo releases everything, last step first.
-func (w *world) letGo(t *testing.T, seen *scope.Platform) {
+func (w *world) release(t *testing.T, seen *scope.Platform) {
 	t.Helper()
 	steps := step.Cloud(w.sessions)
 	gomega.NewWithT(t).Eventually(func() []string {

@@ -47,9 +47,9 @@ func (r *resource) Apply(
 	return aws.Classify(w.update(ctx, paths))
 }
 
-// update makes the changes: first the marks, which RDS takes in every state, then what changes as soon
+// update sends the changes: first the marks, which RDS takes in every state, then what changes as soon
 // as possible, the password, and what takes an immediate Modify. After each of these AWS may be busy,
-// and the next look goes on with the rest.
+// and the next pass goes on with the rest.
 func (w writer) update(ctx context.Context, paths []string) error {
 	var soon, now []string
 	for _, path := range paths {
@@ -153,12 +153,12 @@ func (w writer) reboot(ctx context.Context, _ []string) error {
 	return err
 }
 
-// Release implements converge.Resource: the database stays, marked as let go.
+// Release implements converge.Resource: the database stays, marked as released.
 func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error) {
 	account := r.sessions.Account(in.Class)
 	recorded, err := recordOf(in, account)
 	if err != nil {
-		return true, nil //nolint:nilerr // what is recorded is not here: there is nothing to let go of
+		return true, nil //nolint:nilerr // what is recorded is not here: there is nothing to release
 	}
 	db, _, err := account.Instance(ctx, in.Tenant.Resource(), true)
 	if err != nil {

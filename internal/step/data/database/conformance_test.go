@@ -29,8 +29,8 @@ func TestConformance(t *testing.T) {
 	steptest.Run(t, steptest.Suite[*scope.Platform]{
 		New:      judged,
 		Input:    input,
-		Stranger: stranger,
-		Drifts:   slices.Concat(drifts, remade),
+		Stranger: unmanaged,
+		Drifts:   slices.Concat(drifts, recreated),
 		Fixed: map[string]string{
 			"storage.sizeGiB": "RDS cannot shrink storage, and more than the floor is no drift",
 			"parameterGroup":  "to put it back takes a reboot, which is held: see TestAnotherParameterGroupIsPutBackAndRebootedOnceApproved",
@@ -46,8 +46,8 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// judged is the step without the control of the server's certificate: no call to AWS makes a
-// certificate end, only time does. See TestACertificateThatEndsIsSeen.
+// judged is the step without the control of the server's certificate: no call to AWS lets a
+// certificate expire, only time does. See TestACertificateThatEndsIsSeen.
 func judged(s *aws.Sessions) converge.Step[*scope.Platform] {
 	of, ok := database.New(s).(converge.Of[*scope.Platform, database.State])
 	if !ok {
@@ -59,7 +59,7 @@ func judged(s *aws.Sessions) converge.Step[*scope.Platform] {
 	return of
 }
 
-// drifts are changes that an administrator can make to an instance that is there.
+// drifts are changes that an administrator can make to an existing instance.
 var drifts = []drift{
 	{Path: "recorded", Name: "removed from the key", Do: forgetRecord},
 	{Path: "publiclyAccessible", Name: "made public", Do: modify(rds.ModifyDBInstanceInput{PubliclyAccessible: awssdk.Bool(true)})},
@@ -91,21 +91,21 @@ var drifts = []drift{
 	{Path: "released", Name: "marked", Do: tag(naming.TagReleased, naming.ReleasedRetain)},
 }
 
-// remade are drifts that take another instance of the same name, with its record.
-var remade = []drift{
-	{Path: "encrypted", Name: "made anew without encryption", Do: unencrypted, Also: []string{"encryption.key"}},
-	{Path: "encryption.key", Name: "made anew with another key", Do: otherKey},
-	{Path: "subnetGroup", Name: "made anew in other subnets", Do: otherSubnets},
+// recreated are drifts that take another instance of the same name, with its record.
+var recreated = []drift{
+	{Path: "encrypted", Name: "recreated without encryption", Do: unencrypted, Also: []string{"encryption.key"}},
+	{Path: "encryption.key", Name: "recreated with another key", Do: otherKey},
+	{Path: "subnetGroup", Name: "recreated in other subnets", Do: otherSubnets},
 }
 
 // breaks are how each promise is broken.
 var breaks = []broke{
-	{Control: "CP-DB-01", Name: "made anew without encryption", Do: unencrypted, Stays: true},
-	{Control: "CP-DB-01", Name: "made anew with another key", Do: otherKey, Stays: true},
+	{Control: "CP-DB-01", Name: "recreated without encryption", Do: unencrypted, Stays: true},
+	{Control: "CP-DB-01", Name: "recreated with another key", Do: otherKey, Stays: true},
 	{Control: "CP-DB-02", Name: "plain connections allowed", Do: setParameter("rds.force_ssl", "0"), Stays: true},
 	{Control: "CP-DB-02", Name: "waiting for a reboot", Do: waitForReboot, Stays: true},
 	{Control: "CP-DB-03", Name: "made public", Do: modify(rds.ModifyDBInstanceInput{PubliclyAccessible: awssdk.Bool(true)})},
-	{Control: "CP-DB-04", Name: "made anew in other subnets", Do: otherSubnets, Stays: true},
+	{Control: "CP-DB-04", Name: "recreated in other subnets", Do: otherSubnets, Stays: true},
 	{Control: "CP-DB-04", Name: "a route to the internet", Do: openRoute, Stays: true},
 	{Control: "CP-DB-05", Name: "switched off", Do: modify(rds.ModifyDBInstanceInput{EnableIAMDatabaseAuthentication: awssdk.Bool(false)})},
 	{Control: "CP-DB-06", Name: "switched off", Do: modify(rds.ModifyDBInstanceInput{BackupRetentionPeriod: awssdk.Int32(0)})},
@@ -116,6 +116,6 @@ var breaks = []broke{
 	{Control: "CP-DB-10", Name: "switched off", Do: modify(rds.ModifyDBInstanceInput{AutoMinorVersionUpgrade: awssdk.Bool(false)})},
 	{Control: "CP-DB-11", Name: "switched off", Do: modify(rds.ModifyDBInstanceInput{CopyTagsToSnapshot: awssdk.Bool(false)})},
 	{Control: "CP-DB-12", Name: "made the usual port", Do: modify(rds.ModifyDBInstanceInput{DBPortNumber: awssdk.Int32(5432)}), Stays: true},
-	{Control: "CP-DB-13", Name: "made anew with the usual master", Do: usualMaster, Stays: true},
+	{Control: "CP-DB-13", Name: "recreated with the usual master", Do: usualMaster, Stays: true},
 	{Control: "CP-DB-15", Name: "one more group", Do: moreGroups},
 }

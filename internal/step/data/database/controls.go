@@ -11,10 +11,10 @@ import (
 // caMargin is how long before its end a server certificate counts as ending.
 const caMargin = 90 * 24 * time.Hour
 
-// fewestDays of backups that FSBP RDS.11 asks for.
+// fewestDays of backups that FSBP RDS.11 requires.
 const fewestDays = 7
 
-// Controls are what the step can prove. Each judges what RDS reports of the live instance.
+// Controls are what the step verifies. Each judges what RDS reports of the live instance.
 var Controls = []converge.Control[State]{
 	{ID: "CP-DB-01", Check: checkEncryption},
 	{ID: "CP-DB-02", Check: checkTLS},
@@ -72,7 +72,7 @@ func checkHome(want, got State) (converge.Verdict, string) {
 	case got.VPCID == "" || got.SubnetGroup != want.SubnetGroup:
 		return converge.Violated, fmt.Sprintf("VPC %q, subnet group %q", got.VPCID, got.SubnetGroup)
 	case got.Home.Err != nil:
-		return converge.Unknown, "the subnets could not be looked at"
+		return converge.Unknown, "the subnets could not be read"
 	case got.VPCID != got.Home.VPCID:
 		return converge.Violated, fmt.Sprintf("in %s, and the class's network is %s", got.VPCID, got.Home.VPCID)
 	}

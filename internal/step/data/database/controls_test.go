@@ -56,7 +56,7 @@ var verdicts = []judged{
 		state: func(s *State) { s.Home.VPCID = "vpc-2" },
 	},
 	{
-		control: "CP-DB-04", name: "in subnets that cannot be looked at", want: converge.Unknown,
+		control: "CP-DB-04", name: "in subnets that cannot be read", want: converge.Unknown,
 		state: func(s *State) { s.Home = Home{Err: errors.New("no")} },
 	},
 	{control: "CP-DB-04", name: "in no VPC", live: func(db *rdstypes.DBInstance) { db.DBSubnetGroup.VpcId = nil }, want: converge.Violated},
@@ -115,7 +115,7 @@ func master(name string) func(*rdstypes.DBInstance) {
 }
 
 func validFor(days int) func(*rdstypes.DBInstance) {
-	return func(db *rdstypes.DBInstance) { *db.CertificateDetails.ValidTill = lookedAt.AddDate(0, 0, days) }
+	return func(db *rdstypes.DBInstance) { *db.CertificateDetails.ValidTill = observedAt.AddDate(0, 0, days) }
 }
 
 func TestControlsJudgeWhatIsThere(t *testing.T) {

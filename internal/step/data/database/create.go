@@ -15,8 +15,8 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// create makes the instance once everything it needs is there. The password is stored before the call,
-// so that no crash leaves a database that nobody can log in to.
+// create creates the instance once everything it needs is there. The password is stored before the call,
+// so that no crash leaves a database without a usable login.
 func (w writer) create(ctx context.Context) error {
 	for _, path := range []string{pathClass, pathVersion, pathParameters, pathStorage, pathRetention} {
 		if text, ok := w.want.refused[path]; ok {
@@ -29,7 +29,7 @@ func (w writer) create(ctx context.Context) error {
 	if len(w.want.Groups) == 0 {
 		return fault.Wait(v1alpha1.ReasonWaitingForFirewall, 0, "the database waits for the tenant's security group")
 	}
-	if err := w.neverMade(ctx); err != nil {
+	if err := w.neverRecorded(ctx); err != nil {
 		return err
 	}
 	password, err := w.in.Passwords.Ensure(ctx, scope.Master)
@@ -39,7 +39,7 @@ func (w writer) create(ctx context.Context) error {
 	_, err = w.api.CreateDBInstance(ctx, w.createInput(password))
 	switch {
 	case aws.IsDuplicate(err):
-		return fault.Wait(v1alpha1.ReasonSettling, 0, "an instance of this name is there already; the next look tells whose it is").
+		return fault.Wait(v1alpha1.ReasonSettling, 0, "an instance of this name exists already; the next observation says whose it is").
 			Because(err)
 	case aws.IsNotFound(err):
 		return fault.Wait(v1alpha1.ReasonClassNotReady, 0,
@@ -77,9 +77,9 @@ func (w writer) createInput(password string) *rds.CreateDBInstanceInput {
 	return input
 }
 
-// neverMade reads the record on the key once more: what was seen of the key may be old, and a database
-// that was ever recorded is never made again.
-func (w writer) neverMade(ctx context.Context) error {
+// neverRecorded reads the record on the key once more: what was seen of the key may be old, and a database
+// that was ever recorded is never created again.
+func (w writer) neverRecorded(ctx context.Context) error {
 	out, err := w.account.KMS.ListResourceTags(ctx, &kms.ListResourceTagsInput{KeyId: &w.in.Key.ID})
 	if err != nil {
 		return aws.Classify(err)

@@ -19,7 +19,7 @@ type State struct {
 	Record          scope.Record
 	// Life.
 	Status, Endpoint string
-	// SeenAt is when AWS was asked.
+	// SeenAt is when AWS was read.
 	SeenAt time.Time
 	// PendingInterrupts says that AWS has queued a change that restarts the instance or fails it over.
 	PendingInterrupts bool
@@ -69,7 +69,7 @@ type State struct {
 
 	// MasterUser and the fingerprint of the password that was last set.
 	MasterUser, Credential string
-	// Released is the value of the tag that says the database was let go, or "".
+	// Released is the value of the tag that says the database was released, or "".
 	Released string
 	// Recorded says whether the tenant's key records this database.
 	Recorded bool
@@ -100,7 +100,7 @@ const (
 	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html
 	firstTLS13 = 16
 	// unset stands for a stored password that does not exist yet.
-	unset = "(to be made)"
+	unset = "(to be created)"
 )
 
 // logExports are the logs that go to CloudWatch (FSBP RDS.9).
@@ -168,17 +168,17 @@ func refusals(in *scope.Platform, major string) map[string]string {
 	}
 	if spec.TLS.MinVersion == tls13 && atoi(major) < firstTLS13 {
 		refused[pathParameters] = fmt.Sprintf("database.tls.minVersion %s is not offered for PostgreSQL %s; leave it at TLSv1.2, or "+
-			"make a new platform of major %d or newer", tls13, major, firstTLS13)
+			"create a new platform of major %d or newer", tls13, major, firstTLS13)
 	}
 	if spec.Backup.RetentionDays < class.MinBackupRetentionDays {
-		refused[pathRetention] = fmt.Sprintf("database.backup.retentionDays is below the %d days that class %s asks for; raise it",
+		refused[pathRetention] = fmt.Sprintf("database.backup.retentionDays is below the %d days that class %s requires; raise it",
 			class.MinBackupRetentionDays, in.Class.Name)
 	}
 	return refused
 }
 
 // constrain takes out of what is wanted what the class refuses and what would never work, so that it does
-// not hold up the rest; complain tells of it. Backups are never kept shorter than the class asks for.
+// not hold up the rest; degraded reports it. Backups are never kept shorter than the class requires.
 func constrain(want, got State) State {
 	if got.Identifier == "" {
 		return want // there is nothing to leave as it is

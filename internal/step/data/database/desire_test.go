@@ -27,13 +27,13 @@ func TestWhatIsWantedFollowsFromSpecAndClass(t *testing.T) {
 		"the least TLS version names it too": {
 			platform(spec(func(d *v1alpha1.Database) { d.TLS.MinVersion = "TLSv1.3" })), pathParameters, "-pg16-tls13",
 		},
-		"a standby is wanted where nobody says": {
+		"a standby is wanted by default": {
 			platform(spec(func(d *v1alpha1.Database) { d.MultiAZ = nil })), pathMultiAZ, "true",
 		},
-		"protection is wanted where nobody says": {
+		"protection is wanted by default": {
 			platform(spec(func(d *v1alpha1.Database) { d.DeletionProtection = nil })), pathProtection, "true",
 		},
-		"IAM authentication is wanted where nobody says": {
+		"IAM authentication is wanted by default": {
 			platform(spec(func(d *v1alpha1.Database) { d.IAMAuthentication = nil })), pathIAM, "true",
 		},
 		"public access is never wanted":            {platform(), pathPublic, "false"},
@@ -43,11 +43,11 @@ func TestWhatIsWantedFollowsFromSpecAndClass(t *testing.T) {
 		"the firewall is the tenant's":             {platform(), pathGroups, groupID},
 		"without a firewall seen none is compared": {platform(func(p *scope.Platform) { p.Firewall.GroupID = "" }), pathGroups, ""},
 		"the stored password is wanted":            {platform(), pathCredential, scope.Fingerprint("stored")},
-		"a password that is not stored is to be made": {
+		"a password that is not stored is to be created": {
 			platform(func(p *scope.Platform) { p.MasterFingerprint = "" }), pathCredential, unset,
 		},
-		"growth is off where nobody says": {platform(), pathMaxStorage, "0"},
-		"no mark of a release is wanted":  {platform(), pathReleased, ""},
+		"growth is off by default":       {platform(), pathMaxStorage, "0"},
+		"no mark of a release is wanted": {platform(), pathReleased, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := valueOf(t, c.path, desire(t, c.in))
@@ -97,10 +97,10 @@ var refusedSpecs = map[string]struct {
 	},
 	"a TLS version that the major does not have": {
 		func(d *v1alpha1.Database) { d.EngineVersion, d.TLS.MinVersion = "15", "TLSv1.3" },
-		"database.tls.minVersion TLSv1.3 is not offered for PostgreSQL 15; leave it at TLSv1.2, or make a new platform of major 16",
+		"database.tls.minVersion TLSv1.3 is not offered for PostgreSQL 15; leave it at TLSv1.2, or create a new platform of major 16",
 		func(db *rdstypes.DBInstance) { *db.EngineVersion = "15.9" },
 	},
-	"backups kept shorter than the class asks for": {
+	"backups kept shorter than the class requires": {
 		func(d *v1alpha1.Database) { d.Backup.RetentionDays = 6 }, "database.backup.retentionDays is below the 7 days", nil,
 	},
 }
@@ -124,7 +124,7 @@ func TestWhatAClassRefusesIsSaidAndLeftAsItIs(t *testing.T) {
 			}
 			err := degraded(want, got)
 			if f := fault.As(err); f.Class != fault.Invalid || f.Reason != v1alpha1.ReasonInvalidSpec || !strings.HasPrefix(f.Message, c.says) {
-				t.Errorf("the complaint is %v, want an invalid spec that begins with %q", err, c.says)
+				t.Errorf("it is degraded: %v, want an invalid spec that begins with %q", err, c.says)
 			}
 		})
 	}
@@ -160,7 +160,7 @@ func TestARefusedValueDoesNotHoldUpTheRest(t *testing.T) {
 				t.Errorf("paths that would change (-want +got):\n%s", diff)
 			}
 			if want.RetentionDays < 7 {
-				t.Errorf("backups would be kept for %d days, less than the class asks for", want.RetentionDays)
+				t.Errorf("backups would be kept for %d days, less than the class requires", want.RetentionDays)
 			}
 		})
 	}

@@ -96,7 +96,7 @@ var Fields = []converge.Field[State]{
 		Path: pathCredential, About: "the master's password", Sensitive: true,
 		Get: func(s State) string { return s.Credential },
 	},
-	{Path: pathReleased, About: "the mark of a database that was let go", Get: func(s State) string { return s.Released }},
+	{Path: pathReleased, About: "the mark of a released database", Get: func(s State) string { return s.Released }},
 }
 
 // queued are the paths that wait for the maintenance window unless their Modify is an immediate one.
@@ -114,7 +114,7 @@ func immediate(got State, path string) bool {
 	return slices.Contains(queued, path)
 }
 
-// minEffect makes a change as costly as what it would also set off: an immediate Modify fires what waits
+// minEffect gives a change the cost of what it would also set off: an immediate Modify fires what waits
 // for the maintenance window, and moving that window to the present does as well.
 func minEffect(got State, path string) converge.Effect {
 	switch {

@@ -22,8 +22,8 @@ const (
 	original = "db-AAAAAAAAAAAAAAAAAAAAAAAAAA"
 )
 
-// lookedAt is when the instance of these tests was seen.
-var lookedAt = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+// observedAt is when the instance of these tests was read.
+var observedAt = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // thisDatabase is the record of the instance of these tests.
 var thisDatabase = scope.Record{AccountID: "111122223333", Region: "eu-central-1", ResourceID: original}
@@ -97,7 +97,7 @@ func instance(change ...func(*rdstypes.DBInstance)) *rdstypes.DBInstance {
 		}},
 		DeletionProtection: awssdk.Bool(true), IAMDatabaseAuthenticationEnabled: awssdk.Bool(true),
 		CACertificateIdentifier: awssdk.String("rds-ca-rsa2048-g1"),
-		CertificateDetails:      &rdstypes.CertificateDetails{ValidTill: awssdk.Time(lookedAt.AddDate(1, 0, 0))},
+		CertificateDetails:      &rdstypes.CertificateDetails{ValidTill: awssdk.Time(observedAt.AddDate(1, 0, 0))},
 		BackupRetentionPeriod:   awssdk.Int32(14), PreferredBackupWindow: awssdk.String("02:00-03:00"),
 		PreferredMaintenanceWindow: awssdk.String("sun:04:00-sun:05:00"), CopyTagsToSnapshot: awssdk.Bool(true),
 		EnabledCloudwatchLogsExports: []string{"upgrade", "postgresql"}, MasterUsername: awssdk.String("coach_master"),
@@ -125,7 +125,7 @@ func account(t *testing.T, class *v1alpha1.PlatformClass) *aws.Account {
 func seen(t *testing.T, in *scope.Platform, db *rdstypes.DBInstance) State {
 	t.Helper()
 	s := stateOf(in, account(t, in.Class), db, desire(t, in))
-	s.SeenAt, s.ForceSSL, s.MinTLS, s.Home = lookedAt, "1", "TLSv1.2", Home{VPCID: "vpc-1"}
+	s.SeenAt, s.ForceSSL, s.MinTLS, s.Home = observedAt, "1", "TLSv1.2", Home{VPCID: "vpc-1"}
 	return s
 }
 

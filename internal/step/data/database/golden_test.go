@@ -21,7 +21,7 @@ import (
 // update rewrites the plans: make golden.
 var update = flag.Bool("update", false, "rewrite the files that tests compare with")
 
-// still is an instance that can be looked at only.
+// still is an instance that can only be observed.
 type still struct{ observation converge.Observation[State] }
 
 func (s still) Observe(context.Context, *scope.Platform, State, bool) (converge.Observation[State], error) {
@@ -45,7 +45,7 @@ func TestGoldenPlans(t *testing.T) {
 			for _, name := range []string{
 				"made public", "given one more group", "unprotected", "with AWS's own parameters", "without IAM log-in",
 				"without backups", "without one of the logs", "without tags on snapshots", "without minor upgrades",
-				"without a standby", "with another password", "marked as let go",
+				"without a standby", "with another password", "marked as released",
 			} {
 				drifts[name].live(db)
 			}
@@ -59,7 +59,7 @@ func TestGoldenPlans(t *testing.T) {
 				db.PendingModifiedValues = &rdstypes.PendingModifiedValues{EngineVersion: awssdk.String("16.10")}
 			}),
 		},
-		"a machine that somebody queued in AWS": {platform(), instance(func(db *rdstypes.DBInstance) {
+		"a machine that is queued in AWS by hand": {platform(), instance(func(db *rdstypes.DBInstance) {
 			db.PendingModifiedValues = &rdstypes.PendingModifiedValues{DBInstanceClass: awssdk.String("db.t4g.large")}
 		})},
 		"a major that AWS could only replace": {
@@ -87,7 +87,7 @@ func observed(t *testing.T, in *scope.Platform, db *rdstypes.DBInstance) converg
 	}
 	state := seen(t, in, db)
 	return converge.Observation[State]{
-		Exists: true, Settled: true, ID: original, At: lookedAt, State: state,
+		Exists: true, Settled: true, ID: original, At: observedAt, State: state,
 		Next: overlay(state, db.PendingModifiedValues, desire(t, in)),
 	}
 }

@@ -49,7 +49,7 @@ func (o *operator) run(mode converge.Mode) converge.Outcome {
 
 func (o *operator) pass() converge.Outcome { return o.run(converge.Mode{Write: true}) }
 
-// until makes passes until one satisfies enough.
+// until runs passes until one satisfies enough.
 func (o *operator) until(what string, enough func(converge.Outcome) bool) converge.Outcome {
 	o.t.Helper()
 	ctx, cancel := context.WithTimeout(o.t.Context(), patience)
@@ -109,7 +109,7 @@ func TestAnotherParameterGroupIsPutBackAndRebootedOnceApproved(t *testing.T) {
 	})
 	out := o.until("the reboot to be held", held)
 	if len(out.Changes) != 1 || out.Changes[0].Path != "parametersInForce" || verdict(out, "CP-DB-02") != converge.Violated {
-		t.Errorf("until the reboot TLS is not proven, and only the reboot is held: %+v", out)
+		t.Errorf("until the reboot TLS is not verified, and only the reboot is held: %+v", out)
 	}
 	for !converged(out) {
 		out = o.run(converge.Mode{Write: true, Approved: out.Approval})
@@ -119,7 +119,7 @@ func TestAnotherParameterGroupIsPutBackAndRebootedOnceApproved(t *testing.T) {
 	}
 }
 
-func TestWhatSomebodyQueuedIsNotFired(t *testing.T) {
+func TestAModificationQueuedByHandIsNotFired(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
 	o.until("convergence", converged)
@@ -183,14 +183,14 @@ func TestARecordThatTheOperatorHasNotSeenYetStopsACreate(t *testing.T) {
 	o := newOperator(t)
 	o.until("convergence", converged)
 	o.account.Sabotage(t, "delete-database", map[string]any{"resource": o.in.Tenant.Resource()})
-	o.restrict(func(in *scope.Platform) { in.Key.Recorded = scope.Record{} }) // as an old look has it
+	o.restrict(func(in *scope.Platform) { in.Key.Recorded = scope.Record{} }) // as a cached read has it
 	mark := o.account.Mark(t)
 	if f := fault.As(o.pass().Err); f.Reason != v1alpha1.ReasonDatabaseLost || f.Class != fault.Conflict {
 		t.Errorf("got %v, want a lost database", f)
 	}
 	for _, c := range o.account.Calls(t, mark) {
 		if c.Operation == "CreateDBInstance" {
-			t.Error("a lost database was made anew")
+			t.Error("a lost database was created again")
 		}
 	}
 }

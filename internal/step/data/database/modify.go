@@ -45,7 +45,7 @@ func (w writer) modify(ctx context.Context, paths []string, immediately bool) er
 	for _, path := range paths {
 		err := w.send(ctx, []string{path}, immediately)
 		if err != nil && !refused(err) {
-			return err // such as busy with the one before: the next look goes on
+			return err // such as busy with the one before: the next pass goes on
 		}
 		if first == nil {
 			first = err
@@ -69,7 +69,7 @@ func (w writer) send(ctx context.Context, paths []string, immediately bool) erro
 	return err
 }
 
-// setters put one change into a Modify. What has no setter is made by another call.
+// setters put one change into a Modify. What has no setter is changed by another call.
 var setters = map[string]func(*rds.ModifyDBInstanceInput, *writer){
 	pathPublic:     func(m *rds.ModifyDBInstanceInput, w *writer) { m.PubliclyAccessible = &w.want.Public },
 	pathGroups:     func(m *rds.ModifyDBInstanceInput, w *writer) { m.VpcSecurityGroupIds = w.want.Groups },
@@ -94,7 +94,7 @@ var setters = map[string]func(*rds.ModifyDBInstanceInput, *writer){
 	pathPort:       func(m *rds.ModifyDBInstanceInput, w *writer) { m.DBPortNumber = &w.want.Port },
 }
 
-// setMaxStorage: the allocated size as the limit is how RDS is told not to grow the storage.
+// setMaxStorage: the allocated size as the limit is how RDS is set not to grow the storage.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html
 func setMaxStorage(m *rds.ModifyDBInstanceInput, w *writer) {
 	m.MaxAllocatedStorage = &w.want.MaxStorage
@@ -118,7 +118,7 @@ func setLogs(m *rds.ModifyDBInstanceInput, w *writer) {
 	m.CloudwatchLogsExportConfiguration = export
 }
 
-// setStorage asks for a tenth more at least, which is the smallest step that RDS makes.
+// setStorage requests a tenth more at least, the smallest step that RDS takes.
 func setStorage(m *rds.ModifyDBInstanceInput, w *writer) {
 	size := max(w.want.Storage, w.got.Allocated+(w.got.Allocated+9)/10)
 	m.AllocatedStorage = &size

@@ -20,7 +20,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-// line is an RDS that writes down what it is asked for, and refuses what it is told to.
+// line is an RDS that records the calls it gets, and refuses those it is set to refuse.
 type line struct {
 	API
 	said []string
@@ -98,7 +98,7 @@ func said(in *rds.ModifyDBInstanceInput) string {
 	return strings.Join(parts, " ")
 }
 
-func TestChangesAreMadeInTheirOrderAndNeverSetOffMore(t *testing.T) {
+func TestChangesAreSentInTheirOrderAndNeverSetOffMore(t *testing.T) {
 	pending := func(db *rdstypes.DBInstance) {
 		db.PendingModifiedValues = &rdstypes.PendingModifiedValues{DBInstanceClass: awssdk.String("db.t4g.large")}
 	}
@@ -237,7 +237,7 @@ func TestChangesAreMadeInTheirOrderAndNeverSetOffMore(t *testing.T) {
 			w := writer{api: &c.rds, account: account(t, in.Class), in: in, want: desire(t, in), got: seen(t, in, live)}
 			err := w.update(t.Context(), c.paths)
 			if diff := cmp.Diff(c.want, c.rds.said); diff != "" {
-				t.Errorf("what RDS was told (-want +got):\n%s", diff)
+				t.Errorf("calls to RDS (-want +got):\n%s", diff)
 			}
 			checkError(t, err, c.fails, c.class)
 		})
@@ -271,7 +271,7 @@ func TestNoPathIsEverSentImmediatelyThatNeedNotBe(t *testing.T) {
 				t.Fatalf("changing it: %v", err)
 			}
 			if slices.ContainsFunc(r.said, func(s string) bool { return strings.Contains(s, "NOW") }) {
-				t.Errorf("RDS was told %q", r.said)
+				t.Errorf("RDS was sent %q", r.said)
 			}
 		})
 	}
@@ -288,7 +288,7 @@ func TestWhatStandsInTheWayOfMakingADatabase(t *testing.T) {
 		"a class that is refused": {spec(refusedSpecs["an instance class that is not offered"].spec), fault.Invalid, v1alpha1.ReasonInvalidSpec},
 		"a major that is refused": {spec(refusedSpecs["a major that is not offered"].spec), fault.Invalid, v1alpha1.ReasonInvalidSpec},
 		"too much storage":        {spec(refusedSpecs["more storage than the class allows"].spec), fault.Invalid, v1alpha1.ReasonInvalidSpec},
-		"too few days of backups": {spec(refusedSpecs["backups kept shorter than the class asks for"].spec), fault.Invalid, v1alpha1.ReasonInvalidSpec},
+		"too few days of backups": {spec(refusedSpecs["backups kept shorter than the class requires"].spec), fault.Invalid, v1alpha1.ReasonInvalidSpec},
 		"a TLS version too new":   {spec(refusedSpecs["a TLS version that the major does not have"].spec), fault.Invalid, v1alpha1.ReasonInvalidSpec},
 		"a spec refused, no key":  {refusedWithoutKey, fault.Invalid, v1alpha1.ReasonInvalidSpec},
 		"too high a growth limit": {spec(refusedSpecs["a limit of growth above what the class allows"].spec), fault.Invalid, v1alpha1.ReasonInvalidSpec},
@@ -302,7 +302,7 @@ func TestWhatStandsInTheWayOfMakingADatabase(t *testing.T) {
 				t.Errorf("got %v, want %s %s", f, c.class, c.reason)
 			}
 			if made, _ := passwords.Stored(t.Context(), scope.Master); made != "" {
-				t.Error("a password was made for a database that cannot be")
+				t.Error("a password was created for a database that cannot be")
 			}
 		})
 	}

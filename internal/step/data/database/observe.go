@@ -40,7 +40,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 		return none, err
 	}
 	state := stateOf(in, account, db, want)
-	state.SeenAt, state.Home = at, lookHome(ctx, account, in, db)
+	state.SeenAt, state.Home = at, readHome(ctx, account, in, db)
 	if err := readParameters(ctx, account, &state); err != nil {
 		return none, err
 	}
@@ -65,7 +65,7 @@ func recordOf(in *scope.Platform, account *aws.Account) (scope.Record, error) {
 	}
 	if recorded != none && (recorded.AccountID != account.ID() || recorded.Region != account.Region()) {
 		return recorded, fault.New(fault.Conflict, v1alpha1.ReasonWrongAccount,
-			"the recorded database is %s and the class leads to account %s in %s; use the class that the platform was made with",
+			"the recorded database is %s and the class leads to account %s in %s; use the class that the platform was created with",
 			recorded, account.ID(), account.Region())
 	}
 	return recorded, nil
@@ -142,7 +142,7 @@ func stateOf(in *scope.Platform, account *aws.Account, db *rdstypes.DBInstance, 
 		Logs: db.EnabledCloudwatchLogsExports, MasterUser: awssdk.ToString(db.MasterUsername),
 		Credential: tags[naming.TagCredential], Released: tags[naming.TagReleased],
 	}
-	// Without the key's tags nobody can say that the record is missing, and no other key gets one.
+	// Without the key's tags the record cannot be said to be missing, and no other key gets one.
 	s.Recorded = in.Key.ID == "" || in.Key.ARN != s.KeyARN || in.Key.Recorded == s.Record
 	readParts(db, &s)
 	if want.Key != "" {
@@ -188,7 +188,7 @@ func staying(groups []rdstypes.VpcSecurityGroupMembership) []string {
 	return ids
 }
 
-// cover makes what meets a floor read as the minEffect, so that a minor upgrade by AWS or storage that
+// cover lets what meets a floor read as that floor, so that a minor upgrade by AWS or storage that
 // grew is no difference. A port that AWS has not given yet is none either.
 func cover(s *State, want State) {
 	s.Version, s.Storage, s.Listen = s.EngineVersion, min(s.Allocated, want.Storage), s.Port
@@ -231,7 +231,7 @@ func interrupts(p *rdstypes.PendingModifiedValues) bool {
 	return !reflect.DeepEqual(rest, rdstypes.PendingModifiedValues{})
 }
 
-// overlay applies what AWS has queued: it is on its way and is not asked for again.
+// overlay applies what AWS has queued: it is on its way and is not requested again.
 func overlay(s State, p *rdstypes.PendingModifiedValues, want State) *State {
 	if p == nil {
 		return nil
@@ -276,8 +276,8 @@ func set[T any](field, pending *T) {
 	}
 }
 
-// lookHome looks at the subnets that an instance lives in, as the class's network has them at present.
-func lookHome(ctx context.Context, account *aws.Account, in *scope.Platform, db *rdstypes.DBInstance) Home {
+// readHome reads the subnets of an instance, as the class's network has them at present.
+func readHome(ctx context.Context, account *aws.Account, in *scope.Platform, db *rdstypes.DBInstance) Home {
 	network, err := account.Network(ctx, in.Class, false)
 	if err != nil {
 		return Home{Err: err}
@@ -296,7 +296,7 @@ func lookHome(ctx context.Context, account *aws.Account, in *scope.Platform, db 
 }
 
 // readParameters reads the values of the parameter group. They are evidence and no write depends on
-// them, so the look that all platforms of a class share once a sweep is fresh enough.
+// them, so the read that all platforms of a class share once a sweep is fresh enough.
 func readParameters(ctx context.Context, account *aws.Account, s *State) error {
 	if s.ParameterGroup == "" {
 		return nil

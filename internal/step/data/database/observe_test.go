@@ -21,7 +21,7 @@ func TestWhatIsAsWantedDiffersInNothing(t *testing.T) {
 		in   *scope.Platform
 		live *rdstypes.DBInstance
 	}{
-		"an instance just as it was made": {platform(), instance()},
+		"an instance just as it was created": {platform(), instance()},
 		"one that AWS upgraded within its major": {
 			platform(spec(func(d *v1alpha1.Database) { d.EngineVersion = "16.4" })), instance(),
 		},
@@ -51,10 +51,10 @@ func TestWhatIsAsWantedDiffersInNothing(t *testing.T) {
 				})
 			}),
 		},
-		"one whose key nobody has seen in this pass": {
+		"one whose key was not observed in this pass": {
 			platform(func(p *scope.Platform) { p.Key = scope.Key{} }), instance(),
 		},
-		"one whose firewall nobody has seen in this pass": {
+		"one whose firewall was not observed in this pass": {
 			platform(func(p *scope.Platform) { p.Firewall = scope.Firewall{} }), instance(),
 		},
 		"one whose parameters are being applied": {
@@ -106,7 +106,7 @@ var drifts = map[string]struct {
 	"of another major":       {func(db *rdstypes.DBInstance) { *db.EngineVersion = "15.9" }, pathVersion},
 	"on another port":        {func(db *rdstypes.DBInstance) { *db.Endpoint.Port = 5432 }, pathPort},
 	"with another password":  {func(db *rdstypes.DBInstance) { setTag(db, naming.TagCredential, "other") }, pathCredential},
-	"marked as let go":       {func(db *rdstypes.DBInstance) { setTag(db, naming.TagReleased, "retain") }, pathReleased},
+	"marked as released":     {func(db *rdstypes.DBInstance) { setTag(db, naming.TagReleased, "retain") }, pathReleased},
 }
 
 func moreGroups(db *rdstypes.DBInstance) {
@@ -131,7 +131,7 @@ func TestEachDriftDiffersInItsPathOnly(t *testing.T) {
 	}
 	for _, f := range Fields {
 		if !tried[f.Path] {
-			t.Errorf("nothing makes %s differ", f.Path)
+			t.Errorf("no case changes %s", f.Path)
 		}
 	}
 }
@@ -143,7 +143,7 @@ func TestTheRecordIsMissingOnlyFromAKeyThatWasSeen(t *testing.T) {
 	}{
 		"a key that records this database": {scope.Key{ID: "k", ARN: keyARN, Recorded: thisDatabase}, nil},
 		"a key that records nothing":       {scope.Key{ID: "k", ARN: keyARN}, []string{pathRecorded}},
-		"a key that nobody has seen":       {scope.Key{}, nil},
+		"a key that was not observed":      {scope.Key{}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := platform(func(p *scope.Platform) { p.Key = c.key })
@@ -189,7 +189,7 @@ func TestWhatIsOnItsWayIsNotAskedForAgain(t *testing.T) {
 				t.Fatalf("before the overlay these paths differ: %v, want one", left)
 			}
 			if left := differences(want, *overlay(seen(t, in, live), c.pending, want)); left != nil {
-				t.Errorf("these are on their way and would be asked for again: %v", left)
+				t.Errorf("these are on their way and would be requested again: %v", left)
 			}
 		})
 	}
@@ -248,9 +248,9 @@ func TestTheGuardOfALostDatabase(t *testing.T) {
 		// reason is the expected conflict; "" is none.
 		reason string
 	}{
-		"nothing recorded and nothing there":      {none, none, nil, ""},
-		"nothing recorded and ours is there":      {none, none, instance(), ""},
-		"nothing recorded and a stranger's there": {none, none, instance(stranger), v1alpha1.ReasonConflict},
+		"nothing recorded and nothing there":          {none, none, nil, ""},
+		"nothing recorded and ours is there":          {none, none, instance(), ""},
+		"nothing recorded and an unmanaged one there": {none, none, instance(stranger), v1alpha1.ReasonConflict},
 
 		"recorded on the key and there":        {none, thisDatabase, instance(), ""},
 		"recorded in the annotation and there": {thisDatabase, none, instance(), ""},
@@ -262,7 +262,7 @@ func TestTheGuardOfALostDatabase(t *testing.T) {
 
 		"recorded on the key and replaced":          {none, replaced, instance(), v1alpha1.ReasonDatabaseReplaced},
 		"recorded in the annotation and replaced":   {replaced, none, instance(), v1alpha1.ReasonDatabaseReplaced},
-		"recorded, and now a stranger's":            {thisDatabase, thisDatabase, instance(stranger), v1alpha1.ReasonConflict},
+		"recorded, and now an unmanaged one":        {thisDatabase, thisDatabase, instance(stranger), v1alpha1.ReasonConflict},
 		"two records that disagree":                 {thisDatabase, replaced, instance(), v1alpha1.ReasonDatabaseReplaced},
 		"two records that disagree, and gone":       {thisDatabase, replaced, nil, v1alpha1.ReasonDatabaseReplaced},
 		"recorded in another account and there":     {none, elsewhere, instance(), v1alpha1.ReasonWrongAccount},

@@ -35,7 +35,7 @@ var serving = []string{
 	"maintenance", "modifying", "resetting-master-credentials", "storage-config-upgrade",
 }
 
-// connectable says whether clients can connect, as far as the state tells.
+// connectable says whether clients can connect in a state.
 func connectable(status string) bool {
 	return meaningOf(status).life == usable || slices.Contains(serving, status)
 }
@@ -55,7 +55,7 @@ var states = map[string]meaning{
 	"configuring-log-exports":         {moving, false, "AWS is switching log exports"},
 	"converting-to-vpc":               {moving, false, "AWS is moving the database into a VPC"},
 	"creating":                        {moving, false, "AWS is creating the database"},
-	"delete-precheck":                 {moving, false, "somebody asked AWS to delete the database; AWS is checking whether it may"},
+	"delete-precheck":                 {moving, false, "a deletion was requested in AWS, not by this operator; AWS is checking whether it may"},
 	"maintenance":                     {moving, false, "AWS is maintaining the database"},
 	"modifying":                       {moving, false, "AWS is modifying the database"},
 	"moving-to-vpc":                   {moving, false, "AWS is moving the database to another VPC"},
@@ -67,7 +67,7 @@ var states = map[string]meaning{
 	"storage-config-upgrade":          {moving, false, "AWS is upgrading the storage configuration"},
 	"upgrading":                       {moving, false, "AWS is upgrading the engine"},
 
-	"deleting": {stuck, false, "the database is being deleted by somebody else: this cannot be stopped; " +
+	"deleting": {stuck, false, "the database is being deleted, not by this operator: this cannot be stopped; " +
 		"restore its automated backup or its final snapshot when it is gone"},
 	"failed": {stuck, false, "the database has failed and AWS cannot recover it: restore it to its latest " +
 		"restorable time"},
@@ -86,7 +86,7 @@ var states = map[string]meaning{
 	"insufficient-capacity": {stuck, false, "AWS has no machine of this class in these zones now and takes no change of the " +
 		"database until it has: wait, or ask AWS support"},
 	"restore-error": {stuck, false, "restoring from the snapshot failed: restore again from another one"},
-	"stopped": {stuck, false, "somebody stopped the database: start it in RDS (AWS starts it by itself after seven " +
+	"stopped": {stuck, false, "the database was stopped, not by this operator: start it in RDS (AWS starts it by itself after seven " +
 		"days)"},
 	"storage-full": {stuck, true, "the storage is full: raise database.storage.sizeGiB"},
 }
@@ -100,7 +100,7 @@ func meaningOf(status string) meaning {
 	return meaning{moving, false, fmt.Sprintf("RDS reports the state %q, which this operator does not know yet", status)}
 }
 
-// degraded says what is wrong with an instance that no change of ours would mend.
+// degraded says what is wrong with an instance that no change of ours would repair.
 func degraded(want, got State) error {
 	if err := standstill(got); err != nil {
 		return err

@@ -37,18 +37,18 @@ func TestEveryDocumentedStateHasAMeaning(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(documented)), slices.Sorted(maps.Keys(states))); diff != "" {
 		t.Errorf("documented and known states differ (-documented +known):\n%s", diff)
 	}
-	told := map[string]string{}
+	seen := map[string]string{}
 	for state, want := range documented {
 		t.Run(state, func(t *testing.T) {
 			m := meaningOf(state)
 			if m.life != want || m.writable != slices.Contains(modifiable, state) {
 				t.Errorf("life %d, writable %t; want %d, %t", m.life, m.writable, want, slices.Contains(modifiable, state))
 			}
-			if twin := told[m.message]; len(m.message) < 20 || twin != "" {
-				t.Errorf("the message %q tells too little, or is that of %q", m.message, twin)
+			if twin := seen[m.message]; len(m.message) < 20 || twin != "" {
+				t.Errorf("the message %q says too little, or is that of %q", m.message, twin)
 			}
-			told[m.message] = state
-			checkComplaint(t, state, m)
+			seen[m.message] = state
+			checkDegraded(t, state, m)
 		})
 	}
 }
@@ -70,19 +70,19 @@ func TestClientsCanConnectWhereAWSDoesNotTakeTheServerAway(t *testing.T) {
 	}
 }
 
-// checkComplaint: only what needs a person is complained of, and it says what to do.
-func checkComplaint(t *testing.T, state string, m meaning) {
+// checkDegraded: only what needs a person is degraded, and it says what to do.
+func checkDegraded(t *testing.T, state string, m meaning) {
 	t.Helper()
 	err := degraded(State{}, State{Status: state})
 	if m.life != stuck {
 		if err != nil {
-			t.Errorf("nobody has to act, and the complaint is: %v", err)
+			t.Errorf("nothing has to be done, and it is degraded: %v", err)
 		}
 		return
 	}
 	f := fault.As(err)
 	if f.Class != fault.Invalid || f.Reason != v1alpha1.ReasonDatabaseState || f.Message != m.message {
-		t.Errorf("the complaint is %v, want %q", err, m.message)
+		t.Errorf("it is degraded: %v, want %q", err, m.message)
 	}
 	if !strings.Contains(m.message, ": ") {
 		t.Errorf("the message does not say what to do: %q", m.message)

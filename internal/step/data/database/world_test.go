@@ -31,7 +31,7 @@ const (
 // shared names what the platforms of the class share.
 var shared = naming.Class{Installation: "test", Name: env.ClassName}
 
-// input makes what other steps and the class give: a key, a security group, subnets and parameters.
+// input creates what other steps and the class give: a key, a security group, subnets and parameters.
 func input(t *testing.T, a *env.Account) func() *scope.Platform {
 	t.Helper()
 	spec := env.Platform(t).Spec
@@ -82,7 +82,7 @@ func makeKey(t *testing.T, a *env.Account) scope.Key {
 	}
 	out, err := kms.NewFromConfig(a.Administrator(t)).CreateKey(t.Context(), &kms.CreateKeyInput{Tags: tags})
 	if err != nil {
-		t.Fatalf("making a key: %v", err)
+		t.Fatalf("creating a key: %v", err)
 	}
 	return scope.Key{ID: *out.KeyMetadata.KeyId, ARN: *out.KeyMetadata.Arn}
 }
@@ -93,7 +93,7 @@ func makeGroup(t *testing.T, a *env.Account, name string) string {
 		GroupName: &name, Description: awssdk.String("for a test"), VpcId: &a.VPC,
 	})
 	if err != nil {
-		t.Fatalf("making a security group: %v", err)
+		t.Fatalf("creating a security group: %v", err)
 	}
 	return *out.GroupId
 }
@@ -104,7 +104,7 @@ func makeSubnets(t *testing.T, a *env.Account, name string) {
 		DBSubnetGroupName: &name, DBSubnetGroupDescription: awssdk.String("for a test"), SubnetIds: a.PrivateSubnets,
 	})
 	if err != nil {
-		t.Fatalf("making a subnet group: %v", err)
+		t.Fatalf("creating a subnet group: %v", err)
 	}
 }
 
@@ -115,7 +115,7 @@ func makeParameters(t *testing.T, a *env.Account) {
 		DBParameterGroupName: &name, DBParameterGroupFamily: awssdk.String("postgres16"), Description: awssdk.String("for a test"),
 	})
 	if err != nil {
-		t.Fatalf("making a parameter group: %v", err)
+		t.Fatalf("creating a parameter group: %v", err)
 	}
 	setParameter("rds.force_ssl", "1")(t, a, nil)
 	setParameter("ssl_min_protocol_version", "TLSv1.2")(t, a, nil)
@@ -175,7 +175,7 @@ func exportLogs(logs rdstypes.CloudwatchLogsExportConfiguration) func(*testing.T
 	}
 }
 
-// queueClass asks for another machine in the next maintenance window.
+// queueClass requests another machine in the next maintenance window.
 func queueClass(t *testing.T, a *env.Account, _ *scope.Platform) {
 	t.Helper()
 	send(t, a, &rds.ModifyDBInstanceInput{DBInstanceClass: awssdk.String("db.t4g.large")})
@@ -249,23 +249,23 @@ func forgetRecord(t *testing.T, a *env.Account, in *scope.Platform) {
 	}
 }
 
-// stranger makes an instance of the platform's name without its tags.
-func stranger(t *testing.T, a *env.Account, in *scope.Platform) {
+// unmanaged creates an instance of the platform's name without its tags.
+func unmanaged(t *testing.T, a *env.Account, in *scope.Platform) {
 	t.Helper()
 	_, err := client(t, a).CreateDBInstance(t.Context(), &rds.CreateDBInstanceInput{
 		DBInstanceIdentifier: awssdk.String(in.Tenant.Resource()), DBInstanceClass: awssdk.String("db.t4g.medium"),
-		Engine: awssdk.String("postgres"), MasterUsername: awssdk.String("stranger"), MasterUserPassword: awssdk.String("a-stranger-s"),
+		Engine: awssdk.String("postgres"), MasterUsername: awssdk.String("other_master"), MasterUserPassword: awssdk.String("a-password-of-theirs"),
 		AllocatedStorage: awssdk.Int32(20), DBSubnetGroupName: awssdk.String(naming.SubnetGroup(shared)),
 	})
 	if err != nil {
-		t.Fatalf("making a stranger's instance: %v", err)
+		t.Fatalf("creating an unmanaged instance: %v", err)
 	}
 	await(t, a, available)
 }
 
-// remake deletes the instance and makes another one that is the platform's in every respect but one,
+// recreate deletes the instance and creates another one that is the platform's in every respect but one,
 // down to the record on the key.
-func remake(change func(*testing.T, *env.Account, *rds.CreateDBInstanceInput)) func(*testing.T, *env.Account, *scope.Platform) {
+func recreate(change func(*testing.T, *env.Account, *rds.CreateDBInstanceInput)) func(*testing.T, *env.Account, *scope.Platform) {
 	return func(t *testing.T, a *env.Account, in *scope.Platform) {
 		t.Helper()
 		await(t, a, available)
@@ -285,14 +285,14 @@ func remake(change func(*testing.T, *env.Account, *rds.CreateDBInstanceInput)) f
 		}
 		change(t, a, again)
 		if _, err := client(t, a).CreateDBInstance(t.Context(), again); err != nil {
-			t.Fatalf("making the instance anew: %v", err)
+			t.Fatalf("creating the instance again: %v", err)
 		}
 		await(t, a, available)
 		recordOn(t, a, in)
 	}
 }
 
-// recordOn makes the key record the instance that is there now.
+// recordOn lets the key record the instance that is there now.
 func recordOn(t *testing.T, a *env.Account, in *scope.Platform) {
 	t.Helper()
 	record := scope.Record{AccountID: a.ID, Region: a.Region, ResourceID: *live(t, a).DbiResourceId}
@@ -306,23 +306,23 @@ func recordOn(t *testing.T, a *env.Account, in *scope.Platform) {
 }
 
 var (
-	unencrypted = remake(func(_ *testing.T, _ *env.Account, in *rds.CreateDBInstanceInput) {
+	unencrypted = recreate(func(_ *testing.T, _ *env.Account, in *rds.CreateDBInstanceInput) {
 		in.StorageEncrypted, in.KmsKeyId = awssdk.Bool(false), nil
 	})
-	otherKey = remake(func(t *testing.T, a *env.Account, in *rds.CreateDBInstanceInput) {
+	otherKey = recreate(func(t *testing.T, a *env.Account, in *rds.CreateDBInstanceInput) {
 		t.Helper()
 		out, err := kms.NewFromConfig(a.Administrator(t)).CreateKey(t.Context(), &kms.CreateKeyInput{})
 		if err != nil {
-			t.Fatalf("making another key: %v", err)
+			t.Fatalf("creating another key: %v", err)
 		}
 		in.KmsKeyId = out.KeyMetadata.Arn
 	})
-	otherSubnets = remake(func(t *testing.T, a *env.Account, in *rds.CreateDBInstanceInput) {
+	otherSubnets = recreate(func(t *testing.T, a *env.Account, in *rds.CreateDBInstanceInput) {
 		t.Helper()
 		makeSubnets(t, a, "other")
 		in.DBSubnetGroupName = awssdk.String("other")
 	})
-	usualMaster = remake(func(_ *testing.T, _ *env.Account, in *rds.CreateDBInstanceInput) {
+	usualMaster = recreate(func(_ *testing.T, _ *env.Account, in *rds.CreateDBInstanceInput) {
 		in.MasterUsername = awssdk.String("postgres")
 	})
 )

@@ -18,7 +18,7 @@ import (
 
 // writer writes for one tenant.
 type writer struct {
-	api   API
+	api   *ec2.Client
 	group *string
 }
 
@@ -38,8 +38,8 @@ func (r *resource) Apply(
 	return aws.Classify(w.update(ctx, got.State))
 }
 
-// create makes the group. EC2 gives it a rule for all egress; that, and all that is still to open, is
-// a difference that the next look finds.
+// create creates the group. EC2 gives it a rule for all egress; that, and all that is still to open, is
+// a difference that the next observation finds.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
 func (w writer) create(ctx context.Context, tenant naming.Tenant, vpc string) error {
 	_, err := w.api.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
@@ -50,7 +50,7 @@ func (w writer) create(ctx context.Context, tenant naming.Tenant, vpc string) er
 		},
 	})
 	if aws.IsDuplicate(err) {
-		return fault.Wait(v1alpha1.ReasonSettling, 0, "the security group is there already; looking again").Because(err)
+		return fault.Wait(v1alpha1.ReasonSettling, 0, "the security group exists already; it is observed again").Because(err)
 	}
 	return err
 }
@@ -71,8 +71,8 @@ func (w writer) update(ctx context.Context, got State) error {
 	return oneOrAll(got.Missing, func(rules []aws.Rule) error { return w.open(ctx, rules) }, aws.IsDuplicate)
 }
 
-// close revokes rules by their own IDs, which is exact whatever their peer is. That one of the two
-// sides fails does not keep the other open.
+// close revokes rules by their own IDs, which is exact for every kind of peer. If one of the two
+// sides fails, the other is closed all the same.
 func (w writer) close(ctx context.Context, ingress, egress []aws.Rule) error {
 	in := oneOrAll(ingress, func(rules []aws.Rule) error {
 		_, err := w.api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
@@ -140,7 +140,7 @@ func refused(err error) bool {
 	return aws.IsRuleGone(err) || aws.IsDuplicate(err) || fault.ClassOf(aws.Classify(err)) == fault.Invalid
 }
 
-// Release implements converge.Resource: the group stays, empty and marked as let go.
+// Release implements converge.Resource: the group stays, empty and marked as released.
 func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error) {
 	account := r.sessions.Account(in.Class)
 	network, err := account.Network(ctx, in.Class, false)
@@ -149,7 +149,7 @@ func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error
 	}
 	group, _, err := own(ctx, account, in, network.VPCID, true)
 	if fault.ClassOf(err) == fault.Conflict {
-		return true, nil // somebody else's group: there is nothing of ours to let go of
+		return true, nil // the group is not owned: there is nothing to release
 	}
 	if err != nil || group == nil {
 		return err == nil, err

@@ -16,8 +16,8 @@ import (
 	"github.com/coachplatform/coach-operator/internal/converge"
 )
 
-// TestRepairsEndAllDifferences draws a wanted and a live group and does what Apply would: whatever
-// they were, the next look finds the wanted state.
+// TestRepairsEndAllDifferences draws a wanted and a live group and does what Apply would: from
+// any difference, the next observation finds the wanted state.
 func TestRepairsEndAllDifferences(t *testing.T) {
 	v := seen()
 	groupIDs, hostIDs := slices.Sorted(maps.Keys(v.groups)), slices.Sorted(maps.Keys(v.hosts))
@@ -55,7 +55,7 @@ func TestRepairsEndAllDifferences(t *testing.T) {
 		}
 		for _, r := range again.Inbound {
 			if r.From != port || r.To != port || r.Protocol != "tcp" || isWorld(r.Peer) || isPrefixList(r.Peer) {
-				t.Fatalf("a rule that nobody can ask for is still there: %v", r)
+				t.Fatalf("a rule that no spec can request is still there: %v", r)
 			}
 		}
 	})

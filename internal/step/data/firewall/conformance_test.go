@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
 
-// allowed is a range that the platforms of these tests ask for.
+// allowed is a range that the platforms of these tests request.
 const allowed = "203.0.113.0/28"
 
 func TestConformance(t *testing.T) {
@@ -31,17 +31,17 @@ func TestConformance(t *testing.T) {
 		Drifts: []steptest.Drift[*scope.Platform]{
 			{Path: "ingress", Name: "opened to the internet", Do: openTo("0.0.0.0/0", 22)},
 			{Path: "ingress", Name: "opened to the IPv6 internet", Do: openTo("::/0", 22)},
-			{Path: "ingress", Name: "opened to a stranger's range", Do: openTo("198.51.100.0/24", 5433)},
+			{Path: "ingress", Name: "opened to an unmanaged range", Do: openTo("198.51.100.0/24", 5433)},
 			{Path: "ingress", Name: "opened to a right peer on a wrong port", Do: openTo(allowed, 22)},
 			{Path: "ingress", Name: "opened to a prefix list", Do: openToPrefixList},
-			{Path: "ingress", Name: "opened to a stranger's group", Do: openToGroup},
+			{Path: "ingress", Name: "opened to an unmanaged group", Do: openToGroup},
 			{Path: "ingress", Name: "closed", Do: closeAll},
 			{Path: "egress", Name: "opened", Do: openEgress},
 			{Path: "released", Name: "marked", Do: markReleased},
 		},
 		Breaks: []steptest.Break[*scope.Platform]{
-			{Control: "CP-NET-01", Name: "a stranger's range", Do: openTo("198.51.100.0/24", 5433)},
-			{Control: "CP-NET-01", Name: "a stranger's group", Do: openToGroup},
+			{Control: "CP-NET-01", Name: "an unmanaged range", Do: openTo("198.51.100.0/24", 5433)},
+			{Control: "CP-NET-01", Name: "an unmanaged group", Do: openToGroup},
 			{Control: "CP-NET-02", Name: "the internet on the database's port", Do: openTo("0.0.0.0/0", 5433)},
 			{Control: "CP-NET-02", Name: "the internet on another port", Do: openTo("0.0.0.0/0", 22)},
 			{Control: "CP-NET-02", Name: "the IPv6 internet", Do: openTo("::/0", 5433)},
@@ -69,16 +69,16 @@ func check(t *testing.T, what string, err error) {
 	}
 }
 
-// makeGroup makes a security group and returns its ID.
+// makeGroup creates a security group and returns its ID.
 func makeGroup(t *testing.T, a *env.Account, name string, tags map[string]string) string {
 	t.Helper()
 	in := &ec2.CreateSecurityGroupInput{GroupName: &name, Description: awssdk.String("of a test"), VpcId: &a.VPC}
 	if len(tags) > 0 {
 		in.TagSpecifications = []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: pairs(tags)}}
 	}
-	made, err := administer(t, a).CreateSecurityGroup(t.Context(), in)
-	check(t, "making a security group", err)
-	return *made.GroupId
+	out, err := administer(t, a).CreateSecurityGroup(t.Context(), in)
+	check(t, "creating a security group", err)
+	return *out.GroupId
 }
 
 func tag(t *testing.T, a *env.Account, id string, tags map[string]string) {
@@ -122,7 +122,7 @@ func openToPrefixList(t *testing.T, a *env.Account, in *scope.Platform) {
 		PrefixListName: awssdk.String("everywhere"), AddressFamily: awssdk.String("IPv4"), MaxEntries: awssdk.Int32(1),
 		Entries: []ec2types.AddPrefixListEntry{{Cidr: awssdk.String("0.0.0.0/0")}},
 	})
-	check(t, "making a prefix list", err)
+	check(t, "creating a prefix list", err)
 	allow(t, a, in, ec2types.IpPermission{
 		PrefixListIds: []ec2types.PrefixListId{{PrefixListId: list.PrefixList.PrefixListId}},
 	}, in.Spec.Database.Port)
@@ -130,7 +130,7 @@ func openToPrefixList(t *testing.T, a *env.Account, in *scope.Platform) {
 
 func openToGroup(t *testing.T, a *env.Account, in *scope.Platform) {
 	t.Helper()
-	id := makeGroup(t, a, "stranger", nil)
+	id := makeGroup(t, a, "unmanaged", nil)
 	allow(t, a, in, ec2types.IpPermission{UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: &id}}}, in.Spec.Database.Port)
 }
 

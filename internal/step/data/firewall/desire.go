@@ -20,17 +20,17 @@ type State struct {
 	Port int32
 	// Peers are who may connect, as spec and class name them. An observed state has none.
 	Peers []Peer
-	// Ingress is who may connect, each as "<who> tcp <port>", sorted. A live rule that nobody asked for
+	// Ingress is who may connect, each as "<who> tcp <port>", sorted. A live rule that was not requested
 	// reads as what it is, such as "0.0.0.0/0 tcp 22".
 	Ingress []string
 	// Egress is where the database may connect to, in the same form.
 	Egress []string
-	// Released is the value of the tag that says the group was let go, or "".
+	// Released is the value of the tag that says the group was released, or "".
 	Released string
 	// Inbound and Outbound are the live rules.
 	Inbound, Outbound []aws.Rule
-	// Surplus are live ingress rules that nobody asked for, Missing are rules that are not there yet, and
-	// Unjudged are live ones of which neither can be said, since the peer could not be looked at.
+	// Surplus are live ingress rules that were not requested, Missing are rules that are not there yet, and
+	// Unjudged are live ones of which neither can be said, since the peer could not be read.
 	Surplus, Missing, Unjudged []aws.Rule
 	// Problems are the peers that are not admitted, and why.
 	Problems []Problem
@@ -50,8 +50,8 @@ const (
 	classOperator = "operator"
 )
 
-// Peer is somebody who may connect, by the name that spec or class give: what it stands for at present
-// is resolved by a look.
+// Peer may connect. It has the name that spec or class give; what it stands for at present
+// is resolved by an observation.
 type Peer struct {
 	// Kind is cidr, group, instance or class.
 	Kind string
@@ -156,14 +156,14 @@ func isGroup(peer string) bool { return strings.Contains(peer, "sg-") }
 
 func isPrefixList(peer string) bool { return strings.HasPrefix(peer, "pl-") }
 
-// The narrowest ranges that count as everybody: two rules for half of the internet each are one for all of it,
+// The narrowest ranges that count as the internet: two rules for half of the internet each are one for all of it,
 // and no class can allow a range this wide.
 const (
 	worldBits4 = 7
 	worldBits6 = 15
 )
 
-// isWorld says that a peer is everybody, or so many that it makes no difference, by IPv4 or IPv6.
+// isWorld says that a peer is the internet, or so much of it that it makes no difference, by IPv4 or IPv6.
 func isWorld(peer string) bool {
 	p, err := netip.ParsePrefix(peer)
 	if err != nil {

@@ -20,13 +20,13 @@ func TestDesire(t *testing.T) {
 		ingress []string
 		problem string
 	}{
-		"a platform that asks for nothing gives access to the class's workloads only": {
+		"a platform that requests nothing gives access to the class's workloads only": {
 			in: platform(), ingress: []string{"class workload tcp 5433"},
 		},
-		"a class without groups and a platform that asks for nothing give access to nobody": {
+		"a class without groups and a platform that requests nothing give no access": {
 			in: platform(func(p *scope.Platform) { p.Class.Spec.Network = v1alpha1.ClassNetwork{} }),
 		},
-		"everything that is asked for is there once, sorted, on the database's port": {
+		"everything that is requested is there once, sorted, on the database's port": {
 			in: platform(
 				func(p *scope.Platform) {
 					p.Spec.Database.Port = 6000
@@ -96,7 +96,7 @@ func TestControls(t *testing.T) {
 		// seen are words of the findings.
 		seen []string
 	}{
-		"nothing but what was asked for": {
+		"only what was requested": {
 			group:    aws.Group{Ingress: []aws.Rule{open}},
 			verdicts: verdicts(converge.Verified, converge.Verified, converge.Verified),
 		},
@@ -104,7 +104,7 @@ func TestControls(t *testing.T) {
 			group:    aws.Group{Ingress: []aws.Rule{open}, Egress: []aws.Rule{{Peer: "0.0.0.0/0", Protocol: "-1", From: -1, To: -1}}},
 			verdicts: verdicts(converge.Verified, converge.Verified, converge.Violated), seen: []string{"0.0.0.0/0 all traffic"},
 		},
-		"a stranger": {
+		"an unmanaged peer": {
 			group:    aws.Group{Ingress: []aws.Rule{open, tcp("10.9.9.9/32", port)}},
 			verdicts: verdicts(converge.Violated, converge.Verified, converge.Verified), seen: []string{"10.9.9.9/32 tcp 5433"},
 		},
@@ -166,7 +166,7 @@ func TestWhatIsAsGoodAsEverybody(t *testing.T) {
 		"10.0.0.0/8": false, "203.0.113.7/32": false, "2001:db8::/32": false, "sg-0a1b2c3d": false, "": false,
 	} {
 		if got := isWorld(peer); got != want {
-			t.Errorf("%q counts as everybody: %t, want %t", peer, got, want)
+			t.Errorf("%q counts as everyone: %t, want %t", peer, got, want)
 		}
 	}
 }

@@ -19,29 +19,29 @@ const (
 var Fields = []converge.Field[State]{
 	{Path: "ingress", About: "who may connect to the database", Get: func(s State) string { return list(s.Ingress) }},
 	{Path: "egress", About: "where the database may connect to", Get: func(s State) string { return list(s.Egress) }},
-	{Path: "released", About: "the mark of a group that was let go", Get: func(s State) string { return s.Released }},
+	{Path: "released", About: "the mark of a released group", Get: func(s State) string { return s.Released }},
 }
 
-// Controls are what the step can prove.
+// Controls are what the step verifies.
 var Controls = []converge.Control[State]{
 	{ID: "CP-NET-01", Check: checkAllowed},
 	{ID: "CP-NET-02", Check: checkWorld},
 	{ID: "CP-NET-03", Check: checkEgress},
 }
 
-// checkAllowed holds when every live rule is one that was asked for (FSBP EC2.18).
+// checkAllowed holds when every live rule was requested (FSBP EC2.18).
 func checkAllowed(_, got State) (converge.Verdict, string) {
 	if len(got.Surplus) > 0 {
-		return converge.Violated, "open and not asked for: " + some(got.Surplus)
+		return converge.Violated, "open and not requested: " + some(got.Surplus)
 	}
 	if len(got.Unjudged) > 0 {
 		return converge.Unknown, "it cannot be seen whose these are: " + some(got.Unjudged)
 	}
-	return converge.Verified, fmt.Sprintf("%d rules, each of them asked for", len(got.Inbound))
+	return converge.Verified, fmt.Sprintf("%d rules, each of them requested", len(got.Inbound))
 }
 
-// checkWorld holds when no rule admits everybody, on any port (FSBP EC2.19). What is in a prefix list
-// is not looked at, so a rule with one proves nothing.
+// checkWorld holds when no rule admits the internet, on any port (FSBP EC2.19). What is in a prefix list
+// is not read, so a rule with one is no evidence.
 func checkWorld(_, got State) (converge.Verdict, string) {
 	var world, lists []aws.Rule
 	for _, r := range got.Inbound {

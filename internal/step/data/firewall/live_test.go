@@ -22,10 +22,10 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-// sweep is longer than the operator's shared looks are kept.
+// sweep is longer than the operator's cached reads are kept.
 const sweep = time.Minute
 
-// world is one account with a platform that asks for peers of every kind, and its operator.
+// world is one account with a platform that requests peers of every kind, and its operator.
 type world struct {
 	account *env.Account
 	tenant  naming.Tenant
@@ -76,7 +76,7 @@ func (w *world) run(t *testing.T, mode converge.Mode) converge.Outcome {
 	return out
 }
 
-// settle makes passes until one has nothing to write, and returns it.
+// settle runs passes until one has nothing to write, and returns it.
 func (w *world) settle(t *testing.T) converge.Outcome {
 	t.Helper()
 	var out converge.Outcome
@@ -111,8 +111,8 @@ func (w *world) open(t *testing.T) []string {
 	return open
 }
 
-// everybody are the live peers of the platform as newWorld makes it.
-func (w *world) everybody() []string {
+// everyone are the live peers of the platform as newWorld creates it.
+func (w *world) everyone() []string {
 	peers := []string{
 		allowed, w.listed, w.tagged, w.account.WorkloadSecurityGroup, w.account.OperatorSecurityGroup,
 		w.account.Instances[0].PrivateIP + "/32", w.account.Instances[1].PrivateIP + "/32",
@@ -128,14 +128,14 @@ func (w *world) mustBeOpenTo(t *testing.T, want []string) {
 	}
 }
 
-func TestAPlatformIsOpenToWhomItNamesAndNobodyElse(t *testing.T) {
+func TestAPlatformIsOpenToThePeersItNamesOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, env.StartSandbox(t).Account(t))
 	out := w.settle(t)
 	if out.Err != nil {
 		t.Fatalf("not converged: %v", out.Err)
 	}
-	w.mustBeOpenTo(t, w.everybody())
+	w.mustBeOpenTo(t, w.everyone())
 	for _, f := range out.Findings {
 		if f.Verdict != converge.Verified || f.At.IsZero() {
 			t.Errorf("%s: %v %q at %v", f.Control, f.Verdict, f.Seen, f.At)
@@ -165,7 +165,7 @@ func TestAnotherPortMovesAllRules(t *testing.T) {
 	if out := w.settle(t); out.Err != nil {
 		t.Fatalf("not converged: %v", out.Err)
 	}
-	w.mustBeOpenTo(t, w.everybody())
+	w.mustBeOpenTo(t, w.everyone())
 }
 
 func TestTheAnswerOfAPlanNamesWhatIsOpenAndWhatIsRefused(t *testing.T) {
@@ -200,7 +200,7 @@ func TestALookRightAfterAWriteSeesIt(t *testing.T) {
 	}
 	w.clock.SetTime(w.clock.Now().Add(2 * time.Second)) // the list of all groups is much younger than a sweep
 	if out := w.step.Run(t.Context(), w.input(), converge.Mode{}); out.Err != nil || len(out.Changes) > 0 {
-		t.Errorf("the look shows what was before the write: %v %+v", out.Err, out.Changes)
+		t.Errorf("the observation shows what was before the write: %v %+v", out.Err, out.Changes)
 	}
 }
 
@@ -209,17 +209,17 @@ func TestRulesFollowTheAddressesOfAnInstance(t *testing.T) {
 	w := newWorld(t, env.StartSandbox(t).Account(t))
 	w.settle(t)
 	client := administer(t, w.account)
-	made, err := client.CreateNetworkInterface(t.Context(), &ec2.CreateNetworkInterfaceInput{
+	added, err := client.CreateNetworkInterface(t.Context(), &ec2.CreateNetworkInterfaceInput{
 		SubnetId: &w.account.PrivateSubnets[2], PrivateIpAddress: awssdk.String("10.42.3.77"),
 	})
-	check(t, "making an interface", err)
+	check(t, "creating an interface", err)
 	attached, err := client.AttachNetworkInterface(t.Context(), &ec2.AttachNetworkInterfaceInput{
 		DeviceIndex: awssdk.Int32(1), InstanceId: &w.account.Instances[0].ID,
-		NetworkInterfaceId: made.NetworkInterface.NetworkInterfaceId,
+		NetworkInterfaceId: added.NetworkInterface.NetworkInterfaceId,
 	})
 	check(t, "attaching the interface", err)
 	w.settle(t)
-	w.mustBeOpenTo(t, append(w.everybody(), "10.42.3.77/32"))
+	w.mustBeOpenTo(t, append(w.everyone(), "10.42.3.77/32"))
 
 	_, err = client.DetachNetworkInterface(t.Context(), &ec2.DetachNetworkInterfaceInput{AttachmentId: attached.AttachmentId})
 	check(t, "detaching the interface", err)
@@ -231,7 +231,7 @@ func TestRulesFollowTheAddressesOfAnInstance(t *testing.T) {
 		t.Errorf("%s is %v while a lost address is open", out.Findings[0].Control, out.Findings[0].Verdict)
 	}
 	w.settle(t)
-	w.mustBeOpenTo(t, w.everybody())
+	w.mustBeOpenTo(t, w.everyone())
 }
 
 func TestABlindLookKeepsNothingOpenThatIsTooOpen(t *testing.T) {
@@ -246,9 +246,9 @@ func TestABlindLookKeepsNothingOpenThatIsTooOpen(t *testing.T) {
 
 	out := w.settle(t)
 	if f := fault.As(out.Err); f.Class != fault.Denied || strings.Count(f.Message, "ec2:DescribeInstances") != 1 {
-		t.Errorf("complains %v, want once that ec2:DescribeInstances is refused", out.Err)
+		t.Errorf("degraded %v, want once that ec2:DescribeInstances is refused", out.Err)
 	}
-	w.mustBeOpenTo(t, w.everybody())
+	w.mustBeOpenTo(t, w.everyone())
 	want := []converge.Verdict{converge.Unknown, converge.Verified, converge.Verified}
 	for i, f := range out.Findings {
 		if f.Verdict != want[i] {
@@ -261,7 +261,7 @@ func TestABlindLookKeepsNothingOpenThatIsTooOpen(t *testing.T) {
 	}
 }
 
-func TestALostTagMakesTheGroupAStrangers(t *testing.T) {
+func TestAGroupThatLostATagIsNotOwned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, env.StartSandbox(t).Account(t))
 	w.settle(t)
@@ -274,12 +274,12 @@ func TestALostTagMakesTheGroupAStrangers(t *testing.T) {
 	}
 	for _, f := range out.Findings {
 		if f.Verdict != converge.Unknown {
-			t.Errorf("%s is %v of a stranger's group", f.Control, f.Verdict)
+			t.Errorf("%s is %v of an unmanaged group", f.Control, f.Verdict)
 		}
 	}
 	for _, c := range w.account.Calls(t, before) {
 		if !c.ReadOnly && strings.Contains(c.Principal, ":assumed-role/") {
-			t.Errorf("wrote to a stranger's group: %s", c.Action())
+			t.Errorf("wrote to an unmanaged group: %s", c.Action())
 		}
 	}
 }
@@ -314,7 +314,7 @@ func TestAReleasedGroupIsEmptyAndMarkedAndTakenBack(t *testing.T) {
 	if out := w.settle(t); out.Err != nil {
 		t.Fatalf("not converged: %v", out.Err)
 	}
-	w.mustBeOpenTo(t, w.everybody())
+	w.mustBeOpenTo(t, w.everyone())
 }
 
 func TestOneSweepServesAllPlatforms(t *testing.T) {
@@ -340,7 +340,7 @@ func TestOneSweepServesAllPlatforms(t *testing.T) {
 			}
 		}
 	}
-	sweepAll() // lists made before the last write are over
+	sweepAll() // listings taken before the last write are over
 	before := w.account.Mark(t)
 	sweepAll()
 	var calls []string

@@ -18,7 +18,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 ) {
 	none := converge.Observation[State]{Settled: true}
 	account := r.sessions.Account(in.Class)
-	v, at, err := look(ctx, account, in, want, fresh)
+	v, at, err := resolve(ctx, account, in, want, fresh)
 	if err != nil {
 		return none, err
 	}
@@ -36,7 +36,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 }
 
 // own returns the tenant's security group and when it was seen, nil if there is none. A group of its
-// name with other tags is somebody else's.
+// name with other tags is not owned.
 func own(ctx context.Context, account *aws.Account, in *scope.Platform, vpc string, fresh bool) (
 	*aws.Group, time.Time, error,
 ) {
@@ -52,10 +52,10 @@ func own(ctx context.Context, account *aws.Account, in *scope.Platform, vpc stri
 	return group, at, nil
 }
 
-// look sees what the wanted peers stand for at present. The class's own groups are resolved once a
-// sweep for all its platforms; before a write, what the tenant names is looked at again. When the peers
+// resolve reads what the wanted peers stand for at present. The class's own groups are resolved once a
+// sweep for all its platforms; before a write, what the tenant names is read again. When the peers
 // of one kind cannot be seen, that is a problem of theirs: it keeps nothing else open.
-func look(ctx context.Context, account *aws.Account, in *scope.Platform, want State, fresh bool) (
+func resolve(ctx context.Context, account *aws.Account, in *scope.Platform, want State, fresh bool) (
 	v view, at time.Time, err error,
 ) {
 	v = view{tenant: in.Tenant, class: in.Class.Name, unseen: map[string]*fault.Error{}}

@@ -18,11 +18,11 @@ import (
 func TestWhatIsNotAdmittedStaysClosedWhileTheRestConverges(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		// ask changes what the platform asks for and returns a word that the message must have.
+		// ask changes what the platform requests and returns a word that the message must have.
 		ask    func(t *testing.T, w *world) string
 		class  fault.Class
 		reason string
-		// open are the peers that must be open; nil is everybody that newWorld has.
+		// open are the peers that must be open; nil is everyone that newWorld has.
 		open func(w *world) []string
 	}{
 		"a security group that is neither listed nor tagged": {
@@ -51,7 +51,7 @@ func TestWhatIsNotAdmittedStaysClosedWhileTheRestConverges(t *testing.T) {
 				return w.account.Instances[0].ID
 			},
 			class: fault.Invalid, reason: v1alpha1.ReasonNotAccepted,
-			open: func(w *world) []string { return without(w.everybody(), w.account.Instances[0].PrivateIP+"/32") },
+			open: func(w *world) []string { return without(w.everyone(), w.account.Instances[0].PrivateIP+"/32") },
 		},
 		"a range that is wider than the class allows": {
 			ask: func(_ *testing.T, w *world) string {
@@ -78,7 +78,7 @@ func TestWhatIsNotAdmittedStaysClosedWhileTheRestConverges(t *testing.T) {
 				return w.account.Instances[1].ID
 			},
 			class: fault.Waiting, reason: v1alpha1.ReasonInstanceNotFound,
-			open: func(w *world) []string { return without(w.everybody(), w.account.Instances[1].PrivateIP+"/32") },
+			open: func(w *world) []string { return without(w.everyone(), w.account.Instances[1].PrivateIP+"/32") },
 		},
 		"a listed security group that does not exist": {
 			ask: func(_ *testing.T, w *world) string {
@@ -88,13 +88,13 @@ func TestWhatIsNotAdmittedStaysClosedWhileTheRestConverges(t *testing.T) {
 			},
 			class: fault.Waiting, reason: v1alpha1.ReasonSecurityGroupNotFound,
 		},
-		"workload groups that the class names and nobody made": {
+		"workload groups that the class names and that do not exist": {
 			ask: func(_ *testing.T, w *world) string {
 				w.class.Spec.Network.WorkloadSecurityGroups = v1alpha1.Selector{Tags: []v1alpha1.Tag{{Key: "no", Value: "such"}}}
 				return "workload"
 			},
 			class: fault.Waiting, reason: v1alpha1.ReasonClassNotReady,
-			open: func(w *world) []string { return without(w.everybody(), w.account.WorkloadSecurityGroup) },
+			open: func(w *world) []string { return without(w.everyone(), w.account.WorkloadSecurityGroup) },
 		},
 	}
 	for name, test := range tests {
@@ -108,9 +108,9 @@ func TestWhatIsNotAdmittedStaysClosedWhileTheRestConverges(t *testing.T) {
 			out := w.settle(t)
 			f := fault.As(out.Err)
 			if f.Class != test.class || f.Reason != test.reason || !strings.Contains(f.Message, word) {
-				t.Errorf("complains %v (%v), want %s (%v) that names %s", out.Err, f.Class, test.reason, test.class, word)
+				t.Errorf("degraded %v (%v), want %s (%v) that names %s", out.Err, f.Class, test.reason, test.class, word)
 			}
-			open := w.everybody()
+			open := w.everyone()
 			if test.open != nil {
 				open = test.open(w)
 			}
@@ -127,7 +127,7 @@ func without(all []string, one string) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == one })
 }
 
-// mustBeQuiet checks that further passes, though they degraded, neither write nor look at single things.
+// mustBeQuiet checks that further passes, though they degraded, neither write nor read single things.
 func (w *world) mustBeQuiet(t *testing.T) {
 	t.Helper()
 	w.run(t, converge.Mode{Write: true})

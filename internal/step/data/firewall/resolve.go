@@ -13,7 +13,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/naming"
 )
 
-// missingPoll is how soon a peer that does not exist is looked for again.
+// missingPoll is how soon a peer that does not exist is read again.
 const missingPoll = 30 * time.Second
 
 // view is what was seen of the peers of one platform.
@@ -24,7 +24,7 @@ type view struct {
 	network aws.Network
 	groups  map[string]aws.Group
 	hosts   map[string]aws.Host
-	// unseen are the kinds of peers that could not be looked at, and why.
+	// unseen are the kinds of peers that could not be read, and why.
 	unseen map[string]*fault.Error
 }
 
@@ -72,7 +72,7 @@ func (v view) judge(want State, group *aws.Group) State {
 }
 
 // perhaps says that a rule may be that of a wanted peer which cannot be seen now. It stays: a database
-// that its coaches cannot reach is no remedy for a look that fails. A range is never an unseen peer.
+// that its coaches cannot reach is no remedy for a read that fails. A range is never an unseen peer.
 func (v view) perhaps(want State, r aws.Rule) bool {
 	if r.Protocol != "tcp" || r.From != want.Port || r.To != want.Port {
 		return false
@@ -134,7 +134,7 @@ func (v view) group(p Peer) ([]string, *fault.Error) {
 		return nil, v.refuse("security group", "accepted.securityGroupIDs", p.ID)
 	case !exists:
 		return nil, fault.Wait(v1alpha1.ReasonSecurityGroupNotFound, missingPoll,
-			"security group %s does not exist, so it is not opened; make it, or remove it from spec.database.allowFrom", p.ID)
+			"security group %s does not exist, so it is not opened; create it, or remove it from spec.database.allowFrom", p.ID)
 	}
 	return []string{p.ID}, nil
 }

@@ -24,7 +24,7 @@ var (
 	stranger = naming.Tenant{Installation: "inst", Namespace: "studio", NamespaceUID: "uid-2", Name: "demo"}
 )
 
-// platform returns a platform that asks for the given access, of a class with one workload group.
+// platform returns a platform that requests the given access, of a class with one workload group.
 func platform(change ...func(*scope.Platform)) *scope.Platform {
 	p := &scope.Platform{
 		Tenant: tenant,
@@ -98,13 +98,13 @@ func TestPeersAreAdmittedOnlyAsListedOrTagged(t *testing.T) {
 		"a security group with the tenant's tags": {allow: groups("sg-0000000c"), rules: []string{"sg-0000000c"}},
 		"a security group of another tenant":      {allow: groups("sg-0000000d"), class: fault.Invalid, reason: "NotAccepted"},
 		"a tagged security group of another VPC":  {allow: groups("sg-0000000e"), class: fault.Invalid, reason: "NotAccepted"},
-		"a security group that nobody knows":      {allow: groups("sg-00000bad"), class: fault.Invalid, reason: "NotAccepted"},
+		"a security group that does not exist":    {allow: groups("sg-00000bad"), class: fault.Invalid, reason: "NotAccepted"},
 		"an instance in the class's list":         {allow: instances("i-0000000b"), rules: []string{"10.0.0.5/32"}},
 		"all addresses of a tagged instance":      {allow: instances("i-0000000c"), rules: []string{"10.0.0.6/32", "10.0.1.6/32"}},
 		"an instance of another tenant":           {allow: instances("i-0000000d"), class: fault.Invalid, reason: "NotAccepted"},
 		"a tagged instance of another VPC":        {allow: instances("i-0000000e"), class: fault.Invalid, reason: "NotAccepted"},
 		"an instance without an address":          {allow: instances("i-0000000f"), class: fault.Waiting, reason: "InstanceNotFound"},
-		"an instance that nobody knows":           {allow: instances("i-00000bad"), class: fault.Invalid, reason: "NotAccepted"},
+		"an instance that does not exist":         {allow: instances("i-00000bad"), class: fault.Invalid, reason: "NotAccepted"},
 		"the gravest of several problems is reported": {
 			allow: instances("i-0000000a", "i-0000000d"), class: fault.Invalid, reason: "NotAccepted",
 		},
@@ -123,13 +123,13 @@ func TestPeersAreAdmittedOnlyAsListedOrTagged(t *testing.T) {
 			err := degraded(asked, got)
 			if test.reason == "" {
 				if err != nil {
-					t.Errorf("complains: %v", err)
+					t.Errorf("degraded: %v", err)
 				}
 				return
 			}
 			f := fault.As(err)
 			if f.Class != test.class || f.Reason != test.reason {
-				t.Errorf("complains %v (%v), want %s (%v)", err, f.Class, test.reason, test.class)
+				t.Errorf("degraded %v (%v), want %s (%v)", err, f.Class, test.reason, test.class)
 			}
 			for _, id := range slices.Concat(test.allow.SecurityGroupIDs, test.allow.InstanceIDs) {
 				if !strings.Contains(f.Message, id) {
@@ -170,11 +170,11 @@ func TestLiveRulesReadAsTheSpecNamesThem(t *testing.T) {
 	tests := map[string]struct {
 		live []aws.Rule
 		want []string
-		// surplus is how many of the live rules nobody asked for.
+		// surplus is how many of the live rules were not requested.
 		surplus int
 	}{
 		"nothing": {},
-		"what was asked for": {
+		"what was requested": {
 			live: []aws.Rule{tcp("sg-0000000a", port), tcp("203.0.113.0/28", port), tcp("10.0.0.6/32", port), tcp("10.0.1.6/32", port)},
 			want: []string{"cidr 203.0.113.0/28 tcp 5433", "class workload tcp 5433", "instance i-0000000c tcp 5433"},
 		},

@@ -17,7 +17,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// leastWait is how soon a listing is looked at again: a new one is made every few seconds only.
+// leastWait is how soon a listing is read again: a new one is taken every few seconds only.
 const leastWait = 2 * time.Second
 
 // deletionDays is how long an extra key awaits its deletion: the longest that KMS offers.
@@ -25,7 +25,7 @@ const deletionDays = 30
 
 // writer writes for one tenant.
 type writer struct {
-	api     API
+	api     *kms.Client
 	account *aws.Account
 	want    State
 	id      string
@@ -48,13 +48,13 @@ func (r *resource) Apply(
 	return aws.Classify(w.update(ctx, got.State, changes))
 }
 
-// create makes the key, once its absence is certain. What is left to do (rotation, alias) is a
-// difference that the next look finds.
+// create creates the key, once its absence is certain. What is left to do (rotation, alias) is a
+// difference that the next observation finds.
 func (r *resource) create(ctx context.Context, in *scope.Platform, w writer) error {
-	place := cradle(w.account, in.Tenant)
+	place := location(w.account, in.Tenant)
 	if left := r.uncertain(place, w.account.Lag()); left > 0 {
 		return fault.Wait(v1alpha1.ReasonConfirmingAbsence, max(left, leastWait),
-			"looking twice for a key of this platform before one is made, since KMS listings lag")
+			"waiting for a second listing without a key of this platform before one is created, since KMS listings lag")
 	}
 	var tags []kmstypes.Tag
 	for k, v := range in.Tenant.Tags() {
@@ -68,30 +68,30 @@ func (r *resource) create(ctx context.Context, in *scope.Platform, w writer) err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := w.account.Now()
-	b := &birth{since: now, looked: now}
+	b := &pendingCreate{since: now, listed: now}
 	if err == nil {
-		b.made = []string{awssdk.ToString(out.KeyMetadata.KeyId)}
+		b.created = []string{awssdk.ToString(out.KeyMetadata.KeyId)}
 	}
-	r.births[place] = b
+	r.pendingCreates[place] = b
 	return err
 }
 
 // once sends a call a single time: after a lost answer the SDK would send it again, and a second
-// CreateKey makes a second key.
+// CreateKey creates a second key.
 func once(o *kms.Options) { o.RetryMaxAttempts = 1 }
 
-// uncertain returns how long a key must still be missing from listings before one may be made.
-func (r *resource) uncertain(cradle string, lag time.Duration) time.Duration {
+// uncertain returns how long a key must still be missing from listings before one may be created.
+func (r *resource) uncertain(location string, lag time.Duration) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := r.births[cradle]
-	if b == nil || len(b.made) > 0 {
-		return lag // a key that was made is not gone: KMS is only slow to show it
+	b := r.pendingCreates[location]
+	if b == nil || len(b.created) > 0 {
+		return lag // a key that was created is not gone: KMS is only slow to list it
 	}
-	return lag - b.looked.Sub(b.since)
+	return lag - b.listed.Sub(b.since)
 }
 
-// update makes the changes, protective ones first.
+// update sends the changes, protective ones first.
 func (w writer) update(ctx context.Context, got State, changes []converge.Change) error {
 	for _, step := range []struct {
 		path string
@@ -163,11 +163,11 @@ func (w writer) dropExtras(ctx context.Context, got State) error {
 	return nil
 }
 
-// Release implements converge.Resource: the key stays, marked as let go.
+// Release implements converge.Resource: the key stays, marked as released.
 func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error) {
 	keys, err := r.keysOf(ctx, in, true)
 	if fault.ClassOf(err) == fault.Conflict {
-		return true, nil // somebody else's key: there is nothing of ours to let go of
+		return true, nil // the key is not owned: there is nothing to release
 	}
 	if err != nil {
 		return false, err
@@ -181,7 +181,7 @@ func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error
 	}
 	own := choose(keys, in.Tenant.Alias(), in.Recorded, used)
 	if own.Tags[naming.TagReleased] != "" {
-		r.forget(cradle(r.sessions.Account(in.Class), in.Tenant))
+		r.forget(location(r.sessions.Account(in.Class), in.Tenant))
 		return true, nil
 	}
 	w := r.writer(in, State{}, awssdk.ToString(own.Metadata.KeyId))

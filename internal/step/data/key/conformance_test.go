@@ -30,7 +30,7 @@ func TestConformance(t *testing.T) {
 		Stranger: func(t *testing.T, a *env.Account, in *scope.Platform) {
 			t.Helper()
 			id := makeKey(t, a, nil)
-			do(t, "naming a stranger's key", func(k *kms.Client) error {
+			do(t, "naming an unmanaged key", func(k *kms.Client) error {
 				_, err := k.CreateAlias(t.Context(), &kms.CreateAliasInput{
 					AliasName: awssdk.String(in.Tenant.Alias()), TargetKeyId: &id,
 				})
@@ -71,7 +71,7 @@ func do(t *testing.T, what string, call func(*kms.Client) error, a *env.Account)
 func makeKey(t *testing.T, a *env.Account, tags map[string]string) string {
 	t.Helper()
 	var id string
-	do(t, "making a key", func(k *kms.Client) error {
+	do(t, "creating a key", func(k *kms.Client) error {
 		var list []kmstypes.Tag
 		for key, value := range tags {
 			list = append(list, kmstypes.Tag{TagKey: &key, TagValue: &value})
@@ -120,7 +120,7 @@ func stopRotation(t *testing.T, a *env.Account, in *scope.Platform) {
 
 func slowRotation(t *testing.T, a *env.Account, in *scope.Platform) {
 	t.Helper()
-	do(t, "making rotation slower", func(k *kms.Client) error {
+	do(t, "slowing rotation", func(k *kms.Client) error {
 		_, err := k.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{
 			KeyId: &in.Key.ID, RotationPeriodInDays: awssdk.Int32(2560),
 		})

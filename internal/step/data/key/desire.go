@@ -20,7 +20,7 @@ type State struct {
 	Policy string
 	// RotationDays is the rotation period; zero is off.
 	RotationDays int32
-	// Released is the value of the tag that says the key was let go, or "".
+	// Released is the value of the tag that says the key was released, or "".
 	Released string
 	// Recorded is the database that the key's tag records; the step database owns that tag.
 	Recorded string

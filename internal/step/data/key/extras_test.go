@@ -31,7 +31,7 @@ type operator struct {
 func newOperator(t *testing.T) *operator {
 	t.Helper()
 	o := &operator{account: env.StartSandbox(t).Account(t), clock: testclock.NewFakePassiveClock(time.Now())}
-	now := "0s" // what is made is listed at once
+	now := "0s" // what is created is listed at once
 	o.account.Sandbox().Set(t, o.account.ID, env.Settings{Lag: &now})
 	o.step = key.New(o.account.Sessions(t, aws.Options{Clock: o.clock, Share: 1000}))
 	spec := env.Platform(t).Spec
@@ -51,7 +51,7 @@ func (o *operator) settle(t *testing.T) {
 	t.Fatal("the step does not settle")
 }
 
-// database makes one with the given key and the tenant's tags.
+// database creates one with the given key and the tenant's tags.
 func (o *operator) database(t *testing.T, name, keyID string, tags map[string]string) {
 	t.Helper()
 	api := rds.NewFromConfig(o.account.Administrator(t))
@@ -60,7 +60,7 @@ func (o *operator) database(t *testing.T, name, keyID string, tags map[string]st
 		DBSubnetGroupName: &group, DBSubnetGroupDescription: &group, SubnetIds: o.account.PrivateSubnets,
 	})
 	if err != nil {
-		t.Fatalf("making a subnet group: %v", err)
+		t.Fatalf("creating a subnet group: %v", err)
 	}
 	var list []rdstypes.Tag
 	for k, v := range tags {
@@ -73,11 +73,11 @@ func (o *operator) database(t *testing.T, name, keyID string, tags map[string]st
 		StorageEncrypted: awssdk.Bool(true), KmsKeyId: &keyID,
 	})
 	if err != nil {
-		t.Fatalf("making a database: %v", err)
+		t.Fatalf("creating a database: %v", err)
 	}
 }
 
-// planted makes a key with tags and, unless it is nil, a policy.
+// planted creates a key with tags and, unless it is nil, a policy.
 func (o *operator) planted(t *testing.T, tags map[string]string, policy *string) string {
 	t.Helper()
 	id := makeKey(t, o.account, tags)
@@ -113,7 +113,7 @@ func TestOnlyWhatALostAnswerLeftIsDropped(t *testing.T) {
 	left := o.planted(t, tags, &desired.Policy)
 	payroll := o.planted(t, tags, nil)
 	elsewhere := o.planted(t, tags, &desired.Policy)
-	o.database(t, "somebody-elses", elsewhere, nil)
+	o.database(t, "not-owned", elsewhere, nil)
 	o.settle(t)
 	o.mustBe(t, left, kmstypes.KeyStateEnabled) // nothing is dropped before there is a database
 
@@ -125,7 +125,7 @@ func TestOnlyWhatALostAnswerLeftIsDropped(t *testing.T) {
 	o.mustBe(t, own, kmstypes.KeyStateEnabled)
 }
 
-func TestWhoMovesTagsAndNamesMovesNoKey(t *testing.T) {
+func TestMovedTagsAndAliasesMoveNoKey(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
 	older := o.planted(t, map[string]string{"later": "tagged"}, nil)

@@ -13,16 +13,16 @@ import (
 var Fields = []converge.Field[State]{
 	{Path: "state", About: "the key's state", Get: func(s State) string { return s.KeyState }},
 	{Path: "policy", About: "who may administer and use the key", Get: func(s State) string { return s.Policy }},
-	{Path: "rotationDays", About: "the age at which KMS makes new key material", Get: rotation},
+	{Path: "rotationDays", About: "the age at which KMS rotates the key material", Get: rotation},
 	{Path: "alias", About: "the name of the key", Get: func(s State) string { return s.Alias }},
-	{Path: "released", About: "the mark of a key that was let go", Get: func(s State) string { return s.Released }},
+	{Path: "released", About: "the mark of a released key", Get: func(s State) string { return s.Released }},
 	{
 		Path: "duplicates", About: "further keys of the tenant, left by a lost answer of CreateKey",
 		Get: func(s State) string { return strings.Join(s.Extras, " ") },
 	},
 }
 
-// Controls are what the step can prove.
+// Controls are what the step verifies.
 var Controls = []converge.Control[State]{
 	{ID: "CP-KEY-01", Check: func(_, got State) (converge.Verdict, string) {
 		return converge.VerdictOf(got.RotationDays > 0), "rotation " + rotation(got)
@@ -40,8 +40,8 @@ func rotation(s State) string {
 	return fmt.Sprintf("every %d days", s.RotationDays)
 }
 
-// checkPolicy looks for statements that allow everybody something. A policy that cannot be read
-// proves nothing.
+// checkPolicy rejects statements that allow every principal something. A policy that cannot be read
+// is no evidence.
 func checkPolicy(want, got State) (converge.Verdict, string) {
 	var document struct {
 		Statement []struct {
@@ -54,7 +54,7 @@ func checkPolicy(want, got State) (converge.Verdict, string) {
 		return converge.Unknown, "the key policy cannot be read"
 	}
 	for _, s := range document.Statement {
-		if s.Effect == "Allow" && (len(s.NotPrincipal) > 0 || namesEverybody(s.Principal)) {
+		if s.Effect == "Allow" && (len(s.NotPrincipal) > 0 || namesEveryPrincipal(s.Principal)) {
 			return converge.Violated, "the key policy allows any principal"
 		}
 	}
@@ -64,7 +64,7 @@ func checkPolicy(want, got State) (converge.Verdict, string) {
 	return converge.Verified, "the key policy admits the account and, through RDS, the class's role"
 }
 
-func namesEverybody(principal json.RawMessage) bool {
+func namesEveryPrincipal(principal json.RawMessage) bool {
 	var name string
 	if json.Unmarshal(principal, &name) == nil {
 		return name == "*"

@@ -75,9 +75,9 @@ func TestTheWantedPolicyFollowsTheClass(t *testing.T) {
 	}
 }
 
-// Whoever administers the account cannot read what the key protects, and the class's role can only
+// An administrator of the account cannot read what the key protects, and the class's role can only
 // through RDS (FSBP KMS.5).
-func TestNobodyUsesTheKeyButThroughRDS(t *testing.T) {
+func TestTheKeyIsUsedThroughRDSOnly(t *testing.T) {
 	want, err := Desire(platform(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -115,18 +115,18 @@ func TestCheckPolicy(t *testing.T) {
 		policy  string
 		verdict converge.Verdict
 	}{
-		"the wanted policy":                  {want.Policy, converge.Verified},
-		"another policy":                     {`{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:b"}}]}`, converge.Violated},
-		"everybody":                          {open(`"Principal":"*"`), converge.Violated},
-		"every AWS principal":                {open(`"Principal":{"AWS":"*"}`), converge.Violated},
-		"every principal among others":       {open(`"Principal":{"AWS":["arn:a","*"]}`), converge.Violated},
-		"every service":                      {open(`"Principal":{"Service":"*","AWS":"arn:a"}`), converge.Violated},
-		"all but one":                        {open(`"NotPrincipal":{"AWS":"arn:a"}`), converge.Violated},
-		"a principal nobody can read":        {open(`"Principal":{"AWS":7}`), converge.Violated},
-		"no policy":                          {``, converge.Unknown},
-		"a policy without statements":        {`{"Statement":[]}`, converge.Unknown},
-		"a policy that is not JSON":          {`{`, converge.Unknown},
-		"everybody is refused, nobody named": {`{"Statement":[{"Effect":"Deny","Principal":"*"}]}`, converge.Violated},
+		"the wanted policy":                         {want.Policy, converge.Verified},
+		"another policy":                            {`{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:b"}}]}`, converge.Violated},
+		"every principal":                           {open(`"Principal":"*"`), converge.Violated},
+		"every AWS principal":                       {open(`"Principal":{"AWS":"*"}`), converge.Violated},
+		"every principal among others":              {open(`"Principal":{"AWS":["arn:a","*"]}`), converge.Violated},
+		"every service":                             {open(`"Principal":{"Service":"*","AWS":"arn:a"}`), converge.Violated},
+		"all but one":                               {open(`"NotPrincipal":{"AWS":"arn:a"}`), converge.Violated},
+		"a principal that cannot be read":           {open(`"Principal":{"AWS":7}`), converge.Violated},
+		"no policy":                                 {``, converge.Unknown},
+		"a policy without statements":               {`{"Statement":[]}`, converge.Unknown},
+		"a policy that is not JSON":                 {`{`, converge.Unknown},
+		"every principal is refused, none is named": {`{"Statement":[{"Effect":"Deny","Principal":"*"}]}`, converge.Violated},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, seen := checkPolicy(want, State{Policy: c.policy})
@@ -137,7 +137,7 @@ func TestCheckPolicy(t *testing.T) {
 	}
 }
 
-// named is a key made at the given second, just as this operator makes them.
+// named is a key created at the given second, as this operator creates them.
 func named(id string, second int64, changes ...func(*aws.Key)) seen {
 	k := &aws.Key{Tags: map[string]string{}, Policy: ours, Metadata: kmstypes.KeyMetadata{
 		KeyId: &id, Arn: awssdk.String("arn:" + id), CreationDate: awssdk.Time(time.Unix(second, 0)),
@@ -235,11 +235,11 @@ func TestOnlyAKeyThatRDSTakesIsSuitable(t *testing.T) {
 		change   func(*aws.Key)
 		suitable bool
 	}{
-		"as this operator makes it": {func(*aws.Key) {}, true},
-		"of several regions":        {func(k *aws.Key) { k.Metadata.MultiRegion = awssdk.Bool(true) }, false},
-		"with imported material":    {func(k *aws.Key) { k.Metadata.Origin = kmstypes.OriginTypeExternal }, false},
-		"asymmetric":                {func(k *aws.Key) { k.Metadata.KeySpec = kmstypes.KeySpecRsa2048 }, false},
-		"for signatures":            {func(k *aws.Key) { k.Metadata.KeyUsage = kmstypes.KeyUsageTypeSignVerify }, false},
+		"as this operator creates it": {func(*aws.Key) {}, true},
+		"of several regions":          {func(k *aws.Key) { k.Metadata.MultiRegion = awssdk.Bool(true) }, false},
+		"with imported material":      {func(k *aws.Key) { k.Metadata.Origin = kmstypes.OriginTypeExternal }, false},
+		"asymmetric":                  {func(k *aws.Key) { k.Metadata.KeySpec = kmstypes.KeySpecRsa2048 }, false},
+		"for signatures":              {func(k *aws.Key) { k.Metadata.KeyUsage = kmstypes.KeyUsageTypeSignVerify }, false},
 	} {
 		if got := suitable(named("a", 1, c.change).Key); got != c.suitable {
 			t.Errorf("a key %s is suitable: %t", name, got)

@@ -19,7 +19,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// seen is one key of the tenant with when it was looked at.
+// seen is one key of the tenant and when it was read.
 type seen struct {
 	*aws.Key
 	at time.Time
@@ -65,7 +65,7 @@ func (r *resource) keysOf(ctx context.Context, in *scope.Platform, fresh bool) (
 	if err != nil {
 		return nil, err
 	}
-	place := cradle(account, in.Tenant)
+	place := location(account, in.Tenant)
 	ids := slices.Concat(listed, r.unlisted(place, listed))
 	if len(ids) == 0 {
 		named, err := r.named(ctx, account, in.Tenant)
@@ -92,8 +92,8 @@ func (r *resource) keysOf(ctx context.Context, in *scope.Platform, fresh bool) (
 	return keys, nil
 }
 
-// named looks for a key by its alias, which answers sooner than the listing of tags. A key of that
-// alias with other tags is somebody else's.
+// named finds a key by its alias, which answers sooner than the listing of tags. A key of that
+// alias with other tags is not owned.
 func (r *resource) named(ctx context.Context, account *aws.Account, t naming.Tenant) (string, error) {
 	id, err := account.KeyOfAlias(ctx, t.Alias())
 	if err != nil || id == "" {
@@ -111,54 +111,54 @@ func (r *resource) named(ctx context.Context, account *aws.Account, t naming.Ten
 	return id, nil
 }
 
-// cradle names where a tenant's key is born: a platform that is made anew may be in another account.
-func cradle(account *aws.Account, t naming.Tenant) string {
+// location names where a tenant's key is created: a platform that is created again may be in another account.
+func location(account *aws.Account, t naming.Tenant) string {
 	return account.ID() + "/" + account.Region() + "/" + t.Resource()
 }
 
-// unlisted returns the keys that this process made and the listing does not show yet. Once it shows
-// them, their birth is over: should they vanish one day, that is looked at twice as well.
-func (r *resource) unlisted(cradle string, listed []string) []string {
+// unlisted returns the keys that this process created and the listing does not show yet. Once it shows
+// them, the create is no longer pending: should they vanish one day, their absence is confirmed again.
+func (r *resource) unlisted(location string, listed []string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := r.births[cradle]
+	b := r.pendingCreates[location]
 	if b == nil {
 		return nil
 	}
-	left := slices.DeleteFunc(slices.Clone(b.made), func(id string) bool { return slices.Contains(listed, id) })
+	left := slices.DeleteFunc(slices.Clone(b.created), func(id string) bool { return slices.Contains(listed, id) })
 	if len(listed) > 0 && len(left) == 0 {
-		delete(r.births, cradle)
+		delete(r.pendingCreates, location)
 	}
 	return left
 }
 
-// missed notes that no key of the tenant was found, by a listing made at the given time.
-func (r *resource) missed(cradle string, listedAt, now time.Time) {
+// missed records that no key of the tenant was found, by a listing taken at the given time.
+func (r *resource) missed(location string, listedAt, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.births[cradle] == nil {
-		r.births[cradle] = &birth{since: now}
+	if r.pendingCreates[location] == nil {
+		r.pendingCreates[location] = &pendingCreate{since: now}
 	}
-	r.births[cradle].looked = listedAt
+	r.pendingCreates[location].listed = listedAt
 }
 
-// forget ends what is remembered of a tenant that is let go.
-func (r *resource) forget(cradle string) {
+// forget drops what is remembered of a released tenant.
+func (r *resource) forget(location string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.births, cradle)
+	delete(r.pendingCreates, location)
 }
 
-// suitable says that a key is of the kind that RDS takes and whose material KMS made and keeps. Whatever
-// tags another one carries, it is none of ours.
+// suitable says that a key is of the kind that RDS takes and whose material KMS generated and keeps. Another
+// one is not owned, with any tags.
 func suitable(k *aws.Key) bool {
 	m := k.Metadata
 	return m.KeySpec == kmstypes.KeySpecSymmetricDefault && m.KeyUsage == kmstypes.KeyUsageTypeEncryptDecrypt &&
 		m.Origin == kmstypes.OriginTypeAwsKms && !awssdk.ToBool(m.MultiRegion)
 }
 
-// usage is which keys databases are encrypted with, by ARN. Tags and aliases are anybody's to move;
-// this is not.
+// usage is which keys databases are encrypted with, by ARN. Anyone can move tags and aliases,
+// but not this.
 type usage struct {
 	// own is the key of the tenant's own database; "" while there is none.
 	own string
@@ -213,9 +213,9 @@ func choose(keys []seen, alias string, recorded scope.Record, used usage) seen {
 	return keys[0]
 }
 
-// extras are keys that a lost answer of CreateKey left and that protect nothing: what this operator makes
+// extras are keys that a lost answer of CreateKey left and that protect nothing: what this operator creates
 // and nothing else, with its policy, no name and no record, while the tenant's database is encrypted with
-// another. Whatever else carries the tenant's tags is kept: anybody can put them on a key.
+// another. Any other key with the tenant's tags is kept: anyone can put them on a key.
 func extras(keys []seen, own seen, want State, used usage) []string {
 	if used.own == "" || awssdk.ToString(own.Metadata.Arn) != used.own {
 		return nil

@@ -20,7 +20,7 @@ func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 		ID:       Name,
 		About:    "The tenant's own KMS key, with rotation, a tight policy and an alias.",
 		Desire:   Desire,
-		Resource: &resource{sessions: sessions, births: map[string]*birth{}},
+		Resource: &resource{sessions: sessions, pendingCreates: map[string]*pendingCreate{}},
 		Fields:   Fields,
 		Controls: Controls,
 		Publish:  publish,
@@ -33,19 +33,19 @@ func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 type resource struct {
 	sessions *aws.Sessions
 
-	mu     sync.Mutex
-	births map[string]*birth
+	mu             sync.Mutex
+	pendingCreates map[string]*pendingCreate
 }
 
-// birth is what this process remembers of a key that is about to be made: CreateKey has no
-// idempotency token and listings lag, so a key is only made once none was listed for long enough.
-type birth struct {
+// pendingCreate is what this process remembers of a key that is about to be created: CreateKey has no
+// idempotency token and listings lag, so a key is only created once none was listed for long enough.
+type pendingCreate struct {
 	// since is when the key was first found missing, or when a create last ended in the unknown.
 	since time.Time
-	// looked is when the last listing without the key was made.
-	looked time.Time
-	// made are the keys this process made and that a listing may not show yet.
-	made []string
+	// listed is when the last listing without the key was taken.
+	listed time.Time
+	// created are the keys that this process created and that a listing may not show yet.
+	created []string
 }
 
 func publish(in *scope.Platform, s State) {

@@ -7,11 +7,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestAKeyIsOnlyMadeOnceItWasMissingForLongEnough(t *testing.T) {
+func TestAKeyIsOnlyCreatedOnceItWasMissingForLongEnough(t *testing.T) {
 	const lag = 15 * time.Second
 	start := time.Unix(1_000_000, 0)
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
-	r := &resource{births: map[string]*birth{}}
+	r := &resource{pendingCreates: map[string]*pendingCreate{}}
 	for _, step := range []struct {
 		name     string
 		listed   []string
@@ -19,7 +19,7 @@ func TestAKeyIsOnlyMadeOnceItWasMissingForLongEnough(t *testing.T) {
 		unlisted []string
 		left     time.Duration
 	}{
-		{name: "nothing was looked at", missed: -1, left: lag},
+		{name: "no listing was read", missed: -1, left: lag},
 		{name: "first missed", missed: 0, left: lag},
 		{name: "missed again", missed: 10, left: 5 * time.Second},
 		{name: "missed for as long as listings lag", missed: 15, left: 0},
@@ -42,8 +42,8 @@ func TestAKeyIsOnlyMadeOnceItWasMissingForLongEnough(t *testing.T) {
 	}
 }
 
-func TestAKeyThatWasMadeIsKnownBeforeItIsListed(t *testing.T) {
-	r := &resource{births: map[string]*birth{"here": {made: []string{"a"}}}}
+func TestACreatedKeyIsKnownBeforeItIsListed(t *testing.T) {
+	r := &resource{pendingCreates: map[string]*pendingCreate{"here": {created: []string{"a"}}}}
 	for _, step := range []struct {
 		name         string
 		listed, want []string
@@ -58,7 +58,7 @@ func TestAKeyThatWasMadeIsKnownBeforeItIsListed(t *testing.T) {
 			t.Errorf("%s: keys to add %v, want %v", step.name, got, step.want)
 		}
 	}
-	if len(r.births) != 0 {
-		t.Errorf("births that are over are remembered: %v", r.births)
+	if len(r.pendingCreates) != 0 {
+		t.Errorf("pending creates that are over are remembered: %v", r.pendingCreates)
 	}
 }
