@@ -14,7 +14,7 @@ demo: ## a node, sandboxes of AWS and Stripe, the operator, a platform and a coa
 	@hack/demo
 demo-onboard: ## let one more coach through Stripe's forms and review
 	@hack/demo onboard
-demo-sabotage: ## break promises behind the operator's back; watch them being mended, and payouts stop and go on
+demo-sabotage: ## break promises behind the operator's back; watch them being repaired, and payouts stop and go on
 	@hack/demo sabotage
 demo-down: ## stop everything that demo started and leave nothing
 	@hack/demo down
@@ -45,7 +45,7 @@ lint: ## golangci-lint on every module of ours
 	@hack/lint/run
 
 .PHONY: verify
-verify: ## everything a reviewer should not have to look for: generated files, tidy, lint, docs
+verify: ## everything a reviewer should not have to check: generated files, tidy, lint, docs
 	@hack/verify
 
 .PHONY: test

@@ -73,7 +73,7 @@ func TestTheInventoryComparesWhatIsClaimedWithWhatThereIs(t *testing.T) {
 	sibling.Name, foreign.Installation = "gym", "elsewhere"
 	w.account(naming.Coach{Tenant: sibling, ID: "jo"}.Metadata())
 	w.account(naming.Coach{Tenant: foreign, ID: "jo"}.Metadata())
-	w.sandbox.StripeStrangers(t, w.stripe.ID, false, 210, nil)
+	w.sandbox.StripeUnmanaged(t, w.stripe.ID, false, 210, nil)
 
 	found, code := w.inventory()
 	if code != codeViolated {
@@ -158,11 +158,11 @@ func TestAnInventoryThatCannotBeCompletedIsNone(t *testing.T) {
 	gone := w.ended("jo", "delete")
 	w.coach("jo", gone)
 	for operation, times := range map[string]int{"GetAccounts": 10, "GetAccountsAccount": 1} {
-		id := w.sandbox.AddFault(t, env.Fault{
+		id := w.sandbox.InjectFault(t, env.InjectedFault{
 			Service: "stripe", Operation: operation, Account: w.stripe.ID, Kind: env.Failure, Code: "api_error", Status: 503, Count: times,
 		})
 		w.refused("try again: stripe: ", "inventory", platformName)
-		w.sandbox.RemoveFault(t, id)
+		w.sandbox.RemoveInjectedFault(t, id)
 	}
 	if found, code := w.inventory(); code != codeViolated || found.Items[0].State != missing {
 		t.Errorf("afterwards: exit code %d, found %+v", code, found)

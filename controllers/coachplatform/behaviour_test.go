@@ -256,8 +256,8 @@ func proven() string {
 // fails makes every call to AWS fail for a moment.
 func (w *world) blackout() (end func()) {
 	w.t.Helper()
-	w.account.Fault(w.t, env.Fault{Kind: env.Failure, Code: "InternalFailure", Status: 500})
-	return func() { w.account.ClearFaults(w.t) }
+	w.account.InjectFault(w.t, env.InjectedFault{Kind: env.Failure, Code: "InternalFailure", Status: 500})
+	return func() { w.account.ClearInjectedFaults(w.t) }
 }
 
 func TestAnOutageOfAWSIsUnknownAndPasses(t *testing.T) {

@@ -179,13 +179,13 @@ func TestTheConditionsTellWhatIsWrongWithStripe(t *testing.T) {
 		},
 		"a Stripe that does not answer": {
 			func(w *till) {
-				w.sandbox.AddFault(w.t, env.Fault{Service: "stripe", Account: w.stripe.ID, Kind: env.Drop})
+				w.sandbox.InjectFault(w.t, env.InjectedFault{Service: "stripe", Account: w.stripe.ID, Kind: env.Drop})
 			},
 			unknown("StripeUnreachable"), unknown("StripeUnreachable"), "False WaitingForPlatform",
 		},
 		"too many calls": {
 			func(w *till) {
-				w.sandbox.AddFault(w.t, env.Fault{Service: "stripe", Account: w.stripe.ID, Kind: env.Throttle})
+				w.sandbox.InjectFault(w.t, env.InjectedFault{Service: "stripe", Account: w.stripe.ID, Kind: env.Throttle})
 			},
 			unknown("Throttled"), unknown("Throttled"), "False WaitingForPlatform",
 		},

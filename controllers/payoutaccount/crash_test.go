@@ -177,20 +177,20 @@ func (w *world) key(coach string) string { return w.identity(coach).Key() }
 func TestWhatIsLostAndLateMakesNoSecondAccount(t *testing.T) {
 	for name, c := range map[string]struct {
 		// fault is what goes wrong with the first creation.
-		fault env.Fault
+		fault env.InjectedFault
 		// meanwhile happens between the first pass and those that follow.
 		meanwhile func(w *world)
 		attempts  string
 	}{
-		"an answer that is lost": {env.Fault{Kind: env.Lost}, func(*world) {}, "1"},
+		"an answer that is lost": {env.InjectedFault{Kind: env.Lost}, func(*world) {}, "1"},
 		"an answer that is lost, and a day passes": {
-			env.Fault{Kind: env.Lost}, func(w *world) { w.later(26 * time.Hour) }, "1",
+			env.InjectedFault{Kind: env.Lost}, func(w *world) { w.later(26 * time.Hour) }, "1",
 		},
 		"a call that is lost, and a day passes": {
-			env.Fault{Kind: env.Drop}, func(w *world) { w.later(26 * time.Hour) }, "2",
+			env.InjectedFault{Kind: env.Drop}, func(w *world) { w.later(26 * time.Hour) }, "2",
 		},
 		"a call that is lost, and the key is about to end": {
-			env.Fault{Kind: env.Drop}, func(w *world) {
+			env.InjectedFault{Kind: env.Drop}, func(w *world) {
 				w.later(24 * time.Hour)
 				_, _ = w.pass("jo")
 				if n := len(w.mine()); n != 0 {
@@ -200,30 +200,30 @@ func TestWhatIsLostAndLateMakesNoSecondAccount(t *testing.T) {
 			}, "2",
 		},
 		"a stored failure after which the account exists": {
-			env.Fault{Kind: env.Failure, Code: "api_error", Status: 500, After: true}, func(*world) {}, "1",
+			env.InjectedFault{Kind: env.Failure, Code: "api_error", Status: 500, After: true}, func(*world) {}, "1",
 		},
 		"a stored failure, and a day passes": {
-			env.Fault{Kind: env.Failure, Code: "api_error", Status: 500, After: true}, func(w *world) { w.later(26 * time.Hour) }, "1",
+			env.InjectedFault{Kind: env.Failure, Code: "api_error", Status: 500, After: true}, func(w *world) { w.later(26 * time.Hour) }, "1",
 		},
 		"an answer that is lost, and the status with it": {
-			env.Fault{Kind: env.Lost}, func(w *world) {
+			env.InjectedFault{Kind: env.Lost}, func(w *world) {
 				a := w.account("jo")
 				a.Status = v1alpha1.PayoutAccountStatus{}
 				w.must(w.client.Status().Update(w.t.Context(), a))
 			}, "1",
 		},
 		"an answer that is lost, and the annotations with it": {
-			env.Fault{Kind: env.Lost}, func(w *world) { w.edit("jo", func(a *v1alpha1.PayoutAccount) { a.Annotations = nil }) }, "1",
+			env.InjectedFault{Kind: env.Lost}, func(w *world) { w.edit("jo", func(a *v1alpha1.PayoutAccount) { a.Annotations = nil }) }, "1",
 		},
-		"an answer that is lost, and the object is made anew": {env.Fault{Kind: env.Lost}, func(w *world) { w.remake("jo", "jo") }, "1"},
+		"an answer that is lost, and the object is made anew": {env.InjectedFault{Kind: env.Lost}, func(w *world) { w.remake("jo", "jo") }, "1"},
 		"an answer that is lost, and the object is made anew under another name, a day later": {
-			env.Fault{Kind: env.Lost}, func(w *world) {
+			env.InjectedFault{Kind: env.Lost}, func(w *world) {
 				w.remake("jo", "joanna")
 				w.later(26 * time.Hour)
 			}, "1",
 		},
 		"an answer that is lost, and another body is asked for since": {
-			env.Fault{Kind: env.Lost}, func(w *world) {
+			env.InjectedFault{Kind: env.Lost}, func(w *world) {
 				w.edit("jo", func(a *v1alpha1.PayoutAccount) {
 					a.Spec.Capabilities = []v1alpha1.Capability{"transfers", "card_payments"}
 				})
@@ -234,9 +234,9 @@ func TestWhatIsLostAndLateMakesNoSecondAccount(t *testing.T) {
 			w := newWorld(t)
 			w.coach("jo")
 			c.fault.Service, c.fault.Operation, c.fault.Account = "stripe", "PostAccounts", w.stripe.ID
-			fault := w.sandbox.AddFault(t, c.fault) // in force for the whole pass: net/http repeats calls that have an idempotency key
+			fault := w.sandbox.InjectFault(t, c.fault) // in force for the whole pass: net/http repeats calls that have an idempotency key
 			_, _ = w.pass("jo")
-			w.sandbox.RemoveFault(t, fault)
+			w.sandbox.RemoveInjectedFault(t, fault)
 			if a := w.account("jo"); a.Annotations[v1alpha1.AnnotationCreation] == "" || a.Annotations[v1alpha1.AnnotationAccount] != "" {
 				t.Fatalf("the fault did not strike: %s", describe(a))
 			}

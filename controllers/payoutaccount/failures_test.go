@@ -156,7 +156,7 @@ func TestABusinessWithoutConnectMakesNoAccount(t *testing.T) {
 }
 
 func TestAStripeThatDoesNotAnswerLosesNothing(t *testing.T) {
-	for name, fault := range map[string]env.Fault{
+	for name, fault := range map[string]env.InjectedFault{
 		"no call gets through":      {Kind: env.Drop, Count: env.Forever},
 		"every call fails":          {Kind: env.Failure, Code: "bad_gateway", Status: 502, Count: env.Forever},
 		"there are too many calls":  {Kind: env.Throttle, Count: env.Forever},

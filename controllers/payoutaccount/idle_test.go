@@ -23,7 +23,7 @@ func (w *world) since(last int64) (map[string]int, int64) {
 func TestAQuietResyncWritesNothingAndListsEverythingOnce(t *testing.T) {
 	const strangers, coaches, resyncs = 250, 6, 4
 	w := newWorld(t)
-	w.sandbox.StripeStrangers(t, w.stripe.ID, false, strangers, nil)
+	w.sandbox.StripeUnmanaged(t, w.stripe.ID, false, strangers, nil)
 	var names []string
 	for i := range coaches {
 		names = append(names, fmt.Sprintf("coach-%d", i))
@@ -61,7 +61,7 @@ func TestAQuietResyncWritesNothingAndListsEverythingOnce(t *testing.T) {
 
 func TestAnEventReadsOneAccountAndNoOther(t *testing.T) {
 	w := newWorld(t)
-	w.sandbox.StripeStrangers(t, w.stripe.ID, false, 150, nil)
+	w.sandbox.StripeUnmanaged(t, w.stripe.ID, false, 150, nil)
 	verified(w)
 	w.settles("jo")
 	_, last := w.since(0)

@@ -200,7 +200,7 @@ func TestDeletionWithoutAKeyWaitsTenMinutes(t *testing.T) {
 			w.must(w.client.Delete(w.t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: credentials}}))
 		},
 		"the key was revoked": func(w *world) { w.sandbox.RevokeStripeKey(w.t, w.stripe.ID, w.stripe.Keys.TestRestricted) },
-		"Stripe is away":      func(w *world) { w.answer("", env.Fault{Kind: env.Drop, Count: env.Forever}) },
+		"Stripe is away":      func(w *world) { w.answer("", env.InjectedFault{Kind: env.Drop, Count: env.Forever}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -91,7 +91,7 @@ func TestAKeyIsNeverTold(t *testing.T) {
 	w := newWorld(t)
 	verified(w)
 	for name, spoil := range map[string]func(){
-		"refused":            func() { w.answer("", env.Fault{Kind: env.Failure, Code: "api_key_expired", Status: 401, Count: 20}) },
+		"refused":            func() { w.answer("", env.InjectedFault{Kind: env.Failure, Code: "api_key_expired", Status: 401, Count: 20}) },
 		"revoked":            func() { w.sandbox.RevokeStripeKey(t, w.stripe.ID, w.stripe.Keys.TestRestricted) },
 		"with a slip in it":  func() { w.give(w.stripe.Keys.TestSecret + " ?") },
 		"of the other mode":  func() { w.give(w.stripe.Keys.LiveSecret) },

@@ -63,11 +63,11 @@ func suspend(stop bool) func(*v1alpha1.PayoutAccount) {
 }
 
 // answer makes calls of an operation of Stripe's fail, of every one if it is "", until it is healed.
-func (w *world) answer(operation string, f env.Fault) (heal func()) {
+func (w *world) answer(operation string, f env.InjectedFault) (heal func()) {
 	w.t.Helper()
 	f.Service, f.Operation, f.Account = "stripe", operation, w.stripe.ID
-	id := w.sandbox.AddFault(w.t, f)
-	return func() { w.sandbox.RemoveFault(w.t, id) }
+	id := w.sandbox.InjectFault(w.t, f)
+	return func() { w.sandbox.RemoveInjectedFault(w.t, id) }
 }
 
 // remove deletes jo's object, which its finalizer keeps.
@@ -86,7 +86,7 @@ func (w *world) admit(countries ...string) {
 // stranger makes an account at Stripe and marks it.
 func (w *world) stranger(metadata map[string]string) string {
 	w.t.Helper()
-	return w.sandbox.StripeStrangers(w.t, w.stripe.ID, false, 1, metadata)[0]
+	return w.sandbox.StripeUnmanaged(w.t, w.stripe.ID, false, 1, metadata)[0]
 }
 
 // marks are the ownership marks of jo's account, after some of them are changed.
@@ -128,7 +128,7 @@ var states = []state{
 		w.coach("jo", func(a *v1alpha1.PayoutAccount) { a.Spec.Country = "FR" })
 	}, "Failed", "CountryNotAllowed", "TenantAdmin", "FFT", "U", 0, ""},
 	{4, "Stripe's answer was lost", func(w *world) {
-		w.answer("PostAccounts", env.Fault{Kind: env.Drop, Count: env.Forever})
+		w.answer("PostAccounts", env.InjectedFault{Kind: env.Drop, Count: env.Forever})
 		w.coach("jo")
 	}, "Creating", "CreationUncertain", "None", "FTF", "U", 0, ""},
 	{4, "the platform is not proven safe", func(w *world) {

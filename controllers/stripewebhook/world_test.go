@@ -282,7 +282,7 @@ func (n *tenant) keep(secret scope.Secret) {
 // coach makes an object, and the account at Stripe that is recorded on it.
 func (n *tenant) coach(name string) string {
 	n.t.Helper()
-	account := n.sandbox.StripeStrangers(n.t, n.stripe.ID, false, 1, nil)[0]
+	account := n.sandbox.StripeUnmanaged(n.t, n.stripe.ID, false, 1, nil)[0]
 	n.object(name, account)
 	return account
 }

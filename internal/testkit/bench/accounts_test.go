@@ -16,16 +16,16 @@ import (
 const (
 	// payoutResync is how often all accounts are listed here; by default it is ten minutes.
 	payoutResync = time.Minute
-	// makeLimit is how long it may take until all accounts are made.
-	makeLimit = 30 * time.Minute
-	// slice is how much of a resync passes until all quiet accounts have been looked at, and more.
+	// createLimit is how long it may take until all accounts are created.
+	createLimit = 30 * time.Minute
+	// slice is how much of a resync passes until all quiet accounts have been observed, and more.
 	slice = payoutResync / 4
 )
 
 // Operations of Stripe, in the words of its OpenAPI description.
 const (
-	listAccounts = "stripe:GetAccounts"
-	makeAccount  = "stripe:PostAccounts"
+	listAccounts  = "stripe:GetAccounts"
+	createAccount = "stripe:PostAccounts"
 )
 
 func TestAccounts(t *testing.T) {
@@ -33,12 +33,12 @@ func TestAccounts(t *testing.T) {
 	b.open()
 	b.onboard()
 	b.beQuiet()
-	b.hear()
+	b.receive()
 	b.restart()
 	b.print()
 }
 
-// onboard makes the objects of all coaches and waits until each has its account.
+// onboard creates the objects of all coaches and waits until each has its account.
 func (b *business) onboard() {
 	b.t.Helper()
 	b.say("%d accounts", *coaches)
@@ -47,11 +47,11 @@ func (b *business) onboard() {
 	busy, whole := b.machine()
 	began := time.Now()
 	b.hire()
-	hired, told := time.Since(began), time.Now()
-	b.until(makeLimit, time.Second, "all accounts at Onboarding", func() bool {
+	hired, logged := time.Since(began), time.Now()
+	b.until(createLimit, time.Second, "all accounts at Onboarding", func() bool {
 		stand := b.operator.Count(b.t, "coach_payout_standings_total", map[string]string{"phase": string(v1alpha1.PhaseOnboarding)})
-		if time.Since(told) > 10*time.Second {
-			told = time.Now()
+		if time.Since(logged) > 10*time.Second {
+			logged = time.Now()
 			b.say("%.0f stand at Onboarding", stand)
 		}
 		return int(stand) >= *coaches && b.stand(v1alpha1.PhaseOnboarding) == *coaches
@@ -66,9 +66,9 @@ func (b *business) onboard() {
 	written := b.writes(began, time.Now())
 	b.report.Add(
 		Figure{"accounts", float64(*coaches) / took.Minutes(), "a minute", "until all stand at Onboarding; Stripe's limit, of which 80 % are used, allows 4800", ""},
-		Figure{"  at rest", float64(*coaches) / rested.Minutes(), "a minute", "until nothing was asked or changed any more", ""},
+		Figure{"  at rest", float64(*coaches) / rested.Minutes(), "a minute", "until nothing was read or changed any more", ""},
 		Figure{"  their objects", float64(*coaches) / hired.Minutes(), "a minute", "created meanwhile by this benchmark", ""},
-		Figure{"  accounts made at Stripe", rate(of(calls, makeAccount)), "a second", "from the first to the last", "80 at most"},
+		Figure{"  accounts created at Stripe", rate(of(calls, createAccount)), "a second", "from the first to the last", "80 at most"},
 		Figure{"Stripe calls an account", float64(len(calls)) / float64(*coaches), "", "all calls until rest, also listings", ""},
 		Figure{"  listings of all accounts", float64(len(of(calls, listAccounts))), "calls", "of those; a call is a page of 100", ""},
 		Figure{"Kubernetes writes an account", float64(written.others) / float64(*coaches), "", "by the operator, until rest, also events", ""},
@@ -78,11 +78,11 @@ func (b *business) onboard() {
 	)
 }
 
-// rest waits until no account is asked for by its name any more: the look that follows a change was the last.
+// rest waits until no account is read by its ID any more: the read that follows a change was the last.
 func (b *business) rest() {
 	b.t.Helper()
 	b.say("until all are at rest")
-	b.until(makeLimit, time.Second, "all accounts at rest", func() bool {
+	b.until(createLimit, time.Second, "all accounts at rest", func() bool {
 		mark := b.mark()
 		b.pass(5 * time.Second)
 		return one(b.calls(mark)) == 0
@@ -110,32 +110,32 @@ func (b *business) beQuiet() {
 		Figure{"  about one account", float64(one(calls)) / quietBeats, "a resync", "of those, neither a listing nor about the business", "0"},
 		Figure{"quiet Kubernetes writes", float64(written.others), "in 3 resyncs", "by the operator, from the API server's audit log", "0"},
 		Figure{"  stamps of reports", float64(written.stamps), "in 3 resyncs", "beside them: the platform's, every five minutes", ""},
-		Figure{"quiet processor time", (usage.CPU - used.CPU) / to.Sub(from).Seconds(), "cores", "of the operator, which looks at all in each minute; ten by default", ""},
+		Figure{"quiet processor time", (usage.CPU - used.CPU) / to.Sub(from).Seconds(), "cores", "of the operator, which observes all in each minute; ten by default", ""},
 		Figure{"memory when quiet", mebibytes(usage.Memory), "MiB", "resident, after the quiet resyncs", ""},
 		Figure{"memory at the peak", mebibytes(usage.Peak), "MiB", "most that ever was resident", ""},
 	)
 }
 
-// restart ends the operator as an upgrade does and waits until a new process has looked at all accounts.
+// restart ends the operator as an upgrade does and waits until a new process has observed all accounts.
 func (b *business) restart() {
 	b.t.Helper()
-	b.pass(untilPast(payoutResync, slice)) // lest a beat come meanwhile, and some be looked at twice
+	b.pass(untilPast(payoutResync, slice)) // lest a beat come meanwhile, and some be observed twice
 	b.say("restart")
 	mark, began := b.mark(), time.Now()
 	b.operator.Stop(b.t)
 	b.operator.Start(b.t, b.flags...)
 	served := time.Since(began)
 	used := b.operator.Usage(b.t).CPU
-	looks := map[string]string{"kind": "PayoutAccount", "step": step.Payout(payoutaccount.Options{})[0].Name(), "class": "converged"}
-	b.until(restartLimit, 250*time.Millisecond, "all accounts looked at", func() bool {
-		return int(b.operator.Count(b.t, "coach_step_outcome_total", looks)) >= *coaches
+	observed := map[string]string{"kind": "PayoutAccount", "step": step.Payout(payoutaccount.Options{})[0].Name(), "class": "converged"}
+	b.until(restartLimit, 250*time.Millisecond, "all accounts observed", func() bool {
+		return int(b.operator.Count(b.t, "coach_step_outcome_total", observed)) >= *coaches
 	})
 	took := time.Since(began)
 	usage, calls := b.operator.Usage(b.t), b.calls(mark)
 	b.count(calls, func(c *Calls, some []env.Call) { c.Restart = len(some) })
 	written := b.writes(began, time.Now())
 	b.report.Add(
-		Figure{"restart to all looked at", took.Seconds(), "s", fmt.Sprintf("SIGTERM, then until a new process found all as wanted; it served after %.1f s", served.Seconds()), ""},
+		Figure{"restart to all observed", took.Seconds(), "s", fmt.Sprintf("SIGTERM, then until a new process found all as wanted; it served after %.1f s", served.Seconds()), ""},
 		Figure{"  Stripe calls of it", float64(len(calls)), "", fmt.Sprintf("of which %d about one account", one(calls)), ""},
 		Figure{"  Kubernetes writes of it", float64(written.others), "", fmt.Sprintf("besides leases and %d stamps of reports", written.stamps), ""},
 		Figure{"  processor time of it", usage.CPU - used, "s", "of the new process, since it serves", ""},

@@ -55,7 +55,7 @@ func newBusiness(t *testing.T) *business {
 	return b
 }
 
-// open makes the platform and waits until its coaches may have accounts.
+// open creates the platform and waits until its coaches may have accounts.
 func (b *business) open() {
 	b.t.Helper()
 	b.operator.Start(b.t, b.flags...)
@@ -75,7 +75,7 @@ func (b *business) open() {
 	b.cluster.Grant(b.t, b.platform.Namespace)
 	b.make(b.platform)
 	b.say("one platform with payouts")
-	b.until(restartLimit, time.Second, "the platform Ready and proven safe", b.safe)
+	b.until(restartLimit, time.Second, "the platform Ready and verified", b.safe)
 }
 
 func (b *business) make(objects ...client.Object) {
@@ -87,7 +87,7 @@ func (b *business) make(objects ...client.Object) {
 	}
 }
 
-// safe tells whether the platform is Ready, with Stripe, and every control that payouts depend on Verified.
+// safe says whether the platform is Ready, with Stripe, and every control that payouts depend on Verified.
 func (b *business) safe() bool {
 	b.t.Helper()
 	key, report := client.ObjectKeyFromObject(b.platform), &v1alpha1.SecurityReport{}
@@ -106,7 +106,7 @@ func (b *business) safe() bool {
 	return err == nil && evidence.Gating(&report.Report, time.Now()).Open
 }
 
-// hire makes the objects of all coaches, as fast as the API server takes them.
+// hire creates the objects of all coaches, as fast as the API server takes them.
 func (b *business) hire() {
 	b.t.Helper()
 	group, ctx := errgroup.WithContext(b.t.Context())

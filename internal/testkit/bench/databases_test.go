@@ -43,7 +43,7 @@ func (w *world) databases() []tenant {
 	return all
 }
 
-// sessions is how many sessions all tenants' databases have ever had. Nobody but the operator and this
+// sessions is how many sessions all tenants' databases have ever had. Only the operator and this
 // function, which opens one in each, has any. What is refused, such as the question whether a login without
 // TLS is, is none.
 func (w *world) sessions() (sum int) {

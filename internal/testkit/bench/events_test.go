@@ -32,8 +32,8 @@ type deed struct {
 	act  string
 	want v1alpha1.PayoutPhase
 	at   time.Time
-	// heard is how long the event took to be on the object, and shown the status; zero until then.
-	heard, shown time.Duration
+	// received is how long the event took to be on the object, and shown the status; zero until then.
+	received, shown time.Duration
 }
 
 // deeds are those to be seen, by the object's name. It is safe for concurrent use.
@@ -42,9 +42,9 @@ type deeds struct {
 	all map[string]*deed
 }
 
-// hear plays the part of coaches and of Stripe for some accounts, evenly, and measures how long it takes
+// receive plays the part of coaches and of Stripe for some accounts, evenly, and measures how long it takes
 // until the status of each shows it.
-func (b *business) hear() {
+func (b *business) receive() {
 	b.t.Helper()
 	list := b.accounts()
 	changes := b.changes(list.ResourceVersion)
@@ -77,10 +77,10 @@ func (b *business) hear() {
 	b.rest()
 	whole := time.Since(began)
 	calls := b.calls(mark)
-	b.addHeard(waiting, some, float64(some)/acted.Seconds())
+	b.addReceived(waiting, some, float64(some)/acted.Seconds())
 	b.report.Add(
 		Figure{"deliveries an act", (b.operator.Count(b.t, "coach_stripe_events_total", nil) - delivered) / float64(some), "", "that the receiver answered", ""},
-		Figure{"  not stored of them", 100 * (1 - (b.stored()-stored)/(b.operator.Count(b.t, "coach_stripe_events_total", nil)-delivered)), "%", "repeated, refused, or of nobody", "0"},
+		Figure{"  not stored of them", 100 * (1 - (b.stored()-stored)/(b.operator.Count(b.t, "coach_stripe_events_total", nil)-delivered)), "%", "repeated, refused, or of no known account", "0"},
 		Figure{"Stripe calls an act", float64(len(calls)-len(of(calls, listAccounts))) / float64(some), "", "beside listings", ""},
 		Figure{"Kubernetes writes an act", float64(b.writes(began, time.Now()).others) / float64(some), "", "hints, statuses, events", ""},
 		Figure{"processor time of acts", (b.operator.Usage(b.t).CPU - used) / whole.Seconds(), "cores", "of the operator, meanwhile", ""},
@@ -97,7 +97,7 @@ func (b *business) changes(version string) watch.Interface {
 	b.t.Helper()
 	c, err := client.NewWithWatch(b.cluster.Config, client.Options{Scheme: b.cluster.Client.Scheme()})
 	if err != nil {
-		b.t.Fatalf("making a client that watches: %v", err)
+		b.t.Fatalf("creating a client that watches: %v", err)
 	}
 	changes, err := c.Watch(b.t.Context(), &v1alpha1.PayoutAccountList{}, client.InNamespace(b.platform.Namespace),
 		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: version}})
@@ -133,8 +133,8 @@ func (w *deeds) notice(a *v1alpha1.PayoutAccount, now time.Time) {
 	}
 	// The receiver notes when it took the event.
 	_, when, _ := strings.Cut(a.Annotations[v1alpha1.AnnotationEvent], "@")
-	if at, err := time.Parse(time.RFC3339Nano, when); err == nil && d.heard == 0 && at.After(d.at) {
-		d.heard = at.Sub(d.at)
+	if at, err := time.Parse(time.RFC3339Nano, when); err == nil && d.received == 0 && at.After(d.at) {
+		d.received = at.Sub(d.at)
 	}
 	if d.shown == 0 && a.Status.Phase == d.want {
 		d.shown = now.Sub(d.at)
@@ -153,18 +153,18 @@ func (w *deeds) left() (n int) {
 	return n
 }
 
-// addHeard adds how long it took until events were heard, and shown.
-func (b *business) addHeard(w *deeds, some int, pace float64) {
+// addReceived adds how long it took until events were received, and shown.
+func (b *business) addReceived(w *deeds, some int, pace float64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var heard, shown []time.Duration
+	var received, shown []time.Duration
 	for _, d := range w.all {
 		shown = append(shown, d.shown)
-		if d.heard > 0 {
-			heard = append(heard, d.heard)
+		if d.received > 0 {
+			received = append(received, d.received)
 		}
 	}
-	slices.Sort(heard)
+	slices.Sort(received)
 	slices.Sort(shown)
 	for _, p := range []int{50, 99} {
 		b.report.Add(Figure{
@@ -172,13 +172,13 @@ func (b *business) addHeard(w *deeds, some int, pace float64) {
 			fmt.Sprintf("of %d accounts, %.0f a second: from what happened at Stripe until a watch shows it", some, pace), "",
 		})
 	}
-	if len(heard) == 0 {
+	if len(received) == 0 {
 		return
 	}
 	for _, p := range []int{50, 99} {
 		b.report.Add(Figure{
-			fmt.Sprintf("  event to hint, p%d", p), float64(nearest(heard, p).Microseconds()) / 1000, "ms",
-			fmt.Sprintf("of %d of these: until the receiver had verified the event", len(heard)), "",
+			fmt.Sprintf("  event to hint, p%d", p), float64(nearest(received, p).Microseconds()) / 1000, "ms",
+			fmt.Sprintf("of %d of these: until the receiver had verified the event", len(received)), "",
 		})
 	}
 }

@@ -54,7 +54,7 @@ func (w *world) start() {
 	})
 }
 
-// becomeReady makes the platforms and waits for all of them.
+// becomeReady creates the platforms and waits for all of them.
 func (w *world) becomeReady() {
 	w.t.Helper()
 	w.say("%d platforms in %d namespaces", *count, namespaces)
@@ -63,13 +63,13 @@ func (w *world) becomeReady() {
 	began := time.Now()
 	w.create()
 	waited := map[string]float64{}
-	// A look at a thousand platforms is work for the API server as well.
+	// A list of a thousand platforms is work for the API server as well.
 	interval := max(2*time.Second, time.Duration(*count)*10*time.Millisecond)
-	told := time.Now()
+	logged := time.Now()
 	w.until(readyLimit, interval, "all platforms Ready", func() bool {
 		ready := tally(w.all(w.t.Context()), waited)
-		if time.Since(told) > 10*time.Second {
-			told = time.Now()
+		if time.Since(logged) > 10*time.Second {
+			logged = time.Now()
 			w.say("%d of %d are Ready", ready, *count)
 		}
 		return ready == *count
@@ -102,7 +102,7 @@ func tally(platforms []v1alpha1.CoachPlatform, waited map[string]float64) (ready
 		c := meta.FindStatusCondition(platforms[i].Status.Conditions, v1alpha1.ConditionReady)
 		switch {
 		case c == nil:
-			waited["not looked at yet"]++
+			waited["not observed yet"]++
 		case c.Status == metav1.ConditionTrue:
 			ready++
 		default:
@@ -150,8 +150,8 @@ func (w *world) beQuiet() {
 			"quiet DescribeDBInstances", float64(len(of(calls, "rds:DescribeDBInstances"))) / quietBeats, "a resync", "one call is a page of 100",
 			fmt.Sprintf("%d", pages),
 		},
-		Figure{"quiet database sessions", sessions, "a resync", "of the whole operator; besides, each database is asked without TLS once", "-"},
-		Figure{"  of each platform", sessions / float64(*count), "a resync", "passwords are proven once in " + w.settings.Freshness.String() + ", not here", ""},
+		Figure{"quiet database sessions", sessions, "a resync", "of the whole operator; besides, each database is tried without TLS once", "-"},
+		Figure{"  of each platform", sessions / float64(*count), "a resync", "passwords are tried once in " + w.settings.Freshness.String() + ", not here", ""},
 		Figure{"quiet Kubernetes writes", float64(written.others), "in 3 resyncs", "by the operator, from the API server's audit log", "0"},
 		Figure{"  stamps of reports", float64(written.stamps), "in 3 resyncs", "beside them; see also stamps of a report", ""},
 		Figure{"  lease renewals", float64(written.leases), "in 3 resyncs", "of leader election, in the same time", ""},
@@ -172,7 +172,7 @@ func (w *world) countStamps() {
 	})
 }
 
-// untilPast is how long it is until the given time after a beat, at which all that is quiet is looked at.
+// untilPast is how long it is until the given time after a beat, at which all that is quiet is observed.
 func untilPast(resync, beat time.Duration) time.Duration {
 	now := time.Now()
 	return (beat + resync - now.Sub(now.Truncate(resync))) % resync
@@ -181,7 +181,7 @@ func untilPast(resync, beat time.Duration) time.Duration {
 // restart ends the operator and waits until a new process has found all platforms as wanted.
 func (w *world) restart(name, meaning string, end func(testing.TB)) {
 	w.t.Helper()
-	// Early between two beats: nobody is to be counted twice because a beat comes meanwhile.
+	// Early between two beats: no platform is to be counted twice because a beat comes meanwhile.
 	w.pass(untilPast(w.settings.Resync, w.settings.Resync/5))
 	w.say("%s", name)
 	mark, began := w.account.Mark(w.t), time.Now()
@@ -213,7 +213,7 @@ type written struct {
 
 func (w written) all() int { return w.stamps + w.others }
 
-// writes counts what the operator wrote to the API server. What was refused, and questions that are asked by
+// writes counts what the operator wrote to the API server. What was refused, and reads that are sent by
 // writing (who may read metrics), leave nothing behind and do not count.
 func (w *world) writes(from, to time.Time) (n written) {
 	w.t.Helper()
@@ -266,7 +266,7 @@ func rate(calls []env.Call) float64 {
 	return float64(len(calls)-1) / max(calls[len(calls)-1].Time.Sub(calls[0].Time).Seconds(), 1)
 }
 
-// objects is how many AWS objects the operator made.
+// objects is how many AWS objects the operator created.
 func (w *world) objects() int {
 	w.t.Helper()
 	inventory, _ := w.account.Inventory(w.t).(map[string]any)

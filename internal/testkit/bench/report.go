@@ -21,7 +21,7 @@ type Figure struct {
 	Unit  string  `json:"unit"`
 	// Meaning says in half a line what was measured.
 	Meaning string `json:"meaning"`
-	// Target is what the design asks for; "" when it asks for nothing.
+	// Target is what the design requires; "" when it requires nothing.
 	Target string `json:"target,omitempty"`
 }
 
@@ -34,7 +34,7 @@ type Calls struct {
 	Rate  float64 `json:"untilReadyPerSecond"`
 	// Quiet is how many there are in a quiet resync, on average.
 	Quiet float64 `json:"quietResync"`
-	// Restart is how many a new process makes until it has looked at everything.
+	// Restart is how many a new process makes until it has observed everything.
 	Restart int `json:"restart"`
 }
 

@@ -51,7 +51,7 @@ A platform waited, until it was Ready
 	}
 }
 
-func TestTheTablesOfAccountsTellOfNoPlatformsThatWaited(t *testing.T) {
+func TestTheTablesOfAccountsShowNoWaitsOfPlatforms(t *testing.T) {
 	t.Parallel()
 	r := report()
 	r.Platforms, r.Accounts, r.Waited = 0, 700, nil

@@ -26,7 +26,7 @@ type breach struct {
 	platform string
 	bySQL    bool
 	make     func()
-	// at is when it was made, and took how long the report did not say so; zero until then.
+	// at is when it was broken, and took how long the report did not say so; zero until then.
 	at   time.Time
 	took time.Duration
 }
@@ -60,7 +60,7 @@ func (w *world) beBroken() {
 	}
 	w.say("all were seen after %s", time.Since(began).Round(time.Second))
 	w.addSeen("AWS", "the firewall opened to everybody, or backups off", breaches, false)
-	w.addSeen("SQL", "a right for everybody, or a login that nobody asked for", breaches, true)
+	w.addSeen("SQL", "a right for everybody, or a login that was not requested", breaches, true)
 }
 
 // breaches are those to make, by AWS and by SQL in turns, one of a platform at most.
@@ -89,7 +89,7 @@ func (w *world) reports() watch.Interface {
 	w.t.Helper()
 	c, err := client.NewWithWatch(w.cluster.Config, client.Options{Scheme: w.cluster.Client.Scheme()})
 	if err != nil {
-		w.t.Fatalf("making a client that watches: %v", err)
+		w.t.Fatalf("creating a client that watches: %v", err)
 	}
 	reports, err := c.Watch(w.t.Context(), &v1alpha1.SecurityReportList{})
 	if err != nil {

@@ -60,7 +60,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	if err := makeFolder(); err != nil {
-		t.Fatalf("making a folder for the report: %v", err)
+		t.Fatalf("creating a folder for the report: %v", err)
 	}
 	w := &world{
 		t: t, began: time.Now(), settings: config.Bind(flag.NewFlagSet("manager", flag.ContinueOnError), env.OperatorNamespace),
@@ -85,7 +85,7 @@ func makeFolder() (err error) {
 	return os.MkdirAll(*folder, 0o700)
 }
 
-// say tells what begins, with the seconds since the start.
+// say prints what begins, with the seconds since the start.
 func (w *world) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%5ds  %s\n", int(time.Since(w.began).Seconds()), fmt.Sprintf(format, args...))
 }
@@ -111,7 +111,7 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// create makes the class and all platforms, as fast as the API server takes them.
+// create creates the class and all platforms, as fast as the API server takes them.
 func (w *world) create() {
 	w.t.Helper()
 	class := w.account.Class()
@@ -163,15 +163,15 @@ func (w *world) machine() (busy, whole float64) {
 	w.t.Helper()
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
-		w.t.Fatalf("looking at the machine: %v", err)
+		w.t.Fatalf("reading the machine: %v", err)
 	}
 	stat, err := fs.Stat()
 	if err != nil {
-		w.t.Fatalf("looking at the machine's processors: %v", err)
+		w.t.Fatalf("reading the machine's processors: %v", err)
 	}
 	memory, err := fs.Meminfo()
 	if err != nil {
-		w.t.Fatalf("looking at the machine's memory: %v", err)
+		w.t.Fatalf("reading the machine's memory: %v", err)
 	}
 	if memory.MemTotalBytes != nil {
 		w.report.MemoryGiB = float64(*memory.MemTotalBytes) / (1 << 30)

@@ -28,7 +28,7 @@ const (
 
 const (
 	// lag is how far listings are behind writes where an operator dies: longer than it takes to start
-	// another one, so that one which trusts its first look makes things twice. On the straight way they
+	// another one, so that one which trusts its first read creates resources twice. On the straight way they
 	// are hardly behind (env.Lag): some writes are sent again until they are listed, and only those that
 	// are always made are places to die at.
 	lag = 200 * time.Millisecond
@@ -110,29 +110,29 @@ func everywhere(calls []call) (all []death) {
 	return all
 }
 
-// mostStatements is at how many messages that make logins an operator dies at most: there are a lot of them.
+// mostStatements is at how many messages that create logins an operator dies at most: there are a lot of them.
 const mostStatements = 9
 
-// thinned returns the calls without most messages that make logins; those that stay are spread evenly.
+// thinned returns the calls without most messages that create logins; those that stay are spread evenly.
 func thinned(calls []call) (some []call) {
-	makes := func(c call) bool { return groupOf(c) == statements }
+	creates := func(c call) bool { return groupOf(c) == statements }
 	total := 0
 	for _, c := range calls {
-		if makes(c) {
+		if creates(c) {
 			total++
 		}
 	}
 	apart := (total + mostStatements - 1) / mostStatements
 	for _, c := range calls {
-		if !makes(c) || (c.nth-1)%apart == 0 {
+		if !creates(c) || (c.nth-1)%apart == 0 {
 			some = append(some, c)
 		}
 	}
 	return some
 }
 
-// atWrites returns a death at every write to AWS, before it is sent and before its answer is heard in
-// turns, and both where something is made.
+// atWrites returns a death at every write to AWS, before it is sent and before its answer is read in
+// turns, and both where a resource is created.
 func atWrites(calls []call) (all []death) {
 	for _, c := range calls {
 		if c.kind == read || c.service == kubernetes || c.service == database {

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// look is the time between two looks at whether a call is held.
-	look = 25 * time.Millisecond
+	// pollEvery is the time between two reads of whether a call is held.
+	pollEvery = 25 * time.Millisecond
 	// nudge is the time between two touches of objects that are not in place yet: the real program
 	// waits for AWS at AWS's pace, and the sandbox is faster.
 	nudge = 500 * time.Millisecond
 	// enough is how long all plans of the real program may take.
 	enough = 5 * time.Minute
-	// touched is an annotation that makes the operator look, and means nothing to it.
+	// touched is an annotation that triggers a reconcile and has no other meaning.
 	touched = "crash-suite/touched"
 )
 
@@ -39,7 +39,7 @@ type victim struct {
 func newVictim(t *testing.T, d death) *victim {
 	t.Helper()
 	v := &victim{plan: newPlan(t, env.OperatorNamespace), death: d}
-	v.hold = v.account.Fault(t, env.Fault{
+	v.hold = v.account.InjectFault(t, env.InjectedFault{
 		Service: d.at.service, Operation: d.at.operation, Nth: d.at.nth, Kind: env.Hold, After: d.way == unheard,
 	})
 	return v
@@ -65,7 +65,7 @@ func killed(t *testing.T, deaths []death, want string, y *tally) {
 	f.program.Start(t, swift...)
 	f.until(t, "deaths", func() bool { return f.strike(t, sandbox) })
 	f.until(t, "platforms that are in place", func() bool { return f.inPlace(t) })
-	// Not Stop: an operator that is told to end reports the calls that this cuts short.
+	// Not Stop: an operator that gets SIGTERM reports the calls that this cuts short.
 	f.program.Kill(t)
 	for _, v := range f.victims {
 		t.Run(v.String(), func(t *testing.T) {
@@ -80,10 +80,10 @@ func killed(t *testing.T, deaths []death, want string, y *tally) {
 	}
 }
 
-// until looks until done, touching what is not in place.
+// until polls until done, and touches what is not in place.
 func (f *fleet) until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline, tick, touch := time.After(enough), time.NewTicker(look), time.NewTicker(nudge)
+	deadline, tick, touch := time.After(enough), time.NewTicker(pollEvery), time.NewTicker(nudge)
 	defer tick.Stop()
 	defer touch.Stop()
 	for !done() {
@@ -108,7 +108,7 @@ func (f *fleet) state(t *testing.T) (text string) {
 // strike kills the program if a call is held, and says whether every plan had its death.
 func (f *fleet) strike(t *testing.T, sandbox *env.Sandbox) bool {
 	t.Helper()
-	faults, left, held := sandbox.Faults(t), 0, false
+	faults, left, held := sandbox.InjectedFaults(t), 0, false
 	for _, v := range f.victims {
 		if v.hold != "" {
 			left++
@@ -130,21 +130,21 @@ func (f *fleet) kill(t *testing.T, sandbox *env.Sandbox) {
 		if v.hold == "" || !f.struck(t, sandbox, v.hold) {
 			continue
 		}
-		sandbox.RemoveFault(t, v.hold)
+		sandbox.RemoveInjectedFault(t, v.hold)
 		v.hold = ""
 		v.forget(t, v.death)
 	}
 	f.program.Start(t, swift...)
 }
 
-// struck says whether a fault held a call. It returns when the sandbox has seen that nobody waits for
+// struck says whether a fault held a call. It returns when the sandbox has seen that no client waits for
 // the answer any more: a call that was held before it took effect must not take effect now.
 func (f *fleet) struck(t *testing.T, sandbox *env.Sandbox, hold string) bool {
 	t.Helper()
-	tick := time.NewTicker(look)
+	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for range passes {
-		state := sandbox.FaultOf(t, hold)
+		state := sandbox.InjectedFaultOf(t, hold)
 		if !state.Holding {
 			return state.Hits > 0
 		}
@@ -165,7 +165,7 @@ func (f *fleet) inPlace(t *testing.T) bool {
 	return true
 }
 
-// touch makes the program look at what is not in place.
+// touch triggers reconciles of what is not in place.
 func (f *fleet) touch(t *testing.T) {
 	t.Helper()
 	for _, v := range f.victims {

@@ -140,11 +140,11 @@ func (p *plan) asMaster(t *testing.T, query string) []string {
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }() // it was only read from
 	rows, err := conn.Query(t.Context(), query)
 	if err != nil {
-		t.Fatalf("looking into the database: %v", err)
+		t.Fatalf("querying the database: %v", err)
 	}
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		t.Fatalf("looking into the database: %v", err)
+		t.Fatalf("querying the database: %v", err)
 	}
 	return lines
 }

@@ -24,21 +24,21 @@ import (
 )
 
 const (
-	// resync is how often an operator looks at what is quiet, on its own clock.
+	// resync is how often an operator observes what is quiet, by its own clock.
 	resync = 20 * time.Second
 	// freshness is how old the proof of a login may be, by the same clock.
 	freshness = 15 * time.Minute
 	// retry is how long it waits after a failed pass.
 	retry = time.Second
-	// calm is how long it waits at least after a pass that wrote nothing: whoever waits for AWS may look
-	// late, and each look costs as much as any.
+	// calm is how long it waits at least after a pass that wrote nothing: a pass that waits for AWS may come
+	// late, and each pass costs the same.
 	calm = resync
 	// passes is how many passes an operator may need to get anywhere.
 	passes = 150
 )
 
-// operator is one process of the operator, as far as its world can tell: what it remembers, it alone
-// remembers. Its two controllers take turns, so that the order of its calls is always the same.
+// operator is one process of the operator as seen from outside: it shares no memory with
+// another one. Its two controllers take turns, so that the order of its calls is always the same.
 type operator struct {
 	*plan
 	wire  *wire
@@ -48,7 +48,7 @@ type operator struct {
 // loop is one controller with its one object.
 type loop struct {
 	pass func(context.Context) (ctrl.Result, error)
-	// due is when it looks again, quiet how many passes it made since anything was last written.
+	// due is when its next pass is, quiet how many passes it made since anything was last written.
 	due   time.Time
 	quiet int
 	err   error
@@ -67,7 +67,7 @@ func (p *plan) start(t *testing.T, w *wire) *operator {
 	}
 	metrics, err := telemetry.New(prometheus.NewRegistry())
 	if err != nil {
-		t.Fatalf("making metrics: %v", err)
+		t.Fatalf("creating metrics: %v", err)
 	}
 	cfg := p.account.Administrator(t)
 	cfg.APIOptions = append(cfg.APIOptions, w.attach)
@@ -101,7 +101,7 @@ func (p *plan) direct(t *testing.T) client.WithWatch {
 	t.Helper()
 	c, err := client.NewWithWatch(p.cluster.Config, client.Options{Scheme: p.cluster.Client.Scheme(), Mapper: p.cluster.Client.RESTMapper()})
 	if err != nil {
-		t.Fatalf("making a client: %v", err)
+		t.Fatalf("creating a client: %v", err)
 	}
 	return c
 }
@@ -118,7 +118,7 @@ type mute struct{}
 
 func (mute) Eventf(_, _ runtime.Object, _, _, _, _ string, _ ...any) {}
 
-// turn lets the controller look whose turn it is.
+// turn makes one pass of the controller whose turn it is.
 func (o *operator) turn(t *testing.T) {
 	t.Helper()
 	next := o.loops[0]

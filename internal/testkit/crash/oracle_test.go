@@ -16,7 +16,7 @@ import (
 )
 
 type (
-	// inventory is what an account holds, as far as these tests look closer than at its picture.
+	// inventory is what an account holds, as far as these tests check more than its picture.
 	inventory struct {
 		Instances []instanceEntry
 		Keys      []keyEntry
@@ -48,7 +48,7 @@ func (p *plan) inventory(t *testing.T) (found inventory) {
 // picture is all that a world holds, in a form that is the same for all worlds that hold the same.
 func (p *plan) picture(t *testing.T) string {
 	t.Helper()
-	p.look(t)
+	p.read(t)
 	names := []string{
 		p.tenant.Resource(), "TENANT", p.owner.Resource(), "CLASS-RESOURCE", p.class.Name, "CLASS", p.tenant.Namespace, "NAMESPACE",
 		scope.Fingerprint(p.vault(t)[scope.Master]), "FINGERPRINT OF THE MASTER CREDENTIAL",
@@ -71,7 +71,7 @@ func shown(conditions []metav1.Condition) string {
 }
 
 // check compares the world with the one of an undisturbed operator, and says what must hold of the
-// one key, the one database and the credentials that names alone cannot tell.
+// one key, the one database and the credentials, which names alone do not show.
 func (p *plan) check(t *testing.T, want string) {
 	t.Helper()
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(p.picture(t), "\n")); diff != "" {

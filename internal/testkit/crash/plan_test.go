@@ -32,7 +32,7 @@ type plan struct {
 	platform *v1alpha1.CoachPlatform
 }
 
-// newPlan makes a world in which no operator has been yet. Without a home given it makes one.
+// newPlan creates a world in which no operator has been yet. Without a home given it creates one.
 func newPlan(t *testing.T, home string) *plan {
 	t.Helper()
 	p := &plan{cluster: env.APIServer(t), account: env.StartSandbox(t, env.WithDataPlane()).Account(t), clock: env.NewClock(), home: home}
@@ -70,8 +70,8 @@ func (p *plan) create(t *testing.T, o client.Object) {
 	}
 }
 
-// look reads both objects as they are now.
-func (p *plan) look(t *testing.T) {
+// read reads both objects as they are now.
+func (p *plan) read(t *testing.T) {
 	t.Helper()
 	err := errors.Join(
 		p.cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(p.class), p.class),
@@ -88,7 +88,7 @@ func (p *plan) forget(t *testing.T, d death) {
 	if !d.status {
 		return
 	}
-	p.look(t)
+	p.read(t)
 	p.class.Status, p.platform.Status = v1alpha1.PlatformClassStatus{}, v1alpha1.CoachPlatformStatus{}
 	err := errors.Join(
 		p.cluster.Client.Status().Update(t.Context(), p.class), p.cluster.Client.Status().Update(t.Context(), p.platform))
@@ -102,10 +102,10 @@ func (p *plan) forget(t *testing.T, d death) {
 	}
 }
 
-// discard removes both objects without letting go of anything, so that no other operator sees them.
+// discard removes both objects without releasing anything, so that no other operator sees them.
 func (p *plan) discard(t *testing.T) {
 	t.Helper()
-	p.look(t)
+	p.read(t)
 	for _, o := range []client.Object{p.platform, p.class} {
 		before := o.DeepCopyObject().(client.Object)
 		o.SetFinalizers(nil)
@@ -119,14 +119,14 @@ func (p *plan) discard(t *testing.T) {
 // finished says what is missing for the platform to be in place, "" when nothing is.
 func (p *plan) finished(t *testing.T) string {
 	t.Helper()
-	p.look(t)
+	p.read(t)
 	applicable := len(evidence.Applicable(false))
 	every := fmt.Sprintf("%d/%d", applicable, applicable)
 	for what, is := range map[string]bool{
-		"the class is not ready":           meta.IsStatusConditionTrue(p.class.Status.Conditions, v1alpha1.ConditionReady),
-		"the platform is not ready":        meta.IsStatusConditionTrue(p.platform.Status.Conditions, v1alpha1.ConditionReady),
-		"not every control is verified":    p.platform.Status.Security.Summary == every,
-		"the database is still being made": p.platform.Status.Database.State == "available",
+		"the class is not ready":              meta.IsStatusConditionTrue(p.class.Status.Conditions, v1alpha1.ConditionReady),
+		"the platform is not ready":           meta.IsStatusConditionTrue(p.platform.Status.Conditions, v1alpha1.ConditionReady),
+		"not every control is verified":       p.platform.Status.Security.Summary == every,
+		"the database is still being created": p.platform.Status.Database.State == "available",
 	} {
 		if !is {
 			return what + p.describe()

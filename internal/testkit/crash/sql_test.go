@@ -34,13 +34,13 @@ func (w *wire) dial(dial dialing) dialing {
 	}
 }
 
-// purpose is what a message to a database is for, as far as can be told: nobody can read it. When passwords
-// were stored just before, it makes logins of them.
+// purpose is what a message to a database is for, as far as can be known: it is encrypted. When passwords
+// were stored just before, it creates logins of them.
 func (w *wire) purpose() (operation string, kind kind) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.storing {
-		return "message that makes logins", write
+		return "message that creates logins", write
 	}
 	return "message", read
 }
@@ -64,7 +64,7 @@ func (s *session) Write(b []byte) (n int, err error) {
 	if !errors.Is(err, errDead) {
 		return n, err
 	}
-	if n > 0 { // the server does what it was told, and nobody hears of it; some messages have no answer
+	if n > 0 { // the server executes it and the answer is lost; some messages have none
 		_ = s.SetReadDeadline(time.Now().Add(answerTime))
 		_, _ = s.Read(make([]byte, 1))
 	}

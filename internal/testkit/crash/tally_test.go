@@ -34,12 +34,12 @@ const (
 	statuses    group = "Kubernetes, writes of a status"
 	evidences   group = "Kubernetes, writes of evidence"
 	otherWrites group = "Kubernetes, other writes"
-	statements  group = "SQL, messages that make logins"
-	looks       group = "SQL, the first message"
+	statements  group = "SQL, messages that create logins"
+	firstReads  group = "SQL, the first message"
 	killings    group = "AWS writes, SIGKILL of the real program"
 )
 
-var groups = []group{awsWrites, awsReads, statuses, evidences, otherWrites, statements, looks, killings}
+var groups = []group{awsWrites, awsReads, statuses, evidences, otherWrites, statements, firstReads, killings}
 
 func groupOf(c call) group {
 	switch {
@@ -50,7 +50,7 @@ func groupOf(c call) group {
 	case c.service == database && c.kind == write:
 		return statements
 	case c.service == database:
-		return looks
+		return firstReads
 	case c.service == kubernetes:
 		return otherWrites
 	case c.kind == read:

@@ -56,14 +56,14 @@ type way int
 const (
 	// unsent: the call is never sent.
 	unsent way = iota
-	// unheard: the call takes effect and nobody hears the answer.
+	// unheard: the call takes effect and the answer is lost.
 	unheard
 	// unwritten: the call is answered, and the next status is never written.
 	unwritten
 )
 
 func (w way) String() string {
-	return [...]string{"before it is sent", "before its answer is heard", "before the next status is written"}[w]
+	return [...]string{"before it is sent", "before its answer is read", "before the next status is written"}[w]
 }
 
 var ways = []way{unsent, unheard, unwritten}
@@ -81,7 +81,7 @@ type wire struct {
 	mu    sync.Mutex
 	calls []call
 	seen  map[place]int
-	// storing says that passwords were stored in this pass, so that logins are about to be made.
+	// storing says that passwords were stored in this pass, so that logins are about to be created.
 	storing bool
 	// reached says that the call at the place was answered, dead that no call gets through any more.
 	reached, dead bool

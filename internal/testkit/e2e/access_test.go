@@ -36,7 +36,7 @@ func podOf(identity string) string {
 
 func asPgError(err error, into **pgconn.PgError) bool { return errors.As(err, into) }
 
-// may asks the API server what a user may do.
+// may reports what the API server allows a user.
 func (d demo) may(ctx context.Context, t *testing.T, user, verb, group, resource, namespace string) bool {
 	t.Helper()
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{

@@ -47,7 +47,7 @@ func (d demo) stands(t *testing.T, name string, phase v1alpha1.PayoutPhase) stri
 	return ""
 }
 
-// admin looks behind the sandbox Stripe.
+// admin calls the sandbox Stripe's admin API.
 func (d demo) admin(t *testing.T, method, path string, body, into any) {
 	t.Helper()
 	args := []string{method, "/stripe" + path}

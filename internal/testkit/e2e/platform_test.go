@@ -135,11 +135,11 @@ func TestAnOpenedFirewallIsSeenAndClosedWithinAResync(t *testing.T) {
 	if err := d.List(t.Context(), &events, client.InNamespace("tenant-acme")); err != nil {
 		t.Fatal(err)
 	}
-	told := slices.ContainsFunc(events.Items, func(e corev1.Event) bool {
+	reported := slices.ContainsFunc(events.Items, func(e corev1.Event) bool {
 		return e.Reason == v1alpha1.ReasonDriftFound && strings.Contains(e.Message, "firewall.ingress")
 	})
-	if !told {
-		t.Error("no event tells of the drift")
+	if !reported {
+		t.Error("no event reports the drift")
 	}
 	after := d.platform(t, "tenant-acme", "acme")
 	if after.Status.Database.ResourceID != before.Status.Database.ResourceID {
@@ -167,7 +167,7 @@ func TestTheOtherReplicaTakesOverWhenTheLeaderIsKilled(t *testing.T) {
 	}
 	eventually(t, soon, func() string {
 		if got := d.platform(t, "tenant-acme", "acme").Status.ReconcileHandled; got != leader {
-			return "the new leader has not looked: " + got
+			return "the new leader has not observed: " + got
 		}
 		return ""
 	})

@@ -42,7 +42,7 @@ func (s *Sandbox) Account(t testing.TB) *Account {
 	t.Helper()
 	n, err := rand.Int(rand.Reader, big.NewInt(899_999_999_999))
 	if err != nil {
-		t.Fatalf("making an account number: %v", err)
+		t.Fatalf("generating an account number: %v", err)
 	}
 	a := &Account{ID: fmt.Sprint(n.Int64() + 100_000_000_000), Region: Region, sandbox: s}
 	if s.run == nil {
@@ -119,15 +119,15 @@ func (a *Account) Mark(t testing.TB) int64 {
 	return calls[len(calls)-1].Seq
 }
 
-// Fault puts a fault in force for the account's calls and returns its ID.
-func (a *Account) Fault(t testing.TB, f Fault) string {
+// InjectFault puts a fault in force for the account's calls and returns its ID.
+func (a *Account) InjectFault(t testing.TB, f InjectedFault) string {
 	t.Helper()
 	f.Account = a.ID
-	return a.sandbox.AddFault(t, f)
+	return a.sandbox.InjectFault(t, f)
 }
 
-// ClearFaults ends all faults of the account.
-func (a *Account) ClearFaults(t testing.TB) {
+// ClearInjectedFaults ends all injected faults of the account.
+func (a *Account) ClearInjectedFaults(t testing.TB) {
 	t.Helper()
 	a.sandbox.must(t, http.MethodDelete, "/faults", query("account", a.ID), nil, nil)
 }

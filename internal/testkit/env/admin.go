@@ -39,37 +39,37 @@ func (c Call) Action() string {
 	return c.Service + ":" + c.Operation
 }
 
-// FaultKind is what goes wrong with a call.
-type FaultKind string
+// InjectedFaultKind is what goes wrong with a call.
+type InjectedFaultKind string
 
-// Kinds of faults.
+// Kinds of injected faults.
 const (
 	// Throttle answers with the service's own throttling error.
-	Throttle FaultKind = "throttle"
+	Throttle InjectedFaultKind = "throttle"
 	// Failure answers with Code and Status.
-	Failure FaultKind = "error"
+	Failure InjectedFaultKind = "error"
 	// Drop closes the connection before the call takes effect.
-	Drop FaultKind = "drop"
+	Drop InjectedFaultKind = "drop"
 	// Lost lets the call take effect and closes the connection without an answer.
-	Lost FaultKind = "lost"
+	Lost InjectedFaultKind = "lost"
 	// Stall keeps the call for Duration.
-	Stall FaultKind = "stall"
+	Stall InjectedFaultKind = "stall"
 	// Hold keeps the call until the fault is removed.
-	Hold FaultKind = "hold"
+	Hold InjectedFaultKind = "hold"
 	// Stale answers reads as they were before the last write, for Duration.
-	Stale FaultKind = "stale"
+	Stale InjectedFaultKind = "stale"
 )
 
 // Forever is a Count that no test reaches.
 const Forever = 1 << 30
 
-// Fault says which calls go wrong and how. An empty matcher matches everything.
-type Fault struct {
-	Service     string    `json:"service,omitempty"`
-	Operation   string    `json:"operation,omitempty"`
-	Account     string    `json:"account,omitempty"`
-	SessionName string    `json:"sessionName,omitempty"`
-	Kind        FaultKind `json:"kind"`
+// InjectedFault says which calls go wrong and how. An empty matcher matches everything.
+type InjectedFault struct {
+	Service     string            `json:"service,omitempty"`
+	Operation   string            `json:"operation,omitempty"`
+	Account     string            `json:"account,omitempty"`
+	SessionName string            `json:"sessionName,omitempty"`
+	Kind        InjectedFaultKind `json:"kind"`
 	// Nth is the first matching call that goes wrong, from 1; 0 is the next.
 	Nth int `json:"nth,omitempty"`
 	// Count is how many calls go wrong; 0 is one if Nth is set, else all.
@@ -82,8 +82,8 @@ type Fault struct {
 	After bool `json:"after,omitempty"`
 }
 
-// FaultState is a fault as it stands.
-type FaultState struct {
+// InjectedFaultState is the state of an injected fault.
+type InjectedFaultState struct {
 	ID string
 	// Hits is how many calls went wrong.
 	Hits int
@@ -120,36 +120,36 @@ func (s *Sandbox) Seed(t testing.TB, account, region string) Seeded {
 	return seeded
 }
 
-// AddFault puts a fault in force and returns its ID.
-func (s *Sandbox) AddFault(t testing.TB, f Fault) string {
+// InjectFault puts a fault in force and returns its ID.
+func (s *Sandbox) InjectFault(t testing.TB, f InjectedFault) string {
 	t.Helper()
-	var made struct{ ID string }
-	s.must(t, http.MethodPost, "/faults", nil, f, &made)
-	return made.ID
+	var created struct{ ID string }
+	s.must(t, http.MethodPost, "/faults", nil, f, &created)
+	return created.ID
 }
 
-// FaultOf tells how a fault stands.
-func (s *Sandbox) FaultOf(t testing.TB, id string) FaultState {
+// InjectedFaultOf reports the state of an injected fault.
+func (s *Sandbox) InjectedFaultOf(t testing.TB, id string) InjectedFaultState {
 	t.Helper()
-	var state FaultState
+	var state InjectedFaultState
 	s.must(t, http.MethodGet, "/faults/"+id, nil, nil, &state)
 	return state
 }
 
-// Faults tells how all faults stand, by their IDs.
-func (s *Sandbox) Faults(t testing.TB) map[string]FaultState {
+// InjectedFaults reports the states of all injected faults, by their IDs.
+func (s *Sandbox) InjectedFaults(t testing.TB) map[string]InjectedFaultState {
 	t.Helper()
-	var list []FaultState
+	var list []InjectedFaultState
 	s.must(t, http.MethodGet, "/faults", nil, nil, &list)
-	states := make(map[string]FaultState, len(list))
+	states := make(map[string]InjectedFaultState, len(list))
 	for _, state := range list {
 		states[state.ID] = state
 	}
 	return states
 }
 
-// RemoveFault ends a fault and lets go what it holds.
-func (s *Sandbox) RemoveFault(t testing.TB, id string) {
+// RemoveInjectedFault ends an injected fault and releases the call that it holds.
+func (s *Sandbox) RemoveInjectedFault(t testing.TB, id string) {
 	t.Helper()
 	s.must(t, http.MethodDelete, "/faults/"+id, nil, nil, nil)
 }
@@ -181,12 +181,12 @@ func query(pairs ...string) url.Values {
 // run when the test's own context is over.
 func (s *Sandbox) must(t testing.TB, method, path string, values url.Values, body, into any) {
 	t.Helper()
-	if err := s.ask(context.WithoutCancel(t.Context()), method, path, values, body, into); err != nil {
+	if err := s.call(context.WithoutCancel(t.Context()), method, path, values, body, into); err != nil {
 		t.Fatalf("admin API of the sandbox: %v", err)
 	}
 }
 
-func (s *Sandbox) ask(ctx context.Context, method, path string, values url.Values, body, into any) error {
+func (s *Sandbox) call(ctx context.Context, method, path string, values url.Values, body, into any) error {
 	content, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)

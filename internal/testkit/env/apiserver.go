@@ -81,7 +81,7 @@ func startCluster(ctx context.Context, arguments map[string]string) (*Cluster, e
 	}
 	c.Config.QPS, c.Config.Burst = 1000, 1000 // tests wait for answers, not for the client's own limit
 	if c.Client, err = client.New(c.Config, client.Options{Scheme: scheme}); err != nil {
-		return nil, errors.Join(fmt.Errorf("making a client: %w", err), c.environment.Stop())
+		return nil, errors.Join(fmt.Errorf("creating a client: %w", err), c.environment.Stop())
 	}
 	return c, nil
 }

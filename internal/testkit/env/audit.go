@@ -45,7 +45,7 @@ func AuditedAPIServer(t testing.TB) *Cluster {
 func startAudited(ctx context.Context) (*Cluster, error) {
 	dir, err := os.MkdirTemp("", "audit-")
 	if err != nil {
-		return nil, fmt.Errorf("making a directory for the audit log: %w", err)
+		return nil, fmt.Errorf("creating a directory for the audit log: %w", err)
 	}
 	policy, log := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "audit.log")
 	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {

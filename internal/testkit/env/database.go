@@ -36,7 +36,7 @@ type Database struct {
 	account *Account
 }
 
-// NewDatabase makes an instance of a major version with its server, and waits until it is available. The
+// NewDatabase creates an instance of a major version with its server, and waits until it is available. The
 // sandbox must have a data plane.
 func (a *Account) NewDatabase(t testing.TB, major string) *Database {
 	t.Helper()
@@ -63,7 +63,7 @@ func (a *Account) NewDatabase(t testing.TB, major string) *Database {
 		})
 	}
 	if err != nil {
-		t.Fatalf("making a database: %v", err)
+		t.Fatalf("creating a database: %v", err)
 	}
 	waiter := rds.NewDBInstanceAvailableWaiter(client, func(o *rds.DBInstanceAvailableWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 50*time.Millisecond, 200*time.Millisecond
@@ -76,7 +76,7 @@ func (a *Account) NewDatabase(t testing.TB, major string) *Database {
 	return db
 }
 
-// Database returns the server behind an instance that the operator made: where it says that one is, with the
+// Database returns the server behind an instance that the operator created: where it says that one is, with the
 // password that it keeps.
 func (a *Account) Database(host string, port int32, password string) *Database {
 	return &Database{Host: host, Port: port, Password: password, account: a}
@@ -173,7 +173,7 @@ func (s *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn, 
 	return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort(addresses[0], port))
 }
 
-// SQLState is the SQLSTATE of an error, "" of none; another error is told as it is.
+// SQLState is the SQLSTATE of an error, "" of none; another error's is its text.
 func SQLState(err error) string {
 	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return answer.Code
@@ -184,7 +184,7 @@ func SQLState(err error) string {
 	return ""
 }
 
-// Plain opens a session of the master's without TLS, which only a server can be told to admit, and returns
+// Plain opens a session of the master's without TLS, which only some servers admit, and returns
 // what ends it.
 func (d *Database) Plain(t testing.TB) (end func()) {
 	t.Helper()

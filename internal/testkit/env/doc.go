@@ -1,5 +1,5 @@
 // Package env gives tests their surroundings: the sandbox that acts as AWS, fresh accounts in it, and
-// a real API server. What a test file asks for is there or the test fails with the way out: nothing
+// a real API server. What a test requests is there or the test fails with the way out: nothing
 // is skipped.
 //
 // A package whose tests share one sandbox and one API server says so once:

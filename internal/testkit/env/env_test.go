@@ -22,7 +22,7 @@ func TestAnAccountIsReadyAndItsCallsAreItsOwn(t *testing.T) {
 
 	who, err := sts.NewFromConfig(mine.Administrator(t)).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	if err != nil {
-		t.Fatalf("asking who the administrator is: %v", err)
+		t.Fatalf("getting the administrator's identity: %v", err)
 	}
 	if *who.Account != mine.ID {
 		t.Errorf("the administrator is in account %s, want %s", *who.Account, mine.ID)
@@ -50,7 +50,7 @@ func TestAnAccountIsReadyAndItsCallsAreItsOwn(t *testing.T) {
 func TestAFaultStrikesTheCallsOfItsAccountOnly(t *testing.T) {
 	sandbox := env.StartSandbox(t)
 	struck, spared := sandbox.Account(t), sandbox.Account(t)
-	id := struck.Fault(t, env.Fault{Service: "sts", Kind: env.Failure, Code: "AccessDenied", Status: 403})
+	id := struck.InjectFault(t, env.InjectedFault{Service: "sts", Kind: env.Failure, Code: "AccessDenied", Status: 403})
 
 	for _, c := range []struct {
 		account *env.Account
@@ -61,10 +61,10 @@ func TestAFaultStrikesTheCallsOfItsAccountOnly(t *testing.T) {
 			t.Errorf("account %s: error %v, want one: %t", c.account.ID, err, c.fails)
 		}
 	}
-	if state := sandbox.FaultOf(t, id); state.Hits == 0 {
+	if state := sandbox.InjectedFaultOf(t, id); state.Hits == 0 {
 		t.Errorf("the fault never struck: %+v", state)
 	}
-	struck.ClearFaults(t)
+	struck.ClearInjectedFaults(t)
 	if _, err := sts.NewFromConfig(struck.Administrator(t)).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{}); err != nil {
 		t.Errorf("a fault that was cleared still strikes: %v", err)
 	}

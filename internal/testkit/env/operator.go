@@ -103,7 +103,7 @@ func freeAddress(ctx context.Context) (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// grant makes the operator's namespace and its rights, from the manifests.
+// grant creates the operator's namespace and its rights, from the manifests.
 func (c *Cluster) grant(ctx context.Context, repository, dir string) error {
 	admin := filepath.Join(dir, "admin.kubeconfig")
 	if err := os.WriteFile(admin, c.environment.KubeConfig, 0o600); err != nil {
@@ -192,16 +192,16 @@ func (c *Cluster) token(ctx context.Context, name string) (string, error) {
 	}
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: OperatorNamespace, Name: name}}
 	if err := c.Client.SubResource("token").Create(ctx, account, request); err != nil {
-		return "", fmt.Errorf("asking for a token of %s: %w", name, err)
+		return "", fmt.Errorf("requesting a token of %s: %w", name, err)
 	}
 	return request.Status.Token, nil
 }
 
-// certify gives the metrics endpoint a certificate that can be verified, where the operator looks for one.
+// certify gives the metrics endpoint a certificate that can be verified, where the operator reads one.
 func (o *Operator) certify() error {
 	chain, key, err := cert.GenerateSelfSignedCertKey("127.0.0.1", nil, nil)
 	if err != nil {
-		return fmt.Errorf("making a certificate: %w", err)
+		return fmt.Errorf("creating a certificate: %w", err)
 	}
 	dir := filepath.Join(o.dir, "k8s-metrics-server", "serving-certs")
 	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "tls.crt"), chain, 0o600),
@@ -222,7 +222,7 @@ func (o *Operator) Receiver(t testing.TB, name string) (address string, flags []
 	certificate := exec.CommandContext(t.Context(), filepath.Join(o.sandbox.dir, "sandbox"),
 		"certificate", "-state", o.sandbox.dir, "-out", dir, name)
 	if out, err := certificate.CombinedOutput(); err != nil {
-		t.Fatalf("making the receiver's certificate: %v: %s", err, out)
+		t.Fatalf("creating the receiver's certificate: %v: %s", err, out)
 	}
 	address, err := freeAddress(t.Context())
 	if err != nil {
@@ -286,15 +286,15 @@ func (o *Operator) Usage(t testing.TB) Usage {
 	t.Helper()
 	process, err := procfs.NewProc(o.run.cmd.Process.Pid)
 	if err != nil {
-		t.Fatalf("looking at the operator's process: %v", err)
+		t.Fatalf("reading the operator's process: %v", err)
 	}
 	status, err := process.NewStatus()
 	if err != nil {
-		t.Fatalf("looking at the operator's memory: %v", err)
+		t.Fatalf("reading the operator's memory: %v", err)
 	}
 	stat, err := process.Stat()
 	if err != nil {
-		t.Fatalf("looking at the operator's processor time: %v", err)
+		t.Fatalf("reading the operator's processor time: %v", err)
 	}
 	return Usage{Memory: status.VmRSS, Peak: status.VmHWM, CPU: stat.CPUTime()}
 }

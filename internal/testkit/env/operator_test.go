@@ -48,7 +48,7 @@ func TestOnlyTheWritesOfTheUserInTheTimeAreReturned(t *testing.T) {
 		want       int
 	}{
 		{"the user's write", administrator, from, to, 1},
-		{"nobody else's", env.OperatorUser, from, to, 0},
+		{"not another user's", env.OperatorUser, from, to, 0},
 		{"none of later", administrator, to, to.Add(time.Hour), 0},
 		{"none of earlier", administrator, from.Add(-time.Minute), from, 0},
 	} {

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// poll is the time between two looks at something that is awaited.
+	// poll is the time between two reads of something that is awaited.
 	poll = 25 * time.Millisecond
 	// stopTime is how long a process may take to end before it is killed.
 	stopTime = 20 * time.Second

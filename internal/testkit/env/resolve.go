@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// dnsPort is where programs look for a name server; a resolv.conf names no port.
+	// dnsPort is where programs expect a name server; a resolv.conf names no port.
 	dnsPort = "53"
-	// stripePort is where programs look for Stripe.
+	// stripePort is where programs expect Stripe.
 	stripePort = "443"
 )
 
@@ -22,8 +22,8 @@ func dnsAddress() string { return ownAddress(dnsPort) }
 // stripeAddress is where a sandbox's Stripe listens.
 func stripeAddress() string { return ownAddress(stripePort) }
 
-// stripeDNS is where the name server of a sandbox without databases listens: nowhere, if no program could be
-// told to find Stripe by it.
+// stripeDNS is where the name server of a sandbox without databases listens: nowhere, if no program could
+// find Stripe by it.
 func stripeDNS() string {
 	if os.Geteuid() != 0 {
 		return ""
@@ -31,7 +31,7 @@ func stripeDNS() string {
 	return dnsAddress()
 }
 
-// ownAddress is a loopback address of its own, and, if we may, the port at which every program looks.
+// ownAddress is a loopback address of its own, and, if we may, the well-known port.
 func ownAddress(port string) string {
 	if os.Geteuid() != 0 {
 		return "127.0.0.1:0"

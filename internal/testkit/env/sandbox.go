@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Where the sandbox finds what it runs. Unset, the installers beside its sources are asked.
+// Where the sandbox finds what it runs. Unset, the installers beside its sources say.
 const (
 	// MotoVariable names the moto_server of a Python environment.
 	MotoVariable = "SANDBOX_MOTO"
@@ -35,7 +35,7 @@ const (
 	readyTime = 3 * time.Minute
 )
 
-// Sandbox is a running sandbox: AWS and Stripe, as far as the operator can tell, and an API to look behind them.
+// Sandbox is a running sandbox: AWS and Stripe, as the operator sees them, and an admin API.
 type Sandbox struct {
 	// AWS is the URL that answers for every AWS service.
 	AWS string
@@ -43,7 +43,7 @@ type Sandbox struct {
 	Admin string
 	// Stripe is the URL of Stripe's API, or "". Under the name server it is https://api.stripe.com too.
 	Stripe string
-	// DNS is the address that resolves the names of databases and of Stripe; "" if programs cannot be told of
+	// DNS is the address that resolves the names of databases and of Stripe; "" if programs cannot be pointed at
 	// it and there are no databases.
 	DNS string
 	// CA is the file with the certificate of the authority that signed all of the sandbox.
@@ -87,7 +87,7 @@ func start(ctx context.Context, o options) (*Sandbox, error) {
 	}
 	var err error
 	if s.dir, err = os.MkdirTemp("", "sandbox-"); err != nil {
-		return nil, fmt.Errorf("making a state directory: %w", err)
+		return nil, fmt.Errorf("creating a state directory: %w", err)
 	}
 	if err := s.boot(ctx, o); err != nil {
 		return nil, errors.Join(err, s.close())

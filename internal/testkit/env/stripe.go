@@ -27,14 +27,14 @@ const (
 	MayLinks    StripePermission = "links"
 )
 
-// StripeAccount is what there is to know of a connected account, whatever Stripe's API shows.
+// StripeAccount is a connected account in full, also what Stripe's API hides.
 type StripeAccount struct {
 	ID, Mode              string
 	Deleted, Deauthorized bool
 	Country               string
 	Metadata              map[string]string
 	Controller            StripeController
-	// Capabilities are the statuses of those that were asked for.
+	// Capabilities are the statuses of those that were requested.
 	Capabilities    map[string]string
 	Schedule        StripeSchedule
 	BusinessProfile StripeBusinessProfile
@@ -59,7 +59,7 @@ type StripeSchedule struct {
 	MonthlyAnchor int    `json:"monthly_anchor"`
 }
 
-// StripeBusinessProfile is what the business tells about itself.
+// StripeBusinessProfile is what the business says about itself.
 type StripeBusinessProfile struct {
 	URL                string
 	ProductDescription string `json:"product_description"`
@@ -104,7 +104,7 @@ type StripeAct struct {
 	MonthlyAnchor int    `json:"monthlyAnchor,omitempty"`
 	// Merge belongs to set: JSON that is written over the account.
 	Merge map[string]any `json:"merge,omitempty"`
-	// Keep belongs to action-required: asking for the capability again does not help.
+	// Keep belongs to action-required: requesting the capability again does not help.
 	Keep bool `json:"keep,omitempty"`
 	// Available and Pending belong to balance.
 	Available int `json:"available,omitempty"`
@@ -134,7 +134,7 @@ type StripeFaults struct {
 	Drop      *bool   `json:"drop,omitempty"`
 }
 
-// StripeForgery is an event that Stripe never made.
+// StripeForgery is an event that Stripe never sent.
 type StripeForgery struct {
 	URL        string `json:"url"`
 	Secret     string `json:"secret"`
@@ -157,13 +157,13 @@ type StripeCall struct {
 	IdempotencyKey string
 }
 
-// NewStripePlatform makes a platform of its own for a test.
+// NewStripePlatform creates a platform of its own for a test.
 func (s *Sandbox) NewStripePlatform(t testing.TB) StripePlatform {
 	t.Helper()
 	return s.StripePlatform(t, "")
 }
 
-// StripePlatform makes the platform with that ID, or finds it.
+// StripePlatform creates the platform with that ID, or finds it.
 func (s *Sandbox) StripePlatform(t testing.TB, id string) StripePlatform {
 	t.Helper()
 	var platform StripePlatform
@@ -171,13 +171,13 @@ func (s *Sandbox) StripePlatform(t testing.TB, id string) StripePlatform {
 	return platform
 }
 
-// ChangeStripePlatform says whether a platform has signed up for Connect, and may ask for transfers alone.
+// ChangeStripePlatform says whether a platform has signed up for Connect, and may request transfers alone.
 func (s *Sandbox) ChangeStripePlatform(t testing.TB, platform string, connect, approved bool) {
 	t.Helper()
 	s.must(t, http.MethodPost, "/stripe/platforms/"+platform, nil, map[string]bool{"connect": connect, "approved": approved}, nil)
 }
 
-// NewStripeKey makes a restricted key.
+// NewStripeKey creates a restricted key.
 func (s *Sandbox) NewStripeKey(t testing.TB, platform string, live bool, may ...StripePermission) string {
 	t.Helper()
 	order := struct {
@@ -185,9 +185,9 @@ func (s *Sandbox) NewStripeKey(t testing.TB, platform string, live bool, may ...
 		Restricted  bool               `json:"restricted"`
 		Permissions []StripePermission `json:"permissions"`
 	}{live, true, append([]StripePermission{}, may...)}
-	var made struct{ Key string }
-	s.must(t, http.MethodPost, "/stripe/platforms/"+platform+"/keys", nil, order, &made)
-	return made.Key
+	var created struct{ Key string }
+	s.must(t, http.MethodPost, "/stripe/platforms/"+platform+"/keys", nil, order, &created)
+	return created.Key
 }
 
 // RevokeStripeKey takes a key away.
@@ -210,17 +210,17 @@ func (s *Sandbox) StripeAccounts(t testing.TB, platform string) []StripeAccount 
 	return accounts
 }
 
-// StripeStrangers makes accounts that are not the operator's, and returns their IDs.
-func (s *Sandbox) StripeStrangers(t testing.TB, platform string, live bool, count int, metadata map[string]string) []string {
+// StripeUnmanaged creates accounts that are not the operator's, and returns their IDs.
+func (s *Sandbox) StripeUnmanaged(t testing.TB, platform string, live bool, count int, metadata map[string]string) []string {
 	t.Helper()
 	order := struct {
 		Count    int               `json:"count"`
 		Live     bool              `json:"live"`
 		Metadata map[string]string `json:"metadata"`
 	}{count, live, metadata}
-	var made struct{ Accounts []string }
-	s.must(t, http.MethodPost, "/stripe/platforms/"+platform+"/accounts", nil, order, &made)
-	return made.Accounts
+	var created struct{ Accounts []string }
+	s.must(t, http.MethodPost, "/stripe/platforms/"+platform+"/accounts", nil, order, &created)
+	return created.Accounts
 }
 
 // Act plays the coach's or Stripe's part and returns the account after it. args are a StripeAct, or nil.

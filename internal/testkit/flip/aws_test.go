@@ -56,13 +56,13 @@ func (w *world) group() string {
 	return *out.SecurityGroups[0].GroupId
 }
 
-// newGroup makes a security group of somebody else's; AWS gives it egress to everywhere.
+// newGroup creates a security group of somebody else's; AWS gives it egress to everywhere.
 func (w *world) newGroup(name string) string {
 	w.Helper()
 	out, err := w.ec2().CreateSecurityGroup(w.Context(), &ec2.CreateSecurityGroupInput{
 		GroupName: &name, Description: awssdk.String("of a test"), VpcId: &w.account.VPC,
 	})
-	w.must("making a security group", err)
+	w.must("creating a security group", err)
 	return *out.GroupId
 }
 

@@ -17,7 +17,7 @@ import (
 var (
 	ofKey      = []string{rotation, usable, policy}
 	ofFirewall = []string{allowed, world1, egress}
-	ofSQL      = []string{plaintext, sessions, strangers, rights, public, verifiers, columns}
+	ofSQL      = []string{plaintext, sessions, extras, rights, public, verifiers, columns}
 	// ofCloud are all that AWS or the database answers, and ofAll also what the API server does.
 	ofCloud = func() (all []string) {
 		for _, c := range evidence.Catalogue {
@@ -83,18 +83,18 @@ var blind = family{
 			what: "the probe may see no other sessions", by: bySQL, controls: []string{sessions},
 			do: sql("REVOKE pg_monitor FROM coach_probe"),
 		},
-		{what: "a prefix list let in, whose addresses nobody knows", by: byAWS, controls: []string{world1}, do: letListIn},
+		{what: "a prefix list let in, whose addresses are unknown", by: byAWS, controls: []string{world1}, do: letListIn},
 		{what: "the platform's tags taken from its security group", by: byAWS, controls: ofFirewall, do: untagGroup, undo: ended},
 		{what: "the platform's tags taken from its database", by: byAWS, controls: ofInstance, do: untagInstance, undo: ended},
 		{what: "the class is not there", by: byKubernetes, controls: ofAll, do: dropClass, undo: ended},
-		{what: "nobody looks any more, and the report has ended", by: byTime, controls: ofAll, do: expire, undo: revive},
+		{what: "the operator is gone, and the report has expired", by: byTime, controls: ofAll, do: expire, undo: revive},
 	},
 }
 
 // failure is how a call fails.
 type failure struct {
 	how   string
-	fault env.Fault
+	fault env.InjectedFault
 }
 
 // codes are what services answer to who has no permission, and when they fail themselves.
@@ -107,16 +107,16 @@ var codes = map[string][2]string{
 func faults(what, service, operation string, controls []string) []blindness {
 	all := make([]blindness, 0, 4)
 	for _, f := range []failure{
-		{"is denied", env.Fault{Kind: env.Failure, Code: codes[service][0], Status: 403}},
-		{"fails with an internal error", env.Fault{Kind: env.Failure, Code: codes[service][1], Status: 500}},
-		{"is throttled", env.Fault{Kind: env.Throttle}},
-		{"breaks off", env.Fault{Kind: env.Drop}},
+		{"is denied", env.InjectedFault{Kind: env.Failure, Code: codes[service][0], Status: 403}},
+		{"fails with an internal error", env.InjectedFault{Kind: env.Failure, Code: codes[service][1], Status: 500}},
+		{"is throttled", env.InjectedFault{Kind: env.Throttle}},
+		{"breaks off", env.InjectedFault{Kind: env.Drop}},
 	} {
 		f.fault.Service, f.fault.Operation = service, operation
 		all = append(all, blindness{
-			what: "the look at " + what + " " + f.how + " (" + service + ":" + operation + ")", by: byAWS, controls: controls,
-			do:   func(w *world) { w.account.Fault(w.T, f.fault) },
-			undo: func(w *world) { w.account.ClearFaults(w.T) },
+			what: "reading " + what + " " + f.how + " (" + service + ":" + operation + ")", by: byAWS, controls: controls,
+			do:   func(w *world) { w.account.InjectFault(w.T, f.fault) },
+			undo: func(w *world) { w.account.ClearInjectedFaults(w.T) },
 		})
 	}
 	return all
@@ -160,8 +160,8 @@ func start(w *world) {
 	w.awaitState("available")
 }
 
-// misplace has the operator know neither of the passwords by which it looks: somebody else set others in the
-// database, whose verifiers nobody changed on RDS's side.
+// misplace has the operator know neither of the passwords with which it reads: somebody else set others in the
+// database, whose verifiers were not changed on RDS's side.
 func misplace(w *world) {
 	w.Helper()
 	before := w.password(master)
@@ -208,5 +208,5 @@ func expire(w *world) {
 	w.expired = true
 }
 
-// revive lets the operator look again.
+// revive lets the operator observe again.
 func revive(w *world) { w.expired = false }

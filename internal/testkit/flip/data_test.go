@@ -25,7 +25,7 @@ const (
 	lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 	// contents is why there are gaps in the database, and parts in the cluster.
-	contents = "names are looked at, and rows are nobody's to read"
+	contents = "names are read, and rows are not"
 	parts    = "a number is known by its check digits only when it is in one piece"
 )
 
@@ -47,12 +47,12 @@ var data = family{
 			do: func(w *world) {
 				w.edit(func(p *v1alpha1.CoachPlatform) { metav1.SetMetaDataLabel(&p.ObjectMeta, "note", card) })
 			},
-			mend: func(w *world) { w.edit(func(p *v1alpha1.CoachPlatform) { delete(p.Labels, "note") }) },
+			repair: func(w *world) { w.edit(func(p *v1alpha1.CoachPlatform) { delete(p.Labels, "note") }) },
 		},
 		{
 			what: "a card in the display name", by: byKubernetes, controls: []string{objects1},
-			do:   func(w *world) { w.edit(func(p *v1alpha1.CoachPlatform) { p.Spec.DisplayName = "Studio " + card }) },
-			mend: func(w *world) { w.edit(func(p *v1alpha1.CoachPlatform) { p.Spec.DisplayName = "Studio" }) },
+			do:     func(w *world) { w.edit(func(p *v1alpha1.CoachPlatform) { p.Spec.DisplayName = "Studio " + card }) },
+			repair: func(w *world) { w.edit(func(p *v1alpha1.CoachPlatform) { p.Spec.DisplayName = "Studio" }) },
 		},
 		coached("a card in what a coach sells", func(a *v1alpha1.PayoutAccount) {
 			a.Spec.BusinessProfile.ProductDescription = "or send it to my card, 4242 4242 4242 4242"
@@ -75,8 +75,8 @@ var data = family{
 		column("a column whose name is quoted", `CREATE TABLE public.t ("x"";`+"\n"+`DROP TABLE y -- iban" text)`, "DROP TABLE public.t"),
 		column("a column in a temporary table that is open", "", ""),
 		{
-			what: "a column for IBANs, made by the master", by: bySQL, controls: []string{columns},
-			do: sql("CREATE SCHEMA hidden", "CREATE TABLE hidden.t (iban text)"), mend: sql("DROP SCHEMA hidden CASCADE"),
+			what: "a column for IBANs, created by the master", by: bySQL, controls: []string{columns},
+			do: sql("CREATE SCHEMA hidden", "CREATE TABLE hidden.t (iban text)"), repair: sql("DROP SCHEMA hidden CASCADE"),
 		},
 		gap("an IBAN in a row", columns, contents, asApp("CREATE TABLE public.t (note text)", "INSERT INTO public.t VALUES ('"+iban+"')"),
 			asApp("DROP TABLE public.t")),
@@ -96,11 +96,11 @@ var data = family{
 		unreadable("the operator may not list the tenant's objects", apierrors.NewForbidden(
 			schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "payoutaccounts"}, "", errors.New("no grant"))),
 		{
-			what: "an annotation that is too deep to be looked through", by: byKubernetes, controls: []string{objects1},
+			what: "an annotation that is too deep to be scanned", by: byKubernetes, controls: []string{objects1},
 			do: func(w *world) { w.annotate(lastApplied, nested) }, undo: func(w *world) { w.annotate(lastApplied, "") },
 		},
 		{
-			what: "more columns than are looked at", by: bySQL, controls: []string{columns},
+			what: "more columns than are read", by: bySQL, controls: []string{columns},
 			do:   asApp(`CREATE SCHEMA wide`, manyColumns),
 			undo: asApp(dropColumns),
 		},
@@ -120,7 +120,7 @@ var nested = func() string {
 	return string(text)
 }()
 
-// More columns than the operator looks at, in tables of as many as there may be.
+// More columns than the operator reads, in tables of as many as there may be.
 // https://www.postgresql.org/docs/current/limits.html
 const (
 	manyColumns = `DO $$ BEGIN FOR i IN 1..32 LOOP
@@ -133,7 +133,7 @@ END LOOP; END $$`
 func noted(what, key, value string) breach {
 	return breach{
 		what: what, by: byKubernetes, controls: []string{objects1},
-		do: func(w *world) { w.annotate(key, value) }, mend: func(w *world) { w.annotate(key, "") },
+		do: func(w *world) { w.annotate(key, value) }, repair: func(w *world) { w.annotate(key, "") },
 	}
 }
 
@@ -148,7 +148,7 @@ func unnoted(what string, all map[string]string) breach {
 	}
 	return breach{
 		what: what, by: byKubernetes, controls: []string{objects1}, unseen: parts,
-		do: each(func(v string) string { return v }), mend: each(func(string) string { return "" }),
+		do: each(func(v string) string { return v }), repair: each(func(string) string { return "" }),
 	}
 }
 
@@ -178,7 +178,7 @@ func coached(what string, change func(*v1alpha1.PayoutAccount)) breach {
 				w.must("removing an account", client.IgnoreNotFound(w.client.Delete(w.Context(), account)))
 			})
 		},
-		mend: ended,
+		repair: ended,
 	}
 }
 
@@ -193,17 +193,17 @@ func (w *world) coach() *v1alpha1.PayoutAccount {
 // column is one that the app makes. Without a statement it is in a temporary table, as long as a session is open.
 func column(what, do, undo string) breach {
 	if do != "" {
-		return breach{what: what, by: bySQL, controls: []string{columns}, do: asApp(do), mend: asApp(undo)}
+		return breach{what: what, by: bySQL, controls: []string{columns}, do: asApp(do), repair: asApp(undo)}
 	}
 	return breach{
-		what: what, by: bySQL, controls: []string{columns}, mend: ended,
+		what: what, by: bySQL, controls: []string{columns}, repair: ended,
 		do: func(w *world) {
 			w.Helper()
 			conn, err := w.try(app, w.password(app), "coach")
 			w.must("opening a session", err)
 			w.later(func(w *world) { _ = conn.Close(w.Context()) })
 			_, err = conn.Exec(w.Context(), "CREATE TEMPORARY TABLE t (iban text)")
-			w.must("making a temporary table", err)
+			w.must("creating a temporary table", err)
 		},
 	}
 }

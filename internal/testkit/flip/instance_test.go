@@ -28,11 +28,11 @@ var instance = family{
 		change("backups kept for six days", rds.ModifyDBInstanceInput{BackupRetentionPeriod: awssdk.Int32(6)}, "CP-DB-06"),
 		{what: "backups dropped by the sandbox, past AWS's API", by: bySabotage, controls: []string{"CP-DB-06"}, do: sabotage("backup-off")},
 		{
-			what: "backups that are kept for less than the class asks for since now", by: byKubernetes, controls: []string{"CP-DB-06"},
+			what: "backups that are kept for less than the class requires since now", by: byKubernetes, controls: []string{"CP-DB-06"},
 			do: func(w *world) {
 				w.editClass(func(c *v1alpha1.PlatformClassSpec) { c.Database.MinBackupRetentionDays = 21 })
 			},
-			mend: func(w *world) {
+			repair: func(w *world) {
 				w.editClass(func(c *v1alpha1.PlatformClassSpec) { c.Database.MinBackupRetentionDays = 7 })
 			},
 		},
@@ -63,10 +63,10 @@ var instance = family{
 			CloudwatchLogsExportConfiguration: &rdstypes.CloudwatchLogsExportConfiguration{DisableLogTypes: []string{"postgresql", "upgrade"}},
 		}, "CP-DB-03", "CP-DB-05", "CP-DB-06", "CP-DB-07", "CP-DB-08", "CP-DB-09", "CP-DB-10", "CP-DB-11"),
 		change("the port made the usual one", rds.ModifyDBInstanceInput{DBPortNumber: awssdk.Int32(5432)}, "CP-DB-12"),
-		{what: "89 days before the certificate ends", by: byTime, controls: []string{"CP-DB-14"}, do: beforeEnd(89), mend: today},
-		{what: "a day before the certificate ends", by: byTime, controls: []string{"CP-DB-14"}, do: beforeEnd(1), mend: today},
-		{what: "the day the certificate ends", by: byTime, controls: []string{"CP-DB-14"}, do: beforeEnd(0), mend: today},
-		{what: "a year after the certificate ended", by: byTime, controls: []string{"CP-DB-14"}, do: beforeEnd(-365), mend: today},
+		{what: "89 days before the certificate ends", by: byTime, controls: []string{"CP-DB-14"}, do: beforeEnd(89), repair: today},
+		{what: "a day before the certificate ends", by: byTime, controls: []string{"CP-DB-14"}, do: beforeEnd(1), repair: today},
+		{what: "the day the certificate ends", by: byTime, controls: []string{"CP-DB-14"}, do: beforeEnd(0), repair: today},
+		{what: "a year after the certificate ended", by: byTime, controls: []string{"CP-DB-14"}, do: beforeEnd(-365), repair: today},
 	},
 	refusals: []refusal{
 		refuse("public access in the spec", "publiclyAccessible", func(d *v1alpha1.Database) { d.PubliclyAccessible = new(true) }, "CP-DB-03"),
@@ -104,7 +104,7 @@ func change(what string, to rds.ModifyDBInstanceInput, controls ...string) breac
 	return breach{what: what, by: byAWS, controls: controls, do: modify(to)}
 }
 
-// later is a change that AWS makes at once, though it was not asked to.
+// later is a change that AWS makes at once, though it was not requested to.
 func later(what string, to rds.ModifyDBInstanceInput, controls ...string) breach {
 	return breach{what: what, by: byAWS, controls: controls, do: func(w *world) {
 		w.Helper()
@@ -129,7 +129,7 @@ func spec(what string, set func(d *v1alpha1.Database, on bool), controls ...stri
 			w.edit(func(p *v1alpha1.CoachPlatform) { set(&p.Spec.Database, on) })
 		}
 	}
-	return breach{what: what, by: byKubernetes, controls: controls, do: to(false), mend: to(true)}
+	return breach{what: what, by: byKubernetes, controls: controls, do: to(false), repair: to(true)}
 }
 
 func refuse(what, answer string, set func(*v1alpha1.Database), controls ...string) refusal {

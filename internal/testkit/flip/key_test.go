@@ -63,11 +63,11 @@ var key = family{
 	},
 	refusals: []refusal{
 		{
-			what: "rotation after one day asked for", by: byAWS, controls: []string{rotation}, answer: "RotationPeriodInDays",
+			what: "rotation after one day requested", by: byAWS, controls: []string{rotation}, answer: "RotationPeriodInDays",
 			do: rotateEvery(1),
 		},
 		{
-			what: "rotation after ten years asked for", by: byAWS, controls: []string{rotation}, answer: "RotationPeriodInDays",
+			what: "rotation after ten years requested", by: byAWS, controls: []string{rotation}, answer: "RotationPeriodInDays",
 			do: rotateEvery(3650),
 		},
 		{

@@ -29,8 +29,8 @@ const (
 const (
 	// soon is how long a breach may stay unseen while passes are made: listings are a moment late.
 	soon = 10 * time.Second
-	// looks is how often what cannot be observed is looked at, and must stay Unknown.
-	looks = 2
+	// reads is how often what cannot be observed is read, and must stay Unknown.
+	reads = 2
 )
 
 // route is how something is broken.
@@ -53,9 +53,9 @@ type (
 		by       route
 		controls []string
 		do       func(*world)
-		// mend undoes it; nil where the operator does.
-		mend func(*world)
-		// unseen says why nobody sees it. Such a row does not count, and fails once somebody does.
+		// repair undoes it; nil where the operator does.
+		repair func(*world)
+		// unseen says why the operator does not see it. Such a row does not count, and fails once it is seen.
 		unseen string
 	}
 	// blindness makes the observation of controls fail.
@@ -67,7 +67,7 @@ type (
 		// undo ends it; nil where the operator does, in the pass that saw it.
 		undo func(*world)
 	}
-	// refusal is a breach that is not possible: whoever is asked refuses it.
+	// refusal is a breach that is not possible: the service refuses it.
 	refusal struct {
 		what     string
 		by       route
@@ -167,18 +167,18 @@ func (m *matrix) run(t *testing.T, f family, index int) {
 	}
 }
 
-// breach breaks something, sees it and sees it mended. The operator may write all the while: it has to
-// report what it saw in the very pass that mends it.
+// breach breaks something, sees it and sees it repaired. The operator may write all the while: it has to
+// report what it saw in the very pass that repairs it.
 func (m *matrix) breach(w *world, b breach, order int) {
 	w.Helper()
 	b.do(w)
 	seen, ends := m.see(w, b), byOperator
-	if b.mend != nil {
-		b.mend(w)
+	if b.repair != nil {
+		b.repair(w)
 		ends = byTest
 	}
 	w.settle()
-	if w.approved && b.mend == nil {
+	if w.approved && b.repair == nil {
 		ends = byApproved
 	}
 	if !w.Failed() {
@@ -192,8 +192,8 @@ func (m *matrix) see(w *world, b breach) string {
 	left, all := slices.Clone(b.controls), 0
 	violated := func(c string) bool { return w.status(c) == evidence.Violated }
 	if b.unseen != "" {
-		for range looks {
-			w.look()
+		for range reads {
+			w.observe()
 			if i := slices.IndexFunc(left, violated); i >= 0 {
 				w.Errorf("%s is Violated now: the row counts, so let it say no more that it is unseen", left[i])
 			}
@@ -201,7 +201,7 @@ func (m *matrix) see(w *world, b breach) string {
 		return seenNot + ": " + b.unseen
 	}
 	if !w.within(soon, func() bool {
-		w.look()
+		w.observe()
 		all = max(all, len(w.platform.Status.Security.Open))
 		left = slices.DeleteFunc(left, violated)
 		return len(left) == 0
@@ -233,12 +233,12 @@ func (w *world) within(limit time.Duration, holds func() bool) bool {
 func (m *matrix) blindness(w *world, b blindness, order int) {
 	w.Helper()
 	b.do(w)
-	n, ends := looks, byTest
+	n, ends := reads, byTest
 	if b.undo == nil {
 		n, ends = 1, byOperator
 	}
 	for range n {
-		w.look()
+		w.observe()
 		for _, c := range b.controls {
 			if got := w.status(c); got != evidence.Unknown {
 				w.Errorf("%s is %s and cannot be observed: %s", c, got, w.row(c).Seen)
@@ -261,7 +261,7 @@ func (m *matrix) refusal(w *world, r refusal, order int) {
 	if err == nil || !strings.Contains(err.Error(), r.answer) {
 		w.Errorf("it must be refused with %q: %v", r.answer, err)
 	}
-	w.look()
+	w.observe()
 	for _, c := range r.controls {
 		if got := w.status(c); got != evidence.Verified {
 			w.Errorf("%s is %s though nothing was changed", c, got)

@@ -11,11 +11,11 @@ import (
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 )
 
-// Addresses for documentation (RFC 5737): a stranger's, and ranges that platforms of these tests ask for.
+// Addresses for documentation (RFC 5737): an unmanaged one, and ranges that platforms of these tests request.
 const (
-	stranger = "198.51.100.7/32"
-	office   = "203.0.113.0/28"
-	branch   = "203.0.113.64/26"
+	unmanaged = "198.51.100.7/32"
+	office    = "203.0.113.0/28"
+	branch    = "203.0.113.64/26"
 )
 
 // Controls that are often broken together.
@@ -47,12 +47,12 @@ var network = family{
 		{
 			what: "the database's port opened to 0.0.0.0/1 and 128.0.0.0/1", by: byAWS, controls: []string{allowed, world1}, do: openHalves,
 		},
-		open("the database's port opened to one stranger's address", tcp(5433, 5433, v4(stranger)), allowed),
-		open("the database's port opened to one stranger's IPv6 address", tcp(5433, 5433, v6("2001:db8::7/128")), allowed),
+		open("the database's port opened to one unmanaged address", tcp(5433, 5433, v4(unmanaged)), allowed),
+		open("the database's port opened to one unmanaged IPv6 address", tcp(5433, 5433, v6("2001:db8::7/128")), allowed),
 		open("an allowed range opened on another port", tcp(22, 22, v4(office)), allowed),
 		open("an allowed range opened on all ports", every(v4(office)), allowed),
 		open("a range around an allowed one opened", tcp(5433, 5433, v4("203.0.113.0/24")), allowed),
-		{what: "a stranger's security group let in", by: byAWS, controls: []string{allowed}, do: letGroupIn},
+		{what: "an unmanaged security group let in", by: byAWS, controls: []string{allowed}, do: letGroupIn},
 		{what: "a prefix list let in", by: byAWS, controls: []string{allowed}, do: letListIn},
 		{
 			what: "an allowed range taken out of the spec, its rule still there", by: byKubernetes, controls: []string{allowed},
@@ -65,14 +65,14 @@ var network = family{
 			do: func(w *world) {
 				w.editClass(func(c *v1alpha1.PlatformClassSpec) { c.Database.WidestCIDRPrefix = 30 })
 			},
-			mend: func(w *world) {
+			repair: func(w *world) {
 				w.editClass(func(c *v1alpha1.PlatformClassSpec) { c.Database.WidestCIDRPrefix = 24 })
 			},
 		},
 		leak("egress to 0.0.0.0/0 opened", every(v4("0.0.0.0/0"))),
 		leak("egress to ::/0 opened", every(v6("::/0"))),
-		leak("egress to one stranger's address opened", tcp(443, 443, v4(stranger))),
-		leak("egress over UDP opened", permission("udp", 53, 53, v4(stranger))),
+		leak("egress to one unmanaged address opened", tcp(443, 443, v4(unmanaged))),
+		leak("egress over UDP opened", permission("udp", 53, 53, v4(unmanaged))),
 		{what: "egress to a security group opened", by: byAWS, controls: []string{egress}, do: letGroupOut},
 		{what: "egress to a prefix list opened", by: byAWS, controls: []string{egress}, do: letListOut},
 		{what: "a second security group attached", by: byAWS, controls: []string{oneGroup}, do: attach},
@@ -81,11 +81,11 @@ var network = family{
 		{what: "the class's workload group attached", by: byAWS, controls: []string{oneGroup}, do: attachWorkload},
 		{
 			what: "a second security group attached that lets the internet in", by: byAWS, controls: []string{world1, allowed},
-			do: attachOpen, unseen: "these controls look at the tenant's own group; CP-DB-15 sees the second one",
+			do: attachOpen, unseen: "these controls read the tenant's own group; CP-DB-15 sees the second one",
 		},
 		{
 			what: "a second security group attached that has egress", by: byAWS, controls: []string{egress},
-			do: attach, unseen: "this control looks at the tenant's own group; CP-DB-15 sees the second one",
+			do: attach, unseen: "this control reads the tenant's own group; CP-DB-15 sees the second one",
 		},
 	},
 	refusals: []refusal{
@@ -190,7 +190,7 @@ func (w *world) newList(name string) string {
 		PrefixListName: &name, AddressFamily: awssdk.String("IPv4"), MaxEntries: awssdk.Int32(1),
 		Entries: []ec2types.AddPrefixListEntry{{Cidr: awssdk.String("0.0.0.0/0")}},
 	})
-	w.must("making a prefix list", err)
+	w.must("creating a prefix list", err)
 	return *out.PrefixList.PrefixListId
 }
 
@@ -256,32 +256,32 @@ var networkOfClass = family{
 	breaches: []breach{
 		{
 			what: "the class's workload groups taken out of the class, their rules still there", by: byKubernetes,
-			controls: []string{allowed}, do: dropWorkload, mend: keepWorkload,
+			controls: []string{allowed}, do: dropWorkload, repair: keepWorkload,
 		},
 		{
 			what: "a route to the internet gateway added for IPv4", by: byAWS, controls: []string{"CP-DB-04"},
-			do: openRoutes("0.0.0.0/0", ""), mend: ended,
+			do: openRoutes("0.0.0.0/0", ""), repair: ended,
 		},
 		{
 			what: "a route to the internet gateway added for one network", by: byAWS, controls: []string{"CP-DB-04"},
-			do: openRoutes("198.51.100.0/24", ""), mend: ended,
+			do: openRoutes("198.51.100.0/24", ""), repair: ended,
 		},
 		{
 			what: "the route table of a public subnet given to the private ones", by: byAWS, controls: []string{"CP-DB-04"},
-			do: publicTable, mend: ended,
+			do: publicTable, repair: ended,
 		},
 		{
 			what: "a subnet that lost the tag of the class's private ones", by: byAWS, controls: []string{"CP-DB-04"},
-			do: untag, mend: ended,
+			do: untag, repair: ended,
 		},
 		{
 			what: "subnets of the class that are not those of the database any more", by: byKubernetes, controls: []string{"CP-DB-04"},
-			do: otherSubnetsOfClass, mend: ended,
+			do: otherSubnetsOfClass, repair: ended,
 		},
 		{
-			// It comes last: nobody can take the subnet away again.
+			// It comes last: the subnet cannot be taken away again.
 			what: "a public subnet added to the subnet group", by: byAWS, controls: []string{"CP-DB-04"},
-			do: addPublicSubnet, unseen: "the sandbox shows an instance the subnets that its group had when it was made; AWS shows them all",
+			do: addPublicSubnet, unseen: "the sandbox shows an instance the subnets that its group had when it was created; AWS shows them all",
 		},
 	},
 }

@@ -38,7 +38,7 @@ var payouts = family{
 		accounts("a coach's account of which the business collects what Stripe must know", 1),
 		accounts("more such accounts than are named", 5),
 		endpoint("the endpoint switched off", &stripesdk.WebhookEndpointParams{Disabled: new(true)}),
-		endpoint("the endpoint told of other events", &stripesdk.WebhookEndpointParams{
+		endpoint("the endpoint subscribed to other events", &stripesdk.WebhookEndpointParams{
 			EnabledEvents: stripesdk.StringSlice([]string{"charge.failed"}),
 		}),
 		endpoint("the endpoint moved elsewhere", &stripesdk.WebhookEndpointParams{URL: new("https://elsewhere.example.com/")}),
@@ -64,13 +64,13 @@ var payouts = family{
 			w.must("deleting a Secret", w.client.Delete(w.Context(), &corev1.Secret{ObjectMeta: w.secretOf(credentials)}))
 		}),
 		keyless("something else in place of the key", func(w *world) { w.give("not a key") }),
-		stripeFault("Stripe does not answer", env.Fault{Kind: env.Drop}),
-		stripeFault("Stripe answers with an error", env.Fault{Kind: env.Failure, Code: "api_error", Status: 500}),
-		stripeFault("Stripe throttles", env.Fault{Kind: env.Throttle}),
+		stripeFault("Stripe does not answer", env.InjectedFault{Kind: env.Drop}),
+		stripeFault("Stripe answers with an error", env.InjectedFault{Kind: env.Failure, Code: "api_error", Status: 500}),
+		stripeFault("Stripe throttles", env.InjectedFault{Kind: env.Throttle}),
 	},
 }
 
-// openStripe makes a business's Stripe account, and has class and namespace know of it.
+// openStripe creates a business's Stripe account, and has class and namespace know of it.
 func (w *world) openStripe(namespace string) {
 	w.Helper()
 	sandbox := w.account.Sandbox()
@@ -108,7 +108,7 @@ func giveBack(w *world) {
 func keyed(what, control string, key func(env.StripeKeys) string) breach {
 	return breach{
 		what: what, by: byKubernetes, controls: []string{control},
-		do: func(w *world) { w.give(key(w.stripe.Keys)) }, mend: giveBack,
+		do: func(w *world) { w.give(key(w.stripe.Keys)) }, repair: giveBack,
 	}
 }
 
@@ -116,18 +116,18 @@ func keyless(what string, do func(*world)) blindness {
 	return blindness{what: what, by: byKubernetes, controls: ofStripe, do: do, undo: giveBack}
 }
 
-// accounts are coaches' accounts that the Dashboard made, with the platform's mark.
+// accounts are coaches' accounts that the Dashboard created, with the platform's mark.
 func accounts(what string, n int) breach {
 	collector := func(who string) map[string]any {
 		return map[string]any{"controller": map[string]any{"requirement_collection": who}}
 	}
 	return breach{
-		what: what, by: bySabotage, controls: []string{collects}, mend: ended,
+		what: what, by: bySabotage, controls: []string{collects}, repair: ended,
 		do: func(w *world) {
 			sandbox := w.account.Sandbox()
-			made := sandbox.StripeStrangers(w.T, w.stripe.ID, false, n, w.tenant.StripeMetadata(false))
+			created := sandbox.StripeUnmanaged(w.T, w.stripe.ID, false, n, w.tenant.StripeMetadata(false))
 			set := func(w *world, who string) {
-				for _, id := range made {
+				for _, id := range created {
 					sandbox.Act(w.T, id, "set", env.StripeAct{Merge: collector(who)})
 				}
 			}
@@ -157,13 +157,13 @@ func (w *world) endpoints() []env.StripeEndpoint {
 }
 
 // stripeFault is a Stripe out of order.
-func stripeFault(what string, f env.Fault) blindness {
+func stripeFault(what string, f env.InjectedFault) blindness {
 	return blindness{
 		what: what, by: byStripe, controls: ofStripe, undo: ended,
 		do: func(w *world) {
 			f.Service, f.Account = "stripe", w.stripe.ID
-			id := w.account.Sandbox().AddFault(w.T, f)
-			w.later(func(w *world) { w.account.Sandbox().RemoveFault(w.T, id) })
+			id := w.account.Sandbox().InjectFault(w.T, f)
+			w.later(func(w *world) { w.account.Sandbox().RemoveInjectedFault(w.T, id) })
 		},
 	}
 }

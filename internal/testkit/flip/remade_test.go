@@ -15,27 +15,27 @@ import (
 // remade are breaches that take another database under the platform's name, with every tag and record that
 // makes it the platform's: what is encrypted, where it lives and who its master is cannot be changed.
 var remade = family{
-	name: "made anew", major: "17",
+	name: "recreated", major: "17",
 	breaches: []breach{
-		anew("made anew without encryption", func(_ *world, in *rds.CreateDBInstanceInput) {
+		anew("recreated without encryption", func(_ *world, in *rds.CreateDBInstanceInput) {
 			in.StorageEncrypted, in.KmsKeyId = awssdk.Bool(false), nil
 		}, "CP-DB-01"),
-		anew("made anew with AWS's own key, and in other subnets", func(w *world, in *rds.CreateDBInstanceInput) {
+		anew("recreated with AWS's own key, and in other subnets", func(w *world, in *rds.CreateDBInstanceInput) {
 			in.KmsKeyId = nil
 			in.DBSubnetGroupName = awssdk.String(w.otherSubnets("other", w.account.PrivateSubnets))
 		}, "CP-DB-01", "CP-DB-04"),
-		anew("made anew with somebody else's key, and with the usual master", func(w *world, in *rds.CreateDBInstanceInput) {
+		anew("recreated with somebody else's key, and with the usual master", func(w *world, in *rds.CreateDBInstanceInput) {
 			out, err := w.kms().CreateKey(w.Context(), &kms.CreateKeyInput{})
-			w.must("making another key", err)
+			w.must("creating another key", err)
 			in.KmsKeyId, in.MasterUsername = out.KeyMetadata.Arn, awssdk.String("postgres")
 		}, "CP-DB-01", "CP-DB-13"),
-		anew("made anew and wrong in everything", wrong, "CP-DB-01", "CP-DB-02", "CP-DB-03", "CP-DB-04", "CP-DB-05", "CP-DB-06", "CP-DB-07",
+		anew("recreated and wrong in everything", wrong, "CP-DB-01", "CP-DB-02", "CP-DB-03", "CP-DB-04", "CP-DB-05", "CP-DB-06", "CP-DB-07",
 			"CP-DB-08", "CP-DB-09", "CP-DB-10", "CP-DB-11", "CP-DB-12", "CP-DB-13", "CP-DB-15"),
 		{
 			what: "restored from an unencrypted snapshot under the platform's name", by: byAWS, controls: []string{
 				"CP-DB-01", "CP-DB-04", "CP-DB-07", "CP-DB-08", "CP-DB-09", "CP-DB-15",
 			},
-			do: restored, mend: right,
+			do: restored, repair: right,
 		},
 	},
 	blindnesses: []blindness{
@@ -62,16 +62,16 @@ var ofInstance = []string{
 }
 
 func anew(what string, change func(*world, *rds.CreateDBInstanceInput), controls ...string) breach {
-	return breach{what: what, by: byAWS, controls: controls, do: func(w *world) { w.remake(change) }, mend: right}
+	return breach{what: what, by: byAWS, controls: controls, do: func(w *world) { w.remake(change) }, repair: right}
 }
 
-// right makes the database anew as it should be.
+// right recreates the database as it should be.
 func right(w *world) {
 	w.Helper()
 	w.remake(func(*world, *rds.CreateDBInstanceInput) {})
 }
 
-// remake deletes the database and makes another one that is the platform's in every respect but what change
+// remake deletes the database and creates another one that is the platform's in every respect but what change
 // changes, down to the records of it.
 func (w *world) remake(change func(*world, *rds.CreateDBInstanceInput)) {
 	w.Helper()
@@ -97,7 +97,7 @@ func (w *world) remake(change func(*world, *rds.CreateDBInstanceInput)) {
 	}
 	change(w, again)
 	_, err := w.rds().CreateDBInstance(w.Context(), again)
-	w.must("making the database anew", err)
+	w.must("creating the database anew", err)
 	w.awaitState("available")
 	w.record()
 }
@@ -128,7 +128,7 @@ func (w *world) otherSubnets(name string, ids []string) string {
 	_, err := w.rds().CreateDBSubnetGroup(w.Context(), &rds.CreateDBSubnetGroupInput{
 		DBSubnetGroupName: &name, DBSubnetGroupDescription: &name, SubnetIds: ids,
 	})
-	w.must("making a subnet group", err)
+	w.must("creating a subnet group", err)
 	return name
 }
 
@@ -152,7 +152,7 @@ func (w *world) openParameters() string {
 		DBParameterGroupName: &name, Description: &name,
 		DBParameterGroupFamily: awssdk.String("postgres" + w.platform.Spec.Database.EngineVersion),
 	})
-	w.must("making a parameter group", err)
+	w.must("creating a parameter group", err)
 	w.must("setting a parameter", w.account.SetParameter(w.Context(), name, "rds.force_ssl", "0"))
 	return name
 }

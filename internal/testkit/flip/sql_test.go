@@ -63,7 +63,7 @@ func (w *world) forget(logins ...string) {
 func (w *world) config(login, password, database string) *pgx.ConnConfig {
 	w.Helper()
 	config, err := pgx.ParseConfig("host=none port=1 user=none password=none dbname=none sslmode=verify-full")
-	w.must("making a configuration", err)
+	w.must("creating a configuration", err)
 	endpoint := w.live().Endpoint
 	config.Host, config.Port = *endpoint.Address, uint16(*endpoint.Port)
 	config.User, config.Password, config.Database = login, password, database

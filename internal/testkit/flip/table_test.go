@@ -155,11 +155,11 @@ const preface = `# Flips: every control, broken in every way known to us
 
 A control that says Verified is believed only if it says something else when it should. This table is made by ` + "`make flip`" + `, which
 breaks each control in the running sandbox (AWS as the account's administrator, Stripe as the business's owner, a real PostgreSQL as
-its master, a real API server), lets the real operator look, and reads its SecurityReport. The suite fails when a row is not as it stands here, or when there are
+its master, a real API server), lets the real operator reconcile, and reads its SecurityReport. The suite fails when a row is not as it stands here, or when there are
 fewer of them.
 
-- **Violated**: the breach was made in live state and the report said Violated, also when the operator mended it in the same pass;
-  afterwards every control was Verified again. *Ended by* says who mended it.
+- **Violated**: the controls were broken in live state and the report said Violated, also when the operator repaired it in the same pass;
+  afterwards every control was Verified again. *Ended by* says who repaired it.
 - **refused**: the breach was tried, and AWS, PostgreSQL or the API server refused it.
 - **Unknown**: the observation was made to fail, and from the first pass on the report said Unknown, never Verified; afterwards every
   control was Verified again.

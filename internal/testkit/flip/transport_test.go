@@ -53,16 +53,16 @@ var transport = family{
 		unencrypted("a session of the reader's without TLS", reader, scope.DatabaseName),
 		unencrypted("a session without TLS with another database of the server", master, "postgres"),
 		{
-			what: "a session without TLS that outlived the mending", by: bySQL, controls: []string{sessions}, do: outlive, mend: ended,
+			what: "a session without TLS that outlived the repair", by: bySQL, controls: []string{sessions}, do: outlive, repair: ended,
 		},
 		{
-			what: "a session without TLS of a login that nobody asked for", by: bySQL, controls: []string{sessions, "CP-ROLE-01"},
+			what: "a session without TLS of a login that was not requested", by: bySQL, controls: []string{sessions, "CP-ROLE-01"},
 			do: func(w *world) {
 				sql("CREATE ROLE visitor LOGIN PASSWORD 'visitor-visitor'", "GRANT CONNECT ON DATABASE coach TO visitor")(w)
 				w.allowPlain()
 				w.later(w.plain("visitor", "visitor-visitor", scope.DatabaseName))
 			},
-			mend: ended,
+			repair: ended,
 		},
 		{
 			what: "`password_encryption` set to md5 in the class's group", by: byAWS, controls: []string{verifiers},
@@ -71,7 +71,7 @@ var transport = family{
 	},
 	refusals: []refusal{
 		{
-			what: "TLS 1.1 as the least version asked for", by: byAWS, controls: []string{enforced, plaintext}, answer: "Invalid parameter value",
+			what: "TLS 1.1 as the least version requested", by: byAWS, controls: []string{enforced, plaintext}, answer: "Invalid parameter value",
 			do: func(w *world) error {
 				return w.account.SetParameter(w.Context(), w.parameters(), "ssl_min_protocol_version", "TLSv1.1")
 			},
@@ -149,7 +149,7 @@ func (w *world) allowPlain() {
 
 func unencrypted(what, login, database string) breach {
 	return breach{
-		what: what, by: bySQL, controls: []string{sessions, plaintext, enforced}, mend: ended,
+		what: what, by: bySQL, controls: []string{sessions, plaintext, enforced}, repair: ended,
 		do: func(w *world) {
 			w.allowPlain()
 			w.later(w.plain(login, w.password(login), database))

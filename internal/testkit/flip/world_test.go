@@ -38,7 +38,7 @@ import (
 const (
 	// installation is the ID of every operator in these tests.
 	installation = "flip-suite"
-	// always is an age that nothing remembered has: each pass looks at everything.
+	// always is an age that nothing remembered has: each pass reads everything.
 	always = time.Nanosecond
 	// patience bounds how long anything may take.
 	patience = 2 * time.Minute
@@ -48,8 +48,8 @@ const (
 	classEvery = 4
 )
 
-// world is one platform with an AWS account and a PostgreSQL server of its own, and the operator that looks
-// after it: its two real controllers, driven pass by pass.
+// world is one platform with an AWS account and a PostgreSQL server of its own, and the operator that reconciles
+// it: its two real controllers, driven pass by pass.
 type world struct {
 	*testing.T
 	cluster *env.Cluster
@@ -71,7 +71,7 @@ type world struct {
 	err                error
 	// approved says that a change was approved since a row began.
 	approved bool
-	// expired says that nobody looks any more, and the report is read once its time is up.
+	// expired says that the operator is gone, and the report is read after it has expired.
 	expired bool
 	// ends undo what is in force.
 	ends []func(*world)
@@ -79,7 +79,7 @@ type world struct {
 
 type pass func(context.Context) (ctrl.Result, error)
 
-// newWorld makes a world whose platform is as the family says.
+// newWorld creates a world whose platform is as the family says.
 func newWorld(t *testing.T, f family) *world {
 	t.Helper()
 	w := &world{T: t, cluster: env.APIServer(t), clock: &clock{}, cable: &cable{}}
@@ -88,7 +88,7 @@ func newWorld(t *testing.T, f family) *world {
 	w.cable.dial = sandbox.Dial
 	var err error
 	if w.client, err = client.NewWithWatch(w.cluster.Config, client.Options{Scheme: w.cluster.Client.Scheme()}); err != nil {
-		t.Fatalf("making a client: %v", err)
+		t.Fatalf("creating a client: %v", err)
 	}
 	w.objects = &window{Reader: w.client}
 	w.home = w.namespace("coach-system-").Name
@@ -138,7 +138,7 @@ func (w *world) restart() {
 	w.Helper()
 	metrics, err := telemetry.New(prometheus.NewRegistry())
 	if err != nil {
-		w.Fatalf("making metrics: %v", err)
+		w.Fatalf("creating metrics: %v", err)
 	}
 	sessions := w.account.Sessions(w.T, aws.Options{
 		Clock: w.clock, Sweep: always, Freshness: always, Lag: 5 * env.Lag, Share: 1000,
@@ -173,9 +173,9 @@ type mute struct{}
 
 func (mute) Eventf(_, _ runtime.Object, _, _, _, _ string, _ ...any) {}
 
-// look makes one pass over the platform and reads what it reports. A pass that fails reports all the same,
+// observe makes one pass over the platform and reads what it reports. A pass that fails reports all the same,
 // and is tried again as the queue would.
-func (w *world) look() {
+func (w *world) observe() {
 	w.Helper()
 	if w.expired {
 		w.report.Report = *evidence.Read(&w.report.Report, w.report.Report.ValidUntil.Time)
@@ -239,7 +239,7 @@ func (w *world) row(control string) *v1alpha1.ReportedControl {
 }
 
 // begin makes passes of the class's controller until the class is ready, and then settles: parameters of the
-// sandbox that are set while a database is being made never reach it.
+// sandbox that are set while a database is being created never reach it.
 func (w *world) begin() {
 	w.Helper()
 	w.until("the class ready", func() bool {
@@ -259,7 +259,7 @@ func (w *world) settle() {
 		if round++; round%classEvery == 0 {
 			_, _ = w.classes(w.Context()) // what fails is tried again
 		}
-		w.look()
+		w.observe()
 		w.approve()
 		return w.settled()
 	})

@@ -11,21 +11,21 @@ type interruption struct {
 	name string
 	// dies says that the process ends there and another one goes on.
 	dies   bool
-	faults func(nth int) []env.Fault
+	faults func(nth int) []env.InjectedFault
 }
 
 var interruptions = []interruption{
-	{"before it was sent", true, func(nth int) []env.Fault {
-		return []env.Fault{{Kind: env.Drop, Nth: nth, Count: env.Forever}}
+	{"before it was sent", true, func(nth int) []env.InjectedFault {
+		return []env.InjectedFault{{Kind: env.Drop, Nth: nth, Count: env.Forever}}
 	}},
-	{"after it took effect", true, func(nth int) []env.Fault {
-		return []env.Fault{
+	{"after it took effect", true, func(nth int) []env.InjectedFault {
+		return []env.InjectedFault{
 			{Kind: env.Lost, Nth: nth, Count: 1},
 			{Kind: env.Drop, Nth: nth + 1, Count: env.Forever},
 		}
 	}},
-	{"whose answer is lost", false, func(nth int) []env.Fault {
-		return []env.Fault{{Kind: env.Lost, Nth: nth, Count: 1}}
+	{"whose answer is lost", false, func(nth int) []env.InjectedFault {
+		return []env.InjectedFault{{Kind: env.Lost, Nth: nth, Count: 1}}
 	}},
 }
 
@@ -59,10 +59,10 @@ func boundaries(calls []env.Call) []boundary {
 	return found
 }
 
-// crashMaking interrupts the way from nothing to being.
-func (b *bench[In]) crashMaking(t *testing.T) {
-	b.interrupt(t, b.making, func(t *testing.T, way interruption, at boundary) bool {
-		p := b.start(t)
+// crashCreating interrupts the way from nothing to existing.
+func (fx *fixture[In]) crashCreating(t *testing.T) {
+	fx.interrupt(t, fx.creating, func(t *testing.T, way interruption, at boundary) bool {
+		p := fx.start(t)
 		hit := p.struck(way.faults(at.nth), func() bool {
 			out := p.pass()
 			p.pause(out)
@@ -72,24 +72,24 @@ func (b *bench[In]) crashMaking(t *testing.T) {
 			p.restart()
 		}
 		p.converge()
-		p.mustBe(b.made)
+		p.mustBe(fx.created)
 		return hit
 	})
 }
 
-// crashReleasing interrupts letting go.
-func (b *bench[In]) crashReleasing(t *testing.T) {
-	if !b.writes() {
+// crashReleasing interrupts the release.
+func (fx *fixture[In]) crashReleasing(t *testing.T) {
+	if !fx.writes() {
 		return
 	}
-	b.interrupt(t, b.releasing, func(t *testing.T, way interruption, at boundary) bool {
-		p := b.start(t)
+	fx.interrupt(t, fx.releasing, func(t *testing.T, way interruption, at boundary) bool {
+		p := fx.start(t)
 		p.converge()
-		p.restart() // so that its first calls are those of a new process, whatever the caches hold
+		p.restart() // so that its first calls are those of a new process, with empty caches
 		hit := p.struck(way.faults(at.nth), func() bool {
-			done, err := p.letGo()
+			done, err := p.tryRelease()
 			if err != nil {
-				t.Fatalf("letting go: %v", err)
+				t.Fatalf("releasing: %v", err)
 			}
 			p.wait(verify)
 			return done
@@ -98,19 +98,19 @@ func (b *bench[In]) crashReleasing(t *testing.T) {
 			p.restart()
 		}
 		p.release()
-		p.mustBe(b.released)
+		p.mustBe(fx.released)
 		return hit
 	})
 }
 
 // interrupt tries every way at every boundary.
-func (b *bench[In]) interrupt(t *testing.T, calls []env.Call, try func(*testing.T, interruption, boundary) bool) {
+func (fx *fixture[In]) interrupt(t *testing.T, calls []env.Call, try func(*testing.T, interruption, boundary) bool) {
 	for _, at := range boundaries(calls) {
 		for _, way := range interruptions {
 			t.Run(at.action+" "+way.name, func(t *testing.T) {
 				t.Parallel()
 				if try(t, way, at) && way.name == interruptions[0].name {
-					b.count(func(c *Coverage) { c.Boundaries++ })
+					fx.count(func(c *Coverage) { c.Boundaries++ })
 				}
 			})
 		}
@@ -119,16 +119,16 @@ func (b *bench[In]) interrupt(t *testing.T, calls []env.Call, try func(*testing.
 
 // struck makes passes under faults until one strikes or the passes are done, ends the faults and says
 // whether any struck.
-func (p *process[In]) struck(faults []env.Fault, pass func() (done bool)) bool {
+func (p *process[In]) struck(faults []env.InjectedFault, pass func() (done bool)) bool {
 	p.t.Helper()
 	var ids []string
 	for _, f := range faults {
-		ids = append(ids, p.account.Fault(p.t, f))
+		ids = append(ids, p.account.InjectFault(p.t, f))
 	}
-	defer p.account.ClearFaults(p.t)
+	defer p.account.ClearInjectedFaults(p.t)
 	for range passes {
 		done := pass()
-		if p.account.Sandbox().FaultOf(p.t, ids[0]).Hits > 0 {
+		if p.account.Sandbox().InjectedFaultOf(p.t, ids[0]).Hits > 0 {
 			return true
 		}
 		if done {

@@ -14,7 +14,7 @@ type family struct {
 	name string
 	// class is what the operator must take it for.
 	class fault.Class
-	kind  env.FaultKind
+	kind  env.InjectedFaultKind
 	// status and codes are those of an error; a service without a code does not fail like this.
 	status int
 	codes  map[string]string
@@ -30,7 +30,7 @@ var families = []family{
 		"kms": "KMSInternalException", "rds": "InternalFailure", "ec2": "InternalError", "tagging": "InternalServiceException",
 		"sts": "InternalFailure", "iam": "ServiceFailure",
 	}},
-	{name: "an error nobody heard of", class: fault.Transient, kind: env.Failure, status: 400, codes: map[string]string{
+	{name: "an unknown error", class: fault.Transient, kind: env.Failure, status: 400, codes: map[string]string{
 		"kms": "NovelException", "rds": "Novel", "ec2": "Novel", "tagging": "NovelException", "sts": "Novel", "iam": "Novel",
 	}},
 	{name: "a missing permission", class: fault.Denied, kind: env.Failure, status: 403, codes: map[string]string{
@@ -50,10 +50,10 @@ var families = []family{
 	}},
 }
 
-// failures lets every operation on the way to being fail in every way.
-func (b *bench[In]) failures(t *testing.T) {
+// failures lets every operation on the way to existing fail in every way.
+func (fx *fixture[In]) failures(t *testing.T) {
 	var tried []string
-	for _, c := range b.making {
+	for _, c := range fx.creating {
 		if slices.Contains(tried, c.Action()) {
 			continue
 		}
@@ -64,17 +64,17 @@ func (b *bench[In]) failures(t *testing.T) {
 			}
 			t.Run(c.Action()+" "+f.name, func(t *testing.T) {
 				t.Parallel()
-				b.fail(t, c, f)
+				fx.fail(t, c, f)
 			})
 		}
 	}
 }
 
 // fail lets one operation fail until its class was seen twice, and then no more.
-func (b *bench[In]) fail(t *testing.T, c env.Call, f family) {
+func (fx *fixture[In]) fail(t *testing.T, c env.Call, f family) {
 	t.Helper()
-	p := b.start(t)
-	p.account.Fault(t, env.Fault{
+	p := fx.start(t)
+	p.account.InjectFault(t, env.InjectedFault{
 		Service: c.Service, Operation: c.Operation, Kind: f.kind, Code: f.codes[c.Service], Status: f.status,
 	})
 	failed := func(out converge.Outcome) bool {
@@ -93,8 +93,8 @@ func (b *bench[In]) fail(t *testing.T, c env.Call, f family) {
 		t.Errorf("the same failure reads differently, which would rewrite status for ever:\n%s: %s\n%s: %s",
 			first.Reason, first.Message, second.Reason, second.Message)
 	}
-	p.account.ClearFaults(t)
+	p.account.ClearInjectedFaults(t)
 	p.until("convergence", p.pass, converged)
-	p.mustBe(b.made)
-	b.count(func(c *Coverage) { c.Failures++ })
+	p.mustBe(fx.created)
+	fx.count(func(c *Coverage) { c.Failures++ })
 }

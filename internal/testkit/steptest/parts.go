@@ -11,30 +11,30 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-// planWritesNothing looks at an empty world, at a converged one and at a drifted one.
-func (b *bench[In]) planWritesNothing(t *testing.T) {
-	p := b.start(t)
+// planWritesNothing plans for an empty account, for a converged one and for a drifted one.
+func (fx *fixture[In]) planWritesNothing(t *testing.T) {
+	p := fx.start(t)
 	plan := func() converge.Outcome { return p.run(converge.Mode{}) }
 	out := plan()
 	if out.Err != nil && fault.ClassOf(out.Err) != fault.Waiting {
 		t.Errorf("planning failed: %s", show(out))
 	}
-	if len(b.description.Fields) > 0 && len(out.Changes) == 0 {
+	if len(fx.description.Fields) > 0 && len(out.Changes) == 0 {
 		t.Errorf("the plan for an empty account is empty")
 	}
 	if !out.Exists {
-		b.allUnknown(t, out)
+		fx.allUnknown(t, out)
 	}
-	p.look()
+	p.observe()
 	p.nothingWritten("planning", p.began)
 	p.converge()
 	after := p.account.Mark(t)
 	if out := plan(); len(out.Changes) > 0 {
 		t.Errorf("the plan of a converged account is not empty: %s", show(out))
 	}
-	if len(b.Drifts) > 0 {
-		b.Drifts[0].Do(t, p.account, p.in)
-		p.until("the plan of a drift", p.look, func(out converge.Outcome) bool { return len(out.Changes) > 0 })
+	if len(fx.Drifts) > 0 {
+		fx.Drifts[0].Do(t, p.account, p.in)
+		p.until("the plan of a drift", p.observe, func(out converge.Outcome) bool { return len(out.Changes) > 0 })
 	}
 	p.nothingWritten("planning", after)
 }
@@ -46,22 +46,22 @@ func (p *process[In]) nothingWritten(doing string, since int64) {
 	}
 }
 
-// allUnknown checks that nothing is claimed of what nobody saw.
-func (b *bench[In]) allUnknown(t *testing.T, out converge.Outcome) {
+// allUnknown checks that every verdict is Unknown where nothing was observed.
+func (fx *fixture[In]) allUnknown(t *testing.T, out converge.Outcome) {
 	t.Helper()
 	for _, f := range out.Findings {
 		if f.Verdict != converge.Unknown || !f.At.IsZero() {
-			t.Errorf("control %s must be unknown and without a time when nothing was seen: %+v", f.Control, f)
+			t.Errorf("control %s must be unknown and without a time when nothing was observed: %+v", f.Control, f)
 		}
 	}
 }
 
-// quietPass checks what passes over an unchanged thing cost: nothing at first, the shared listings
+// quietPass checks what passes over an unchanged resource cost: nothing at first, the shared listings
 // after a sweep, and reads only when the freshness clock has run down.
-func (b *bench[In]) quietPass(t *testing.T) {
-	p := b.start(t)
+func (fx *fixture[In]) quietPass(t *testing.T) {
+	p := fx.start(t)
 	p.converge()
-	p.wait(sweep) // lists that were made before the last write are over
+	p.wait(sweep) // lists that were read before the last write are over
 	p.pass()
 	for _, quiet := range []struct {
 		name    string
@@ -69,8 +69,8 @@ func (b *bench[In]) quietPass(t *testing.T) {
 		allowed []string
 	}{
 		{"at once", func() {}, nil},
-		{"after a sweep", func() { p.wait(sweep) }, b.Quiet},
-		{"after the freshness bound", func() { p.wait(freshness) }, slices.Concat(b.description.Reads, always)},
+		{"after a sweep", func() { p.wait(sweep) }, fx.Quiet},
+		{"after the freshness bound", func() { p.wait(freshness) }, slices.Concat(fx.description.Reads, always)},
 	} {
 		quiet.after()
 		before := p.account.Mark(t)
@@ -86,15 +86,15 @@ func (b *bench[In]) quietPass(t *testing.T) {
 }
 
 // drifts changes every field behind the operator's back.
-func (b *bench[In]) drifts(t *testing.T) {
-	for _, d := range b.Drifts {
+func (fx *fixture[In]) drifts(t *testing.T) {
+	for _, d := range fx.Drifts {
 		t.Run(d.Path+" "+d.Name, func(t *testing.T) {
 			t.Parallel()
-			p := b.start(t)
+			p := fx.start(t)
 			p.converge()
 			d.Do(t, p.account, p.in)
 			p.wait(sweep)
-			out := p.until("the drift", p.look, func(out converge.Outcome) bool {
+			out := p.until("the drift", p.observe, func(out converge.Outcome) bool {
 				return len(out.Changes) > 0 && fault.As(out.Err).Reason != converge.ReasonSettling
 			})
 			var paths []string
@@ -104,14 +104,14 @@ func (b *bench[In]) drifts(t *testing.T) {
 			if diff := cmp.Diff(append([]string{d.Path}, d.Also...), paths); diff != "" {
 				t.Errorf("paths that differ (-want +got):\n%s\n%s", diff, show(out))
 			}
-			b.mend(p, out)
-			b.count(func(c *Coverage) { c.Drifts++ })
+			fx.repair(p, out)
+			fx.count(func(c *Coverage) { c.Drifts++ })
 		})
 	}
 }
 
-// mend checks that a drift is repaired, or held when repairing it costs something.
-func (b *bench[In]) mend(p *process[In], seen converge.Outcome) {
+// repair checks that a drift is repaired, or held when repairing it costs something.
+func (fx *fixture[In]) repair(p *process[In], seen converge.Outcome) {
 	p.t.Helper()
 	held := slices.ContainsFunc(seen.Changes, func(c converge.Change) bool { return c.Held })
 	if !held {
@@ -125,39 +125,39 @@ func (b *bench[In]) mend(p *process[In], seen converge.Outcome) {
 		p.t.Fatalf("what must be held was not: %s", show(out))
 	}
 	if out.Approval == "" {
-		return // a replacement, which nobody can approve
+		return // a replacement, which cannot be approved
 	}
 	p.until("convergence after the approval", func() converge.Outcome {
 		return p.run(converge.Mode{Write: true, Approved: out.Approval})
 	}, converged)
 }
 
-// controls breaks every control in the live world, and hides the world.
-func (b *bench[In]) controls(t *testing.T) {
-	for _, k := range b.Breaks {
+// controls breaks every control in live state, and then makes the observation fail.
+func (fx *fixture[In]) controls(t *testing.T) {
+	for _, k := range fx.Breaks {
 		t.Run(k.Control+" "+k.Name, func(t *testing.T) {
 			t.Parallel()
-			p := b.start(t)
+			p := fx.start(t)
 			p.converge()
-			if out := p.look(); verdictOf(out, k.Control) != converge.Verified {
+			if out := p.observe(); verdictOf(out, k.Control) != converge.Verified {
 				t.Fatalf("%s is not verified to begin with: %s", k.Control, show(out))
 			}
 			k.Do(t, p.account, p.in)
 			p.wait(sweep)
-			p.until("a violated "+k.Control, p.look, func(out converge.Outcome) bool {
+			p.until("a violated "+k.Control, p.observe, func(out converge.Outcome) bool {
 				return verdictOf(out, k.Control) == converge.Violated
 			})
-			p.account.Fault(t, env.Fault{Kind: env.Failure, Code: "InternalFailure", Status: 500})
-			out := p.look()
-			b.allUnknown(t, out)
-			p.account.ClearFaults(t)
+			p.account.InjectFault(t, env.InjectedFault{Kind: env.Failure, Code: "InternalFailure", Status: 500})
+			out := p.observe()
+			fx.allUnknown(t, out)
+			p.account.ClearInjectedFaults(t)
 			if !k.Stays {
 				p.converge()
-				p.until("a verified "+k.Control, p.look, func(out converge.Outcome) bool {
+				p.until("a verified "+k.Control, p.observe, func(out converge.Outcome) bool {
 					return verdictOf(out, k.Control) == converge.Verified
 				})
 			}
-			b.count(func(c *Coverage) { c.Breaks++ })
+			fx.count(func(c *Coverage) { c.Breaks++ })
 		})
 	}
 }
@@ -171,53 +171,53 @@ func verdictOf(out converge.Outcome, control string) converge.Verdict {
 	return converge.Unknown
 }
 
-// stranger checks that somebody else's thing of the same name is a conflict and stays as it is.
-func (b *bench[In]) stranger(t *testing.T) {
-	if !b.writes() {
+// unmanaged checks that an unmanaged resource of the same name is a conflict and stays as it is.
+func (fx *fixture[In]) unmanaged(t *testing.T) {
+	if !fx.writes() {
 		return
 	}
-	p := b.start(t)
-	b.Stranger(t, p.account, p.input())
+	p := fx.start(t)
+	fx.Unmanaged(t, p.account, p.input())
 	p.wait(sweep)
 	before, began := p.world(), p.account.Mark(t)
 	out := p.until("a conflict", p.pass, func(out converge.Outcome) bool { return fault.ClassOf(out.Err) == fault.Conflict })
 	if f := fault.As(out.Err); f.Reason == "" || f.Message == "" {
-		t.Errorf("a stranger's thing must be a conflict with a message: %s", show(out))
+		t.Errorf("an unmanaged resource must be a conflict with a message: %s", show(out))
 	}
-	b.allUnknown(t, out)
-	if _, err := p.letGo(); err != nil && fault.ClassOf(err) != fault.Conflict {
-		t.Errorf("letting go beside a stranger's thing: %v", err)
+	fx.allUnknown(t, out)
+	if _, err := p.tryRelease(); err != nil && fault.ClassOf(err) != fault.Conflict {
+		t.Errorf("releasing beside an unmanaged resource: %v", err)
 	}
-	p.nothingWritten("a pass beside a stranger's thing", began)
+	p.nothingWritten("a pass beside an unmanaged resource", began)
 	p.mustBe(before)
 }
 
 // release checks the ways out and back.
-func (b *bench[In]) release(t *testing.T) {
-	if !b.writes() {
+func (fx *fixture[In]) release(t *testing.T) {
+	if !fx.writes() {
 		return
 	}
 	t.Run("of what never was", func(t *testing.T) {
 		t.Parallel()
-		p := b.start(t)
+		p := fx.start(t)
 		before := p.world()
 		p.release()
-		p.nothingWritten("letting go of nothing", p.began)
+		p.nothingWritten("a release of nothing", p.began)
 		p.mustBe(before)
 	})
 	t.Run("twice and back", func(t *testing.T) {
 		t.Parallel()
-		p := b.start(t)
+		p := fx.start(t)
 		p.converge()
 		p.release()
-		p.mustBe(b.released)
+		p.mustBe(fx.released)
 		before := p.account.Mark(t)
 		p.release()
-		p.nothingWritten("letting go again", before)
+		p.nothingWritten("a second release", before)
 		p.restart()
 		p.release()
-		p.nothingWritten("letting go again in a new process", before)
+		p.nothingWritten("a second release in a new process", before)
 		p.converge()
-		p.mustBe(b.made)
+		p.mustBe(fx.created)
 	})
 }

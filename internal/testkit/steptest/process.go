@@ -20,7 +20,7 @@ import (
 const (
 	// passes is how many passes a step may need to get anywhere.
 	passes = 40
-	// sweep and freshness are longer than the operator keeps any look at many things, or at one.
+	// sweep and freshness are longer than the operator caches a list, or a single object.
 	sweep     = 55 * time.Second
 	freshness = 16 * time.Minute
 	// verify is the time between two calls of Release.
@@ -31,7 +31,7 @@ const (
 
 // process is one operator that runs the step, in an account of its own.
 type process[In any] struct {
-	*bench[In]
+	*fixture[In]
 	t       *testing.T
 	account *env.Account
 	input   func() In
@@ -41,19 +41,19 @@ type process[In any] struct {
 	step converge.Step[In]
 	// in is the input of the last pass.
 	in In
-	// told is all text that the step gave away.
-	told strings.Builder
+	// said is all text of outcomes and errors.
+	said strings.Builder
 }
 
 // start prepares a fresh account and starts an operator for it.
-func (b *bench[In]) start(t *testing.T) *process[In] {
+func (fx *fixture[In]) start(t *testing.T) *process[In] {
 	t.Helper()
-	p := &process[In]{bench: b, t: t, account: b.sandbox.Account(t), clock: env.NewClock()}
-	p.input = b.Input(t, p.account)
+	p := &process[In]{fixture: fx, t: t, account: fx.sandbox.Account(t), clock: env.NewClock()}
+	p.input = fx.Input(t, p.account)
 	p.began = p.account.Mark(t)
 	p.restart()
 	t.Cleanup(func() {
-		b.audit(t, p.calls())
+		fx.audit(t, p.calls())
 		p.checkSecrets()
 	})
 	return p
@@ -78,7 +78,7 @@ func (p *process[In]) run(mode converge.Mode) converge.Outcome {
 	mode.Generation = generation
 	p.in = p.input()
 	out := p.step.Run(p.t.Context(), p.in, mode)
-	fmt.Fprintf(&p.told, "%+v %v\n", out, out.Err)
+	fmt.Fprintf(&p.said, "%+v %v\n", out, out.Err)
 	var controls []string
 	for _, f := range out.Findings {
 		controls = append(controls, f.Control)
@@ -87,7 +87,7 @@ func (p *process[In]) run(mode converge.Mode) converge.Outcome {
 		p.t.Errorf("a pass must have one finding for each control: got %v, want %v", controls, p.description.Controls)
 	}
 	if out.Applied && !mode.Write {
-		p.t.Error("a pass that must only look has written")
+		p.t.Error("a read-only pass has written")
 	}
 	return out
 }
@@ -95,8 +95,8 @@ func (p *process[In]) run(mode converge.Mode) converge.Outcome {
 // pass is one pass that may write.
 func (p *process[In]) pass() converge.Outcome { return p.run(converge.Mode{Write: true}) }
 
-// look is one pass that only looks, past every cache.
-func (p *process[In]) look() converge.Outcome { return p.run(converge.Mode{Fresh: true}) }
+// observe is one pass that only reads, past every cache.
+func (p *process[In]) observe() converge.Outcome { return p.run(converge.Mode{Fresh: true}) }
 
 // wait lets time pass.
 func (p *process[In]) wait(d time.Duration) {
@@ -137,7 +137,7 @@ func (p *process[In]) until(what string, pass func() converge.Outcome, enough fu
 	return out
 }
 
-// converge makes passes until nothing is left to do. Whatever a person must act on ends the test.
+// converge makes passes until nothing is left to do. An outcome that needs a person ends the test.
 func (p *process[In]) converge() {
 	p.t.Helper()
 	p.until("convergence", p.pass, func(out converge.Outcome) bool {
@@ -148,27 +148,27 @@ func (p *process[In]) converge() {
 	})
 }
 
-// release lets go until the step says that it is done.
+// release releases until the step says that it is done.
 func (p *process[In]) release() {
 	p.t.Helper()
 	for range passes {
-		done, err := p.letGo()
+		done, err := p.tryRelease()
 		if err != nil {
-			p.t.Fatalf("letting go: %v", err)
+			p.t.Fatalf("releasing: %v", err)
 		}
 		if done {
 			return
 		}
 		p.wait(verify)
 	}
-	p.t.Fatalf("letting go did not end in %d passes", passes)
+	p.t.Fatalf("the release did not end in %d passes", passes)
 }
 
-func (p *process[In]) letGo() (bool, error) {
+func (p *process[In]) tryRelease() (bool, error) {
 	p.t.Helper()
 	p.in = p.input()
 	done, err := p.step.Release(p.t.Context(), p.in)
-	fmt.Fprintln(&p.told, err)
+	fmt.Fprintln(&p.said, err)
 	if class := fault.ClassOf(err); err != nil && (class == fault.Waiting || class == fault.Transient) {
 		return false, nil
 	}
@@ -189,15 +189,15 @@ func (p *process[In]) mustBe(want string) {
 	}
 }
 
-// checkSecrets looks for secrets in everything that the step told.
+// checkSecrets searches for secrets in everything that the step said.
 func (p *process[In]) checkSecrets() {
 	p.t.Helper()
 	if p.Secrets == nil {
 		return
 	}
 	for i, secret := range p.Secrets(p.in) {
-		if secret != "" && strings.Contains(p.told.String(), secret) {
-			p.t.Errorf("secret %d was told in an outcome or an error", i)
+		if secret != "" && strings.Contains(p.said.String(), secret) {
+			p.t.Errorf("secret %d was found in an outcome or an error", i)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func TestSuite(t *testing.T) {
 	s := suite{
 		New:   key.New,
 		Input: platform,
-		Stranger: func(t *testing.T, a *env.Account, in input) {
+		Unmanaged: func(t *testing.T, a *env.Account, in input) {
 			t.Helper()
 			id := newKey(t, a, nil)
 			rename(t, a, in, id)
@@ -94,7 +94,7 @@ func administer(t *testing.T, a *env.Account, what string, call func(*kms.Client
 
 func newKey(t *testing.T, a *env.Account, tags map[string]string) (id string) {
 	t.Helper()
-	administer(t, a, "making a key", func(k *kms.Client) error {
+	administer(t, a, "creating a key", func(k *kms.Client) error {
 		out, err := k.CreateKey(t.Context(), &kms.CreateKeyInput{Tags: list(tags)})
 		if err == nil {
 			id = *out.KeyMetadata.KeyId
@@ -226,7 +226,7 @@ var flaws = map[string]flaw{
 		}),
 		"a_plan", "called kms:GetKeyPolicy, which it does not declare",
 	},
-	"a look that writes": {
+	"an observation that writes": {
 		spoiled(resource{observe: func(ctx context.Context, r *resource, in input, want key.State, fresh bool) (observed, error) {
 			got, err := r.Resource.Observe(ctx, in, want, fresh)
 			if err == nil && !got.Exists {
@@ -235,26 +235,26 @@ var flaws = map[string]flaw{
 			return got, err
 		}}), "a_plan", "planning wrote: [kms:CreateKey",
 	},
-	"a quiet pass that asks for itself": {
+	"a quiet pass that makes calls of its own": {
 		spoiled(resource{observe: func(ctx context.Context, r *resource, in input, want key.State, _ bool) (observed, error) {
 			return r.Resource.Observe(ctx, in, want, true)
 		}}), "a_quiet", "a quiet pass at once called kms:DescribeKey",
 	},
-	"a secret that is told": {
+	"a secret that is disclosed": {
 		func(s *suite) { s.Secrets = func(in input) []string { return []string{in.Tenant.Alias()} } },
-		"a_plan", "secret 0 was told",
+		"a_plan", "secret 0 was found",
 	},
-	"a field that nobody tries": {
+	"a field without a drift": {
 		func(s *suite) { s.Drifts = s.Drifts[1:] }, "a_plan", "the field state has neither a drift nor a reason",
 	},
-	"a control that nobody breaks": {
+	"a control without a break": {
 		func(s *suite) { s.Breaks = s.Breaks[1:] }, "a_plan", "nothing breaks the control CP-KEY-01",
 	},
 	"a field that is not compared": {
 		changed(func(s *step) { field(s, "policy").Get = func(key.State) string { return "" } }),
-		"what_drifts/policy", "the drift did not come",
+		"drift_is/policy", "the drift did not come",
 	},
-	"a field that is never mended": {
+	"a field that is never repaired": {
 		spoiled(resource{apply: func(
 			ctx context.Context, r *resource, in input, want key.State, got observed, changes []converge.Change,
 		) error {
@@ -262,12 +262,12 @@ var flaws = map[string]flaw{
 				return nil
 			}
 			return r.Resource.Apply(ctx, in, want, got, changes)
-		}}), "what_drifts/policy", "convergence did not come",
+		}}), "drift_is/policy", "convergence did not come",
 	},
 	"a field that follows another": {
 		changed(func(s *step) {
 			field(s, "alias").Get = func(s key.State) string { return fmt.Sprint(s.Alias, s.RotationDays) }
-		}), "what_drifts/rotationDays", "paths that differ",
+		}), "drift_is/rotationDays", "paths that differ",
 	},
 	"a control that never flips": {
 		changed(func(s *step) {
@@ -279,20 +279,20 @@ var flaws = map[string]flaw{
 			s.Controls[0].Check = func(_, _ key.State) (converge.Verdict, string) { return converge.Violated, "never" }
 		}), "controls_flip/CP-KEY-01", "CP-KEY-01 is not verified to begin with",
 	},
-	"a stranger's thing that is taken": {
+	"an unmanaged resource that is taken": {
 		spoiled(resource{observe: func(ctx context.Context, r *resource, in input, want key.State, fresh bool) (observed, error) {
 			got, err := r.Resource.Observe(ctx, in, want, fresh)
 			if fault.ClassOf(err) == fault.Conflict {
 				_, err = r.write(in).UpdateAlias(ctx, &kms.UpdateAliasInput{AliasName: alias(in), TargetKeyId: alias(in)})
 			}
 			return got, err
-		}}), "what_belongs", "a conflict did not come",
+		}}), "an_unmanaged", "a conflict did not come",
 	},
-	"letting go that never ends": {
+	"a release that never ends": {
 		spoiled(resource{release: func(context.Context, *resource, input) (bool, error) { return false, nil }}),
-		"letting_go", "letting go did not end",
+		"a_release", "the release did not end",
 	},
-	"letting go that writes again and again": {
+	"a release that writes again and again": {
 		spoiled(resource{release: func(ctx context.Context, r *resource, in input) (bool, error) {
 			done, err := r.Resource.Release(ctx, in)
 			if err == nil && done && in.Tenant.Alias() != "" {
@@ -304,13 +304,13 @@ var flaws = map[string]flaw{
 				err = nil
 			}
 			return done, err
-		}}), "letting_go", "letting go again wrote",
+		}}), "a_release", "a second release wrote",
 	},
-	"a thing that is made once more after a crash": {
+	"a resource that is created once more after a crash": {
 		spoiled(resource{
 			observe: func(ctx context.Context, r *resource, in input, want key.State, fresh bool) (observed, error) {
 				got, err := r.Resource.Observe(ctx, in, want, fresh)
-				got.State.Extras = nil // so that nobody clears up
+				got.State.Extras = nil // so that the duplicate stays
 				return got, err
 			},
 			apply: func(
@@ -322,7 +322,7 @@ var flaws = map[string]flaw{
 				_, err := r.write(in).CreateKey(ctx, &kms.CreateKeyInput{Policy: &want.Policy, Tags: list(in.Tenant.Tags())})
 				return aws.Classify(err)
 			},
-		}), "a_crash_.*being.*/kms:CreateKey_whose_answer", "the account does not hold what it should",
+		}), "a_crash_.*creation.*/kms:CreateKey_whose_answer", "the account does not hold what it should",
 	},
 	"a failure of the wrong class": {
 		spoiled(resource{observe: func(ctx context.Context, r *resource, in input, want key.State, fresh bool) (observed, error) {
@@ -344,8 +344,8 @@ var flaws = map[string]flaw{
 			return got, err
 		}}), "every_failure.*/kms:DescribeKey_a_missing", "the same failure reads differently",
 	},
-	// Only a whole run can tell these, so it tells both.
-	"a declaration that nothing needs, and a suite that lost a part": {
+	// Only a whole run finds these, so it finds both.
+	"an unused declaration, and a suite that lost a part": {
 		func(s *suite) {
 			changed(func(s *step) { s.Reads = append(s.Reads, "kms:Decrypt") })(s)
 			s.Least.Boundaries = 1000

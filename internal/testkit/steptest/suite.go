@@ -1,8 +1,8 @@
 // Package steptest is the conformance suite of steps. It runs one step against the sandbox, as the
-// operator would run it, and proves what every step promises: a plan writes nothing, a quiet pass
-// writes nothing, each owned field is seen when it drifts and mended, a crash at any call leaves no
-// duplicate, what belongs to a stranger is not touched, every failure gets its class, only declared
-// actions are called, no secret is told, and every control flips when the world is broken.
+// operator would run it, and checks what every step promises: a plan writes nothing, a quiet pass
+// writes nothing, each drift of an owned field is seen and repaired, a crash at any call leaves no
+// duplicate, an unmanaged resource is not touched, every failure gets its class, only declared
+// actions are called, no secret is disclosed, and every control flips when live state is broken.
 package steptest
 
 import (
@@ -13,16 +13,16 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-// Suite is what the conformance suite has to know of a step.
+// Suite describes a step to the conformance suite.
 type Suite[In any] struct {
-	// New makes the step as a newly started process does: it remembers nothing.
+	// New returns the step as in a newly started process, with empty caches.
 	New func(*aws.Sessions) converge.Step[In]
 	// Input prepares an account for the step, once, and returns what gives each reconcile its input.
 	// What it returns must not call AWS.
 	Input func(t *testing.T, a *env.Account) func() In
-	// Stranger makes a thing with the name of the step's own and without its tags. Required of a step
+	// Unmanaged creates a resource with the name of the step's own and without its tags. Required of a step
 	// that writes.
-	Stranger Mutation[In]
+	Unmanaged Mutation[In]
 	// Drifts change each owned field behind the operator's back. Every field needs one, or a reason in
 	// Fixed.
 	Drifts []Drift[In]
@@ -35,7 +35,7 @@ type Suite[In any] struct {
 	// Implied are declared IAM actions that AWS checks as part of another call, and that the step
 	// never calls itself.
 	Implied []string
-	// Secrets returns values that must never be told; nil is none.
+	// Secrets returns values that must never be disclosed; nil is none.
 	Secrets func(In) []string
 	// Least fails the suite when it covers less.
 	Least Coverage
@@ -63,7 +63,7 @@ type Break[In any] struct {
 	// Name says what is done, in a few words.
 	Name string
 	Do   Mutation[In]
-	// Stays says that the step does not mend what was broken.
+	// Stays says that the step does not repair what was broken.
 	Stays bool
 }
 
@@ -71,23 +71,23 @@ type Break[In any] struct {
 func Run[In any](t *testing.T, s Suite[In]) {
 	t.Helper()
 	sandbox := env.StartSandbox(t)
-	b := &bench[In]{Suite: s, sandbox: sandbox, called: map[string]bool{}}
-	b.description = s.New(nil).Describe()
-	b.checkStatement(t)
-	if !t.Run("the straight way", b.learn) {
-		return // nothing that follows could tell more
+	fx := &fixture[In]{Suite: s, sandbox: sandbox, called: map[string]bool{}}
+	fx.description = s.New(nil).Describe()
+	fx.checkStatement(t)
+	if !t.Run("the straight way", fx.learn) {
+		return // nothing that follows could say more
 	}
-	parts := b.parts()
+	parts := fx.parts()
 	t.Run("parts", func(t *testing.T) {
 		for _, part := range parts {
 			t.Run(part.name, func(t *testing.T) {
 				t.Parallel()
-				b.count(func(c *Coverage) { c.parts++ })
+				fx.count(func(c *Coverage) { c.parts++ })
 				part.run(t)
 			})
 		}
 	})
-	b.checkCoverage(t, b.covered.parts == len(parts))
+	fx.checkCoverage(t, fx.covered.parts == len(parts))
 }
 
 // part is one promise of every step.
@@ -96,16 +96,16 @@ type part struct {
 	run  func(*testing.T)
 }
 
-func (b *bench[In]) parts() []part {
+func (fx *fixture[In]) parts() []part {
 	return []part{
-		{"a plan writes nothing", b.planWritesNothing},
-		{"a quiet pass writes nothing and asks for nothing of its own", b.quietPass},
-		{"what drifts is seen and mended", b.drifts},
-		{"controls flip", b.controls},
-		{"what belongs to a stranger is not touched", b.stranger},
-		{"letting go ends, can be repeated and taken back", b.release},
-		{"a crash at any call on the way to being leaves no duplicate", b.crashMaking},
-		{"a crash at any call while letting go is made up for", b.crashReleasing},
-		{"every failure has its class", b.failures},
+		{"a plan writes nothing", fx.planWritesNothing},
+		{"a quiet pass writes nothing and makes no calls of its own", fx.quietPass},
+		{"drift is seen and repaired", fx.drifts},
+		{"controls flip", fx.controls},
+		{"an unmanaged resource is not touched", fx.unmanaged},
+		{"a release ends, can be repeated and taken back", fx.release},
+		{"a crash at any call of the creation leaves no duplicate", fx.crashCreating},
+		{"a crash at any call of the release is repaired", fx.crashReleasing},
+		{"every failure has its class", fx.failures},
 	}
 }

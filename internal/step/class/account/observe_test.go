@@ -68,7 +68,7 @@ func TestWhatIsWrongWithAnAccount(t *testing.T) {
 			func(t *testing.T, a *env.Account, _ *scope.Class) {
 				t.Helper()
 				// The session for looking is opened first.
-				a.Fault(t, env.Fault{
+				a.InjectFault(t, env.InjectedFault{
 					Service: "sts", Operation: "AssumeRole", Nth: 2, Kind: env.Failure, Code: "AccessDenied", Status: 403,
 				})
 			},
@@ -77,14 +77,14 @@ func TestWhatIsWrongWithAnAccount(t *testing.T) {
 		"the region does not answer": {
 			func(t *testing.T, a *env.Account, _ *scope.Class) {
 				t.Helper()
-				a.Fault(t, env.Fault{Service: "rds", Kind: env.Drop})
+				a.InjectFault(t, env.InjectedFault{Service: "rds", Kind: env.Drop})
 			},
 			fault.Transient, v1alpha1.ReasonTransientError, "in region " + env.Region,
 		},
 		"AWS asks for fewer calls": {
 			func(t *testing.T, a *env.Account, _ *scope.Class) {
 				t.Helper()
-				a.Fault(t, env.Fault{Service: "rds", Kind: env.Throttle})
+				a.InjectFault(t, env.InjectedFault{Service: "rds", Kind: env.Throttle})
 			},
 			fault.Transient, v1alpha1.ReasonThrottled, "rds:DescribeAccountAttributes",
 		},

@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 		Input: func(_ *testing.T, a *env.Account) func() *scope.Class {
 			return func() *scope.Class { return input(a) }
 		},
-		Stranger: func(t *testing.T, a *env.Account, in *scope.Class) {
+		Unmanaged: func(t *testing.T, a *env.Account, in *scope.Class) {
 			t.Helper()
 			_, err := administrator(t, a).CreateDBSubnetGroup(t.Context(), &rds.CreateDBSubnetGroupInput{
 				DBSubnetGroupName:        awssdk.String(naming.SubnetGroup(in.Owner)),

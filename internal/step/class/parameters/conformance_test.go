@@ -54,7 +54,7 @@ func TestConformance(t *testing.T) {
 		Input: func(_ *testing.T, a *env.Account) func() *scope.Class {
 			return func() *scope.Class { return input(a) }
 		},
-		Stranger: func(t *testing.T, a *env.Account, in *scope.Class) {
+		Unmanaged: func(t *testing.T, a *env.Account, in *scope.Class) {
 			t.Helper()
 			make1(t, a, naming.ParameterGroup(in.Owner, major, minTLS), "postgres"+major, nil)
 		},

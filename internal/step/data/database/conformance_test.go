@@ -27,10 +27,10 @@ type (
 
 func TestConformance(t *testing.T) {
 	steptest.Run(t, steptest.Suite[*scope.Platform]{
-		New:      judged,
-		Input:    input,
-		Stranger: unmanaged,
-		Drifts:   slices.Concat(drifts, recreated),
+		New:       judged,
+		Input:     input,
+		Unmanaged: unmanaged,
+		Drifts:    slices.Concat(drifts, recreated),
 		Fixed: map[string]string{
 			"storage.sizeGiB": "RDS cannot shrink storage, and more than the floor is no drift",
 			"parameterGroup":  "to put it back takes a reboot, which is held: see TestAnotherParameterGroupIsPutBackAndRebootedOnceApproved",

@@ -93,7 +93,7 @@ func TestACertificateThatEndsIsSeen(t *testing.T) {
 	if got := verdict(o.pass(), "CP-DB-14"); got != converge.Violated {
 		t.Errorf("89 days before its end: verdict %d", got)
 	}
-	o.account.Fault(t, env.Fault{Service: "rds", Kind: env.Failure, Code: "InternalFailure", Status: 500})
+	o.account.InjectFault(t, env.InjectedFault{Service: "rds", Kind: env.Failure, Code: "InternalFailure", Status: 500})
 	if got := verdict(o.pass(), "CP-DB-14"); got != converge.Unknown {
 		t.Errorf("when RDS does not answer: verdict %d", got)
 	}

@@ -24,7 +24,7 @@ func TestConformance(t *testing.T) {
 	steptest.Run(t, steptest.Suite[*scope.Platform]{
 		New:   firewall.New,
 		Input: func(t *testing.T, a *env.Account) func() *scope.Platform { t.Helper(); return newWorld(t, a).input },
-		Stranger: func(t *testing.T, a *env.Account, in *scope.Platform) {
+		Unmanaged: func(t *testing.T, a *env.Account, in *scope.Platform) {
 			t.Helper()
 			makeGroup(t, a, in.Tenant.Resource(), nil)
 		},

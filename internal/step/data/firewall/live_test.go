@@ -240,7 +240,7 @@ func TestABlindLookKeepsNothingOpenThatIsTooOpen(t *testing.T) {
 	w.settle(t)
 	openTo("0.0.0.0/0", 22)(t, w.account, &scope.Platform{Firewall: scope.Firewall{GroupID: w.group}})
 	openTo("10.9.0.0/16", w.spec.Database.Port)(t, w.account, &scope.Platform{Firewall: scope.Firewall{GroupID: w.group}})
-	w.account.Fault(t, env.Fault{
+	w.account.InjectFault(t, env.InjectedFault{
 		Service: "ec2", Operation: "DescribeInstances", Kind: env.Failure, Code: "UnauthorizedOperation", Status: 403,
 	})
 
@@ -255,7 +255,7 @@ func TestABlindLookKeepsNothingOpenThatIsTooOpen(t *testing.T) {
 			t.Errorf("%s is %v: %s", f.Control, f.Verdict, f.Seen)
 		}
 	}
-	w.account.ClearFaults(t)
+	w.account.ClearInjectedFaults(t)
 	if out := w.settle(t); out.Err != nil || out.Findings[0].Verdict != converge.Verified {
 		t.Errorf("after the failure: %v, %+v", out.Err, out.Findings[0])
 	}

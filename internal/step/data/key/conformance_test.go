@@ -27,7 +27,7 @@ func TestConformance(t *testing.T) {
 				return &scope.Platform{Tenant: env.Tenant(), Class: a.Class(), Spec: spec.DeepCopy()}
 			}
 		},
-		Stranger: func(t *testing.T, a *env.Account, in *scope.Platform) {
+		Unmanaged: func(t *testing.T, a *env.Account, in *scope.Platform) {
 			t.Helper()
 			id := makeKey(t, a, nil)
 			do(t, "naming an unmanaged key", func(k *kms.Client) error {

@@ -55,7 +55,7 @@ func TestEveryControlFlips(t *testing.T) {
 		},
 		"such an account of nobody's": {
 			func(w *world) {
-				w.collects(w.sandbox.StripeStrangers(w.t, w.stripe.ID, false, 1, nil)[0], "application")
+				w.collects(w.sandbox.StripeUnmanaged(w.t, w.stripe.ID, false, 1, nil)[0], "application")
 			},
 			judged(verified, verified, verified), 0, "",
 		},
@@ -72,12 +72,12 @@ func TestEveryControlFlips(t *testing.T) {
 			judged(unknown, unknown, unknown), fault.Denied, v1alpha1.ReasonAccessDenied,
 		},
 		"a Stripe that does not answer": {
-			func(w *world) { w.fail(env.Fault{Kind: env.Drop}) },
+			func(w *world) { w.fail(env.InjectedFault{Kind: env.Drop}) },
 			judged(unknown, unknown, unknown), fault.Transient, v1alpha1.ReasonStripeUnreachable,
 		},
 		"a listing that fails": {
 			func(w *world) {
-				w.fail(env.Fault{Operation: "GetAccounts", Kind: env.Failure, Status: 500, Code: "api_error"})
+				w.fail(env.InjectedFault{Operation: "GetAccounts", Kind: env.Failure, Status: 500, Code: "api_error"})
 			},
 			judged(unknown, unknown, unknown), fault.Transient, v1alpha1.ReasonStripeUnreachable,
 		},
@@ -108,9 +108,9 @@ func TestEveryControlFlips(t *testing.T) {
 }
 
 // fail puts a fault in force.
-func (w *world) fail(f env.Fault) {
+func (w *world) fail(f env.InjectedFault) {
 	f.Service, f.Account = "stripe", w.stripe.ID
-	w.sandbox.AddFault(w.t, f)
+	w.sandbox.InjectFault(w.t, f)
 }
 
 func TestThoseOfWhomNotStripeCollectsAreCountedAndThreeNamed(t *testing.T) {

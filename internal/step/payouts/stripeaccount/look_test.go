@@ -78,14 +78,14 @@ func TestEveryFailureReadsAsWhatItIs(t *testing.T) {
 			fault.Denied, v1alpha1.ReasonAccessDenied, true,
 		},
 		"too many calls": {
-			func(w *world) { w.fail(env.Fault{Kind: env.Throttle}) }, fault.Transient, v1alpha1.ReasonThrottled, true,
+			func(w *world) { w.fail(env.InjectedFault{Kind: env.Throttle}) }, fault.Transient, v1alpha1.ReasonThrottled, true,
 		},
 		"an error at Stripe": {
-			func(w *world) { w.fail(env.Fault{Kind: env.Failure, Status: 500, Code: "api_error"}) },
+			func(w *world) { w.fail(env.InjectedFault{Kind: env.Failure, Status: 500, Code: "api_error"}) },
 			fault.Transient, v1alpha1.ReasonStripeUnreachable, true,
 		},
 		"an answer that is lost": {
-			func(w *world) { w.fail(env.Fault{Kind: env.Lost}) }, fault.Transient, v1alpha1.ReasonStripeUnreachable, true,
+			func(w *world) { w.fail(env.InjectedFault{Kind: env.Lost}) }, fault.Transient, v1alpha1.ReasonStripeUnreachable, true,
 		},
 		"a Stripe that is not there": {
 			func(w *world) { w.restart("https://127.0.0.1:1") }, fault.Transient, v1alpha1.ReasonStripeUnreachable, true,

@@ -131,7 +131,7 @@ func (w *world) accounts(tenant naming.Tenant, live bool, coaches ...string) []s
 	var ids []string
 	for _, id := range coaches {
 		coach := naming.Coach{Tenant: tenant, ID: id, Live: live}
-		ids = append(ids, w.sandbox.StripeStrangers(w.t, w.stripe.ID, live, 1, coach.Metadata())...)
+		ids = append(ids, w.sandbox.StripeUnmanaged(w.t, w.stripe.ID, live, 1, coach.Metadata())...)
 	}
 	for _, id := range ids {
 		w.collects(id, "stripe")

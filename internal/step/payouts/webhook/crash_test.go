@@ -149,7 +149,7 @@ func TestEventsThatStripeSignsAreVerifiedByWhatIsKept(t *testing.T) {
 			prepare(o)
 			o.converge()
 			o.only()
-			account := o.sandbox.StripeStrangers(t, o.stripe.ID, false, 1, nil)[0]
+			account := o.sandbox.StripeUnmanaged(t, o.stripe.ID, false, 1, nil)[0]
 			o.sandbox.Act(t, account, "verify", nil)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()

@@ -33,11 +33,11 @@ var failures = map[string]struct {
 		func(o *operator) { o.problem = fault.New(fault.Denied, v1alpha1.ReasonNamespaceNotGranted, "no grant") },
 		fault.Denied, v1alpha1.ReasonNamespaceNotGranted,
 	},
-	"too many calls": {fails(env.Fault{Kind: env.Throttle}), fault.Transient, v1alpha1.ReasonThrottled},
+	"too many calls": {fails(env.InjectedFault{Kind: env.Throttle}), fault.Transient, v1alpha1.ReasonThrottled},
 	"an error at Stripe": {
-		fails(env.Fault{Kind: env.Failure, Status: 500, Code: "api_error"}), fault.Transient, v1alpha1.ReasonStripeUnreachable,
+		fails(env.InjectedFault{Kind: env.Failure, Status: 500, Code: "api_error"}), fault.Transient, v1alpha1.ReasonStripeUnreachable,
 	},
-	"no answer": {fails(env.Fault{Kind: env.Drop}), fault.Transient, v1alpha1.ReasonStripeUnreachable},
+	"no answer": {fails(env.InjectedFault{Kind: env.Drop}), fault.Transient, v1alpha1.ReasonStripeUnreachable},
 	"a Secret that cannot be read": {
 		func(o *operator) {
 			o.kept.failure = fault.New(fault.Denied, v1alpha1.ReasonNamespaceNotGranted, "no grant")
@@ -47,10 +47,10 @@ var failures = map[string]struct {
 }
 
 // fails puts a fault in force for all calls about endpoints.
-func fails(f env.Fault) func(o *operator) {
+func fails(f env.InjectedFault) func(o *operator) {
 	return func(o *operator) {
 		f.Service, f.Account = "stripe", o.stripe.ID
-		o.sandbox.AddFault(o.t, f)
+		o.sandbox.InjectFault(o.t, f)
 	}
 }
 
@@ -201,7 +201,7 @@ func TestAReleaseWaitsForNoPersonAndForEveryOutage(t *testing.T) {
 		"a key that was revoked":             {failures["a key that was revoked"].spoil, true},
 		"a key that has expired":             {failures["a key that has expired"].spoil, true},
 		"a key without the right":            {failures["a key without the right"].spoil, true},
-		"a key that may only look":           {fails(env.Fault{Operation: "DeleteWebhookEndpointsWebhookEndpoint", Kind: env.Failure, Status: 403, Code: "permission_error"}), true},
+		"a key that may only look":           {fails(env.InjectedFault{Operation: "DeleteWebhookEndpointsWebhookEndpoint", Kind: env.Failure, Status: 403, Code: "permission_error"}), true},
 		"too many calls":                     {failures["too many calls"].spoil, false},
 		"an error at Stripe":                 {failures["an error at Stripe"].spoil, false},
 		"no answer":                          {failures["no answer"].spoil, false},

@@ -1,6 +1,6 @@
 // Command client is a tenant's application: all that it knows of its database is a Secret, mounted as a
-// folder. It writes and reads over verified TLS until it is told to stop, and tries once whether it would
-// be let in without TLS. The last line of its output tells what happened.
+// folder. It writes and reads over verified TLS until it gets a signal to stop, and tries once whether it would
+// be let in without TLS. The last line of its output says what happened.
 package main
 
 import (
@@ -80,9 +80,9 @@ func configure() (*pgx.ConnConfig, error) {
 	if !roots.AppendCertsFromPEM(authorities) {
 		return nil, errors.New("ca.crt holds no certificate")
 	}
-	asked := config.TLSConfig
-	if asked == nil || asked.InsecureSkipVerify || asked.ServerName != config.Host || len(config.Fallbacks) > 0 {
-		return nil, errors.New("the uri does not ask for verified TLS alone")
+	desired := config.TLSConfig
+	if desired == nil || desired.InsecureSkipVerify || desired.ServerName != config.Host || len(config.Fallbacks) > 0 {
+		return nil, errors.New("the uri does not require verified TLS alone")
 	}
 	config.TLSConfig = &tls.Config{RootCAs: roots, ServerName: config.Host, MinVersion: tls.VersionTLS12}
 	return config, nil

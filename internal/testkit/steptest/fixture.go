@@ -15,7 +15,7 @@ import (
 type Coverage struct {
 	// Boundaries are calls at which a crash was tried, each in several ways.
 	Boundaries int
-	// Drifts are changes behind the operator's back that were seen and mended.
+	// Drifts are changes behind the operator's back that were seen and repaired.
 	Drifts int
 	// Breaks are violations of controls that were seen.
 	Breaks int
@@ -25,16 +25,16 @@ type Coverage struct {
 	parts int
 }
 
-// bench is one run of a suite.
-type bench[In any] struct {
+// fixture is one run of a suite.
+type fixture[In any] struct {
 	Suite[In]
 	sandbox     *env.Sandbox
 	description converge.Description
 
-	// made and released are how the world looks with the step's thing, and after letting it go.
-	made, released string
-	// making and releasing are the calls that lead there.
-	making, releasing []env.Call
+	// created and released are the inventories with the step's resource, and after its release.
+	created, released string
+	// creating and releasing are the calls that lead there.
+	creating, releasing []env.Call
 
 	mu      sync.Mutex
 	covered Coverage
@@ -42,61 +42,60 @@ type bench[In any] struct {
 }
 
 // writes says whether the step writes at all.
-func (b *bench[In]) writes() bool { return len(b.description.Writes) > 0 }
+func (fx *fixture[In]) writes() bool { return len(fx.description.Writes) > 0 }
 
-func (b *bench[In]) count(add func(*Coverage)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	add(&b.covered)
+func (fx *fixture[In]) count(add func(*Coverage)) {
+	fx.mu.Lock()
+	defer fx.mu.Unlock()
+	add(&fx.covered)
 }
 
 // checkStatement compares what the step states of itself with what the suite can try.
-func (b *bench[In]) checkStatement(t *testing.T) {
+func (fx *fixture[In]) checkStatement(t *testing.T) {
 	t.Helper()
-	for _, f := range b.description.Fields {
-		tried := slices.ContainsFunc(b.Drifts, func(d Drift[In]) bool { return d.Path == f.Path })
-		if !tried && b.Fixed[f.Path] == "" {
+	for _, f := range fx.description.Fields {
+		tried := slices.ContainsFunc(fx.Drifts, func(d Drift[In]) bool { return d.Path == f.Path })
+		if !tried && fx.Fixed[f.Path] == "" {
 			t.Errorf("the field %s has neither a drift nor a reason why it cannot drift", f.Path)
 		}
 	}
-	for _, id := range b.description.Controls {
-		if !slices.ContainsFunc(b.Breaks, func(k Break[In]) bool { return k.Control == id }) {
+	for _, id := range fx.description.Controls {
+		if !slices.ContainsFunc(fx.Breaks, func(k Break[In]) bool { return k.Control == id }) {
 			t.Errorf("nothing breaks the control %s", id)
 		}
 	}
-	if b.writes() && b.Stranger == nil {
-		t.Error("the step writes, and the suite knows no stranger's thing of the same name")
+	if fx.writes() && fx.Unmanaged == nil {
+		t.Error("the step writes, and the suite has no unmanaged resource of the same name")
 	}
 }
 
-// learn goes the straight way once, from nothing to being and to having been let go, and remembers
-// the calls and what they lead to.
-func (b *bench[In]) learn(t *testing.T) {
+// learn goes the straight way once, from nothing to existing and to released. It remembers the calls
+// and what they lead to.
+func (fx *fixture[In]) learn(t *testing.T) {
 	t.Helper()
-	p := b.start(t)
+	p := fx.start(t)
 	p.converge()
-	b.making, b.made = p.calls(), p.world()
+	fx.creating, fx.created = p.calls(), p.world()
 	p.restart()
 	before := p.account.Mark(t)
 	p.release()
-	b.releasing, b.released = p.account.Calls(t, before), p.world()
+	fx.releasing, fx.released = p.account.Calls(t, before), p.world()
 }
 
 // checkCoverage ends the suite with what it covered. A whole suite that called less than the step
-// declares found permissions that nobody needs, and one that covered less than it should has lost a
-// part of itself.
-func (b *bench[In]) checkCoverage(t *testing.T, whole bool) {
+// declares found unused permissions. One that covered less than it should has lost a part of itself.
+func (fx *fixture[In]) checkCoverage(t *testing.T, whole bool) {
 	t.Helper()
-	c, least := b.covered, b.Least
+	c, least := fx.covered, fx.Least
 	t.Logf("step %s: a crash at %d calls in %d ways each, %d drifts of %d fields, %d breaks of %d controls, %d failures, %d IAM actions",
-		b.description.Step, c.Boundaries, len(interruptions), c.Drifts, len(b.description.Fields), c.Breaks,
-		len(b.description.Controls), c.Failures, len(b.called))
+		fx.description.Step, c.Boundaries, len(interruptions), c.Drifts, len(fx.description.Fields), c.Breaks,
+		len(fx.description.Controls), c.Failures, len(fx.called))
 	if !whole || t.Failed() {
 		return
 	}
 	var unused []string
-	for _, action := range slices.Concat(b.description.Reads, b.description.Writes) {
-		if !b.called[action] && !slices.Contains(b.Implied, action) {
+	for _, action := range slices.Concat(fx.description.Reads, fx.description.Writes) {
+		if !fx.called[action] && !slices.Contains(fx.Implied, action) {
 			unused = append(unused, action)
 		}
 	}
@@ -110,16 +109,16 @@ func (b *bench[In]) checkCoverage(t *testing.T, whole bool) {
 }
 
 // audit checks every call that the operator made in an account.
-func (b *bench[In]) audit(t testing.TB, calls []env.Call) {
+func (fx *fixture[In]) audit(t testing.TB, calls []env.Call) {
 	t.Helper()
-	allowed := slices.Concat(b.description.Reads, b.description.Writes, always)
+	allowed := slices.Concat(fx.description.Reads, fx.description.Writes, always)
 	for _, c := range calls {
 		if !strings.Contains(c.Principal, ":assumed-role/") {
 			continue // the operator's own identity, which only assumes roles, or the test
 		}
-		b.mu.Lock()
-		b.called[c.Action()] = true
-		b.mu.Unlock()
+		fx.mu.Lock()
+		fx.called[c.Action()] = true
+		fx.mu.Unlock()
 		if !slices.Contains(allowed, c.Action()) {
 			t.Errorf("the step called %s, which it does not declare", c.Action())
 		}
