@@ -19,7 +19,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/calllog"
 )
 
-func TestASeededAccountHasWhatTheOperatorLooksFor(t *testing.T) {
+func TestASeededAccountHasWhatTheOperatorNeeds(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, nil).seed()
 	first := a.seeded
@@ -226,7 +226,7 @@ func TestAResetAccountIsEmpty(t *testing.T) {
 	}
 }
 
-func TestTheCallLogTellsWhatWasWrittenAndNoSecret(t *testing.T) {
+func TestTheCallLogRecordsWritesAndNoSecret(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, nil).seed()
 	a.subnetGroup()

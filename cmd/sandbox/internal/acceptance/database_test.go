@@ -45,7 +45,7 @@ func (a *account) create(in *rds.CreateDBInstanceInput) rdstypes.DBInstance {
 	return *out.DBInstance
 }
 
-// available makes an ordinary database and waits for it.
+// available creates an ordinary database and waits for it.
 func (a *account) available(name string, change ...func(*rds.CreateDBInstanceInput)) rdstypes.DBInstance {
 	a.t.Helper()
 	in := a.newDatabase(name)

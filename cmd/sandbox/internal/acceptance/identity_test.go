@@ -73,25 +73,25 @@ func TestASessionIsWhoItSays(t *testing.T) {
 
 func TestUnknownCredentialsAreRefusedByEachServiceInItsWay(t *testing.T) {
 	t.Parallel()
-	stranger := clientsOf(configFor(credentials.NewStaticCredentialsProvider("ASIAUNKNOWN", "secret", "token")))
+	unknown := clientsOf(configFor(credentials.NewStaticCredentialsProvider("ASIAUNKNOWN", "secret", "token")))
 	for name, test := range map[string]struct {
 		call func(context.Context) error
 		want string
 	}{
 		"STS": {func(ctx context.Context) error {
-			_, err := stranger.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+			_, err := unknown.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 			return err
 		}, "InvalidClientTokenId"},
 		"RDS": {func(ctx context.Context) error {
-			_, err := stranger.rds.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{})
+			_, err := unknown.rds.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{})
 			return err
 		}, "InvalidClientTokenId"},
 		"EC2": {func(ctx context.Context) error {
-			_, err := stranger.ec2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
+			_, err := unknown.ec2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
 			return err
 		}, "AuthFailure"},
 		"KMS": {func(ctx context.Context) error {
-			_, err := stranger.kms.ListKeys(ctx, &kms.ListKeysInput{})
+			_, err := unknown.kms.ListKeys(ctx, &kms.ListKeysInput{})
 			return err
 		}, "UnrecognizedClientException"},
 	} {
@@ -145,7 +145,7 @@ func TestWhatARolesPolicyDoesNotAllowIsRefused(t *testing.T) {
 		"one that does not exist, or has no tags": {modify("nothing"), "AccessDenied"},
 		"a database tagged as its own":            {create("t1"), ""},
 		"a database tagged as another's":          {create("t2"), "AccessDenied"},
-		"an action nobody declared": {func(ctx context.Context) error {
+		"an undeclared action": {func(ctx context.Context) error {
 			_, err := t1.rds.DeleteDBInstance(ctx, &rds.DeleteDBInstanceInput{DBInstanceIdentifier: aws.String("db-t1"), SkipFinalSnapshot: aws.Bool(true)})
 			return err
 		}, "AccessDenied"},
@@ -320,7 +320,7 @@ func TestSessionTagsNeedTagSession(t *testing.T) {
 	wantCode(t, err, "AccessDenied") // it trusts one account only
 }
 
-func TestWhatComesAlongWithACallIsAskedForToo(t *testing.T) {
+func TestWhatACallImpliesNeedsPermissionToo(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, nil).seed()
 	a.subnetGroup()

@@ -187,7 +187,7 @@ type clients struct {
 // settings are those of most tests: nothing takes time, nothing lags.
 var instant = map[string]any{"pace": "0s", "lag": "0s", "dataPlane": false}
 
-// newAccount makes an account with the given settings over the instant ones.
+// newAccount creates an account with the given settings over the instant ones.
 func newAccount(t *testing.T, settings map[string]any) *account {
 	t.Helper()
 	a := &account{t: t, id: randomAccount(t)}

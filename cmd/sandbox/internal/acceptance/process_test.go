@@ -105,7 +105,7 @@ func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 func TestTheProcessEndsWithAllItStarted(t *testing.T) {
 	t.Parallel()
 	binary := build(t)
-	for name, signal := range map[string]os.Signal{"told to end": syscall.SIGTERM, "killed": syscall.SIGKILL} {
+	for name, signal := range map[string]os.Signal{"terminated": syscall.SIGTERM, "killed": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, binary, t.TempDir())

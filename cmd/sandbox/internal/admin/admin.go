@@ -21,7 +21,7 @@ import (
 // maxBody bounds an admin request.
 const maxBody = 1 << 20
 
-// World is what the admin API can do to and tell about the accounts.
+// World is what the admin API reads and changes of the accounts.
 type World interface {
 	Seed(ctx context.Context, account, region string) (Seeded, error)
 	SetPolicy(ctx context.Context, account, document string) error
@@ -45,7 +45,7 @@ type API struct {
 // Routes are calls by their patterns, each a function that returns what to say.
 type Routes map[string]func(*http.Request) (any, error)
 
-// New makes the API.
+// New returns the API.
 func New(log *calllog.Log, faults *fault.Injector, settings *setting.Store, world World, logger *slog.Logger) *API {
 	a := &API{log: log, faults: faults, settings: settings, world: world, errors: logger, mux: http.NewServeMux()}
 	a.Add(a.routes())
@@ -99,7 +99,7 @@ func notFound(format string, args ...any) error {
 	return &problem{status: http.StatusNotFound, err: fmt.Errorf(format, args...)}
 }
 
-// answer makes a handler of a function that returns what to say.
+// answer returns a handler of a function that returns what to say.
 func (a *API) answer(handle func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// resolve asks the sandbox's own name server for the address of a database.
+// resolve queries the sandbox's own name server for the address of a database.
 func resolve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	t := newTarget("resolve", stderr)
 	ready, err := t.parse(args)

@@ -12,7 +12,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/server"
 )
 
-// serve runs the sandbox until it is told to end.
+// serve runs the sandbox until it receives a signal to end.
 func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	config := server.Config{Log: slog.New(slog.NewTextHandler(stderr, nil)), Addresses: netip.MustParsePrefix("127.66.0.0/16")}
 	flags := flag.NewFlagSet("sandbox serve", flag.ContinueOnError)

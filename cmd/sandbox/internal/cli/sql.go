@@ -17,7 +17,7 @@ import (
 )
 
 // passwordVariable holds the password of sql, as of PostgreSQL's own programs: an argument could be read by
-// everybody on the machine.
+// every user of the machine.
 const passwordVariable = "PGPASSWORD"
 
 // sql runs statements in a database, found by the sandbox's own name server and over TLS that is verified by
@@ -91,7 +91,7 @@ func verified(ready server.Ready, host string, port int) (*pgx.ConnConfig, error
 	return config, nil
 }
 
-// lookup asks the sandbox's name server.
+// lookup queries the sandbox's name server.
 func lookup(ctx context.Context, ready server.Ready, name string) ([]string, error) {
 	if ready.DNS == "" {
 		return nil, errors.New("the sandbox runs without a name server (-dns)")

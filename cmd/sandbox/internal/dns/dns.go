@@ -29,7 +29,7 @@ const (
 	ioTimeout = 2 * time.Second
 )
 
-// Lookup tells the address of a name, which is in lower case and without the
+// Lookup returns the address of a name, which is in lower case and without the
 // dot at its end. It may be called concurrently.
 type Lookup func(name string) (netip.Addr, bool)
 
@@ -87,7 +87,7 @@ func (s *Server) Addr() string { return s.udp.LocalAddr().String() }
 // Serve answers until ctx ends, then returns nil. A server serves once.
 func (s *Server) Serve(ctx context.Context, lookup Lookup) error {
 	handler := dns.HandlerFunc(func(writer dns.ResponseWriter, request *dns.Msg) {
-		// The client is gone when this fails, and asks again.
+		// The client is gone when this fails, and repeats its query.
 		_ = writer.WriteMsg(answer(request, lookup))
 	})
 	group, ctx := errgroup.WithContext(ctx)
@@ -133,7 +133,7 @@ func answer(request *dns.Msg, lookup Lookup) *dns.Msg {
 	return reply
 }
 
-// authority tells resolvers how long "nothing" may be remembered.
+// authority says to resolvers how long "nothing" may be remembered.
 func authority(name string) dns.RR {
 	return &dns.SOA{
 		Hdr:    dns.RR_Header{Name: name, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: negativeTTL},

@@ -137,7 +137,7 @@ func (s *Server) launch(ctx context.Context, python, dir string, listener net.Li
 	return nil
 }
 
-// await asks until moto answers. The socket exists already, so the first request
+// await waits until moto answers. The socket exists already, so the first request
 // simply takes as long as moto needs to start.
 func (s *Server) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
@@ -167,7 +167,7 @@ func (s *Server) Stop() {
 	}
 }
 
-// Ended is closed when moto is gone, asked or not.
+// Ended is closed when moto has ended, for whatever reason.
 func (s *Server) Ended() <-chan struct{} { return s.ended }
 
 // Reset forgets everything moto holds for an account.

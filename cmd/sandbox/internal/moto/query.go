@@ -14,7 +14,7 @@ import (
 )
 
 // Account is moto as one account in one region sees it, for what the sandbox
-// itself wants to know or make. It bypasses faults, the log and permissions.
+// itself reads or creates. It bypasses faults, the log and permissions.
 type Account struct {
 	server  *Server
 	account string

@@ -44,7 +44,7 @@ type CA struct {
 	key  *ecdsa.PrivateKey
 }
 
-// Open loads the authority kept in dir (ca.crt, ca.key), or makes one when a
+// Open loads the authority kept in dir (ca.crt, ca.key), or creates one when a
 // file is missing or the authority ends within 30 days. The directory is created
 // when missing. Files that are there but unusable are an error, never replaced
 // in silence: someone put them there.
@@ -65,7 +65,7 @@ func Open(dir string) (*CA, error) {
 // File is the path of the authority's certificate, PEM: what clients trust.
 func (ca *CA) File() string { return ca.file }
 
-// Issue makes a server certificate, valid for 90 days, for exactly the given
+// Issue creates a server certificate, valid for 90 days, for exactly the given
 // DNS names and addresses.
 func (ca *CA) Issue(names []string, ips []net.IP) (tls.Certificate, error) {
 	certPEM, keyPEM, err := ca.issue(names, ips)
@@ -163,7 +163,7 @@ func create(dir string) (*CA, error) {
 	return load(dir)
 }
 
-// sign makes a new P-256 key and signs the template for it with the parent, or
+// sign creates a new P-256 key and signs the template for it with the parent, or
 // with the new key itself when there is no parent.
 func sign(template, parent *x509.Certificate, signer *ecdsa.PrivateKey) (certPEM, keyPEM []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

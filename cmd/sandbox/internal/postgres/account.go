@@ -54,7 +54,7 @@ func (a account) own(path string) error {
 	return os.Lchown(path, a.uid, a.gid)
 }
 
-// write makes a file of the account's, readable by it alone. Who reads it
+// write creates a file of the account, readable by it alone. Who reads it
 // meanwhile gets the old content or the new, whole.
 func (a account) write(path, content string) error {
 	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {

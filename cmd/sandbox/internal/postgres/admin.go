@@ -19,7 +19,7 @@ const connectTimeout = 10 * time.Second
 
 // socketDir is the instance's abstract socket: it needs no path, which could be
 // too long or closed to one of the two sides, and leaves no file behind. Who
-// connects is told by the kernel (peer), not by a password.
+// connects is known from the kernel (peer), not by a password.
 func (i *instance) socketDir() string {
 	sum := sha256.Sum256([]byte(i.dir))
 	return "@coach-sandbox-" + hex.EncodeToString(sum[:8])
@@ -64,7 +64,7 @@ func (i *instance) run(ctx context.Context, database string, statements ...strin
 	})
 }
 
-// provision makes the master and what it owns, as RDS does.
+// provision creates the master and what it owns, as RDS does.
 func (i *instance) provision(ctx context.Context, password string) error {
 	master := pgx.Identifier{i.spec.MasterUser}.Sanitize()
 	grant := "GRANT rds_superuser TO " + master

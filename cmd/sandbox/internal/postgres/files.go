@@ -40,7 +40,7 @@ func makeDirs(dir string, mode fs.FileMode) error {
 const topDir = 0x00020000
 
 // spread asks ext4 to lay the directories in dir far from each other. Without
-// it, files made where others were just deleted take ten times as long, because
+// it, files created where others were just deleted take ten times as long, because
 // ext4 searches past every inode freed in the last minutes. Other file systems
 // refuse, and need no such help.
 func spread(dir string) {
@@ -64,7 +64,7 @@ var transient = map[string]bool{
 
 // copyTree copies a data directory, or a part of one, for the account. Files
 // that vanish meanwhile are left out: a running server's log of changes brings
-// a copy up to date. Skipped directories are made, but empty. The target may
+// a copy up to date. Skipped directories are created, but empty. The target may
 // exist.
 func (a account) copyTree(ctx context.Context, from, to string, skip func(relative string) bool) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {

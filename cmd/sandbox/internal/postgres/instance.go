@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// Spec is what a server is made from.
+// Spec is what a server is created from.
 type Spec struct {
 	// ID names the instance within the plane, for good; Host may change.
 	ID string
@@ -43,7 +43,7 @@ type instance struct {
 	gone    bool
 }
 
-// Create makes a server and returns its address once the master can log in.
+// Create creates a server and returns its address once the master can log in.
 // Nothing stays behind when it fails.
 func (p *Plane) Create(ctx context.Context, spec Spec) (netip.Addr, error) {
 	address, err := p.build(ctx, spec, func(i *instance) error {
@@ -104,7 +104,7 @@ func (p *Plane) check(spec Spec) error {
 	return spec.Settings.check()
 }
 
-// assign makes the instance's directory and gives it an address.
+// assign creates the instance's directory and gives it an address.
 func (p *Plane) assign(i *instance) error {
 	if err := makeDirs(i.dir, 0o711); err != nil {
 		return err

@@ -123,7 +123,7 @@ func TestTheNextPlaneCleansUpAfterAKilledOne(t *testing.T) {
 	spec := newSpec("16")
 	spec.ID = "killed-16"
 	if again, err := plane.Create(t.Context(), spec); err != nil || again != addresses[1] {
-		t.Errorf("made again: %s, %v; want address %s", again, err, addresses[1])
+		t.Errorf("created again: %s, %v; want address %s", again, err, addresses[1])
 	}
 	login{spec: spec, plane: plane}.session(t)
 }

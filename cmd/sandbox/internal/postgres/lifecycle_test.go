@@ -201,14 +201,14 @@ func TestDeleteLeavesNothing(t *testing.T) {
 	}
 	create(t, spec)
 	if again, _ := world.plane.Address(spec.ID); again != address {
-		t.Errorf("made again it has address %s, had %s", again, address)
+		t.Errorf("created again it has address %s, had %s", again, address)
 	}
 	if exists := value[bool](
 		t,
 		login{spec: spec}.session(t),
 		"SELECT count(*) = 0 FROM pg_tables WHERE tablename = 'kept'",
 	); !exists {
-		t.Error("made again it has old data")
+		t.Error("created again it has old data")
 	}
 }
 

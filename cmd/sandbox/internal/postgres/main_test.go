@@ -116,7 +116,7 @@ func newSpec(major string) postgres.Spec {
 	}
 }
 
-// create makes an instance for the length of a test.
+// create creates an instance for the length of a test.
 func create(t *testing.T, spec postgres.Spec) {
 	t.Helper()
 	if _, err := world.plane.Create(t.Context(), spec); err != nil {

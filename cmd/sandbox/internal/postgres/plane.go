@@ -72,7 +72,7 @@ type Plane struct {
 	changes *changes
 	closing chan struct{}
 
-	templates sync.Mutex // held while a template is made
+	templates sync.Mutex // held while a template is created
 
 	mu        sync.Mutex // guards what follows, never held during slow work
 	instances map[string]*instance

@@ -89,7 +89,7 @@ func (p *pool) recover() error {
 	return nil
 }
 
-// add makes an address usable; false says that someone else has it.
+// add makes an address usable; false says that another process has it.
 func (p *pool) add(address netip.Addr, port int) (bool, error) {
 	if loopback.Contains(address) {
 		return portFree(address, port), nil

@@ -18,7 +18,7 @@ import (
 const (
 	// startTimeout bounds the time until a started server answers.
 	startTimeout = 60 * time.Second
-	// pollPause is the time between two looks at a server that starts or reloads.
+	// pollPause is the time between two checks of a server that starts or reloads.
 	pollPause = 10 * time.Millisecond
 	// logTail is how much of a log's end, in bytes, is searched for the reason
 	// why a server did not start.
@@ -162,7 +162,7 @@ func (p *Plane) ready(ctx context.Context, i *instance) error {
 }
 
 // reload makes the server read its configuration anew and waits until it has:
-// a new session tells when the postmaster that made it last did.
+// a new session shows when the postmaster that started it last did.
 func (i *instance) reload(ctx context.Context) error {
 	before, err := i.loadTime(ctx)
 	if err != nil {

@@ -178,7 +178,7 @@ func (p *Plane) issue(i *instance) error {
 	return nil
 }
 
-// quote makes a postgresql.conf string.
+// quote returns a postgresql.conf string.
 func quote(value string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`, "\n", " ").Replace(value) + "'"
 }

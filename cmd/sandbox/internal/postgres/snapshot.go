@@ -37,7 +37,7 @@ func (p *Plane) Snapshot(ctx context.Context, id, name string) error {
 	})
 }
 
-// Restore makes a new instance from a snapshot, with the roles and passwords it
+// Restore creates a new instance from a snapshot, with the roles and passwords it
 // holds. The spec's major version is the snapshot's when empty.
 func (p *Plane) Restore(ctx context.Context, spec Spec, name string) (netip.Addr, error) {
 	address, err := p.restore(ctx, spec, name)
@@ -70,7 +70,7 @@ func (p *Plane) restore(ctx context.Context, spec Spec, name string) (netip.Addr
 	})
 }
 
-// DeleteSnapshot removes a snapshot; instances made from it stay.
+// DeleteSnapshot removes a snapshot; instances created from it stay.
 func (p *Plane) DeleteSnapshot(_ context.Context, name string) error {
 	s, err := p.findSnapshot(name)
 	if err == nil {

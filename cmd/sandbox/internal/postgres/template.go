@@ -12,7 +12,7 @@ import (
 )
 
 // template is a data directory of a major version as RDS hands it out but for
-// its master user. Making one takes about a second, so it is made once and
+// its master user. Creating one takes about a second, so it is created once and
 // copied for every instance.
 func (p *Plane) template(ctx context.Context, major string) (string, error) {
 	p.templates.Lock()
@@ -59,12 +59,12 @@ func (p *Plane) runIn(ctx context.Context, dir, input, major, program string, ar
 	return nil
 }
 
-// templateSQL makes the roles and the database of RDS's own, one statement a
+// templateSQL creates the roles and the database of RDS's own, one statement a
 // line as single-user mode wants it.
 //
 // RDS patches PostgreSQL so that members of rds_superuser may grant its roles.
 // Up to 15 CREATEROLE is enough for that. From 16 on only ADMIN OPTION is, which
-// is a membership too: pg_hba tells the two kinds apart, see watch.
+// is a membership too: pg_hba distinguishes the two kinds, see watch.
 func templateSQL(major int) []string {
 	granted := []string{"rds_password", "rds_replication", "pg_monitor", "pg_signal_backend"}
 	added := []struct {

@@ -36,7 +36,7 @@ func TestAClientThatVerifiesRefusesTheWrongServer(t *testing.T) {
 	t.Parallel()
 	spec := newSpec("16")
 	create(t, spec)
-	stranger, err := pki.Open(t.TempDir())
+	foreign, err := pki.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,14 +46,14 @@ func TestAClientThatVerifiesRefusesTheWrongServer(t *testing.T) {
 		check func(error) bool
 	}{
 		"a certificate of another CA": {
-			login: login{spec: spec, options: options + stranger.File()},
+			login: login{spec: spec, options: options + foreign.File()},
 			check: func(err error) bool { return errors.As(err, new(x509.UnknownAuthorityError)) },
 		},
 		"a certificate for another name": {
 			login: login{spec: renamed(spec, "other.example.test"), options: options + world.ca.File()},
 			check: func(err error) bool { return errors.As(err, new(x509.HostnameError)) },
 		},
-		"a certificate when the client asks for the address": {
+		"a certificate when the client requests the address": {
 			login: login{spec: renamed(spec, "127.77.0.1"), options: options + world.ca.File()},
 			check: func(err error) bool { return errors.As(err, new(x509.HostnameError)) },
 		},

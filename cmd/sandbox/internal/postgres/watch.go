@@ -24,7 +24,7 @@ import (
 //
 // That line alone would hide a trap that RDS does have: a master that creates a
 // role becomes a member of it, and with it of rds_iam once the role is granted
-// that. Such masters are found by a query and named in a file that pg_hba looks
+// that. Such masters are found by a query and named in a file that pg_hba reads
 // at first. The query runs when the server's log of changes (pg_wal) was written
 // to, which is before the client hears that its GRANT succeeded: the trap shuts
 // within milliseconds, and an idle server is left in peace.
@@ -43,9 +43,9 @@ SELECT rolname FROM pg_roles JOIN reach ON oid = member
 WHERE rolcanlogin AND pg_has_role(oid, 'rds_superuser', 'MEMBER')
 ORDER BY rolname`
 
-// looks are the pauses before the looks that follow a change: a change is
+// checkPauses are the pauses before the checks that follow a change: a change is
 // written down before others can see it.
-var looks = []time.Duration{0, 10 * time.Millisecond, 50 * time.Millisecond}
+var checkPauses = []time.Duration{0, 10 * time.Millisecond, 50 * time.Millisecond}
 
 func (i *instance) watchesIAM() bool { return number(i.spec.Major) >= 16 }
 
@@ -78,7 +78,7 @@ func (p *Plane) watch(ctx context.Context, i *instance) error {
 	if err != nil {
 		return fmt.Errorf("watch for changes: %w", err)
 	}
-	if err := g.look(ctx); err != nil {
+	if err := g.update(ctx); err != nil {
 		forget()
 		return fmt.Errorf("read members of rds_iam: %w", err)
 	}
@@ -104,21 +104,21 @@ func (g *guard) run(ctx context.Context, changed <-chan struct{}) {
 			return
 		case <-changed:
 		}
-		for _, pause := range looks {
+		for _, pause := range checkPauses {
 			select {
 			case <-ctx.Done():
 				return
 			case <-time.After(pause):
 			}
-			if err := g.look(ctx); err != nil && ctx.Err() == nil {
+			if err := g.update(ctx); err != nil && ctx.Err() == nil {
 				g.log.WarnContext(ctx, "read members of rds_iam", "error", err)
 			}
 		}
 	}
 }
 
-// look brings the list up to date. After a failure the next look connects anew.
-func (g *guard) look(ctx context.Context) error {
+// update brings the list up to date. After a failure the next update connects anew.
+func (g *guard) update(ctx context.Context) error {
 	content, err := g.read(ctx)
 	if err != nil {
 		g.disconnect(ctx)
@@ -170,13 +170,13 @@ func memberList(names []string) string {
 	return text.String()
 }
 
-// changes tells instances of writes to their directories. One for all, because
+// changes notifies instances of writes to their directories. One for all, because
 // the system allows a user only some hundred inotify instances.
 type changes struct {
 	watcher *fsnotify.Watcher
 
-	mu   sync.Mutex
-	told map[string]chan struct{}
+	mu      sync.Mutex
+	waiting map[string]chan struct{}
 }
 
 func newChanges(log *slog.Logger) (*changes, error) {
@@ -184,7 +184,7 @@ func newChanges(log *slog.Logger) (*changes, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &changes{watcher: watcher, told: map[string]chan struct{}{}}
+	c := &changes{watcher: watcher, waiting: map[string]chan struct{}{}}
 	go c.run(log)
 	return c, nil
 }
@@ -197,14 +197,14 @@ func (c *changes) watch(dir string) (changed <-chan struct{}, forget func(), err
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	channel := make(chan struct{}, 1)
-	c.told[dir] = channel
+	c.waiting[dir] = channel
 	return channel, func() { c.forget(dir) }, nil
 }
 
 func (c *changes) forget(dir string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.told, dir)
+	delete(c.waiting, dir)
 	// An error means that the directory is not watched any more: what is wanted.
 	_ = c.watcher.Remove(dir)
 }
@@ -216,31 +216,31 @@ func (c *changes) run(log *slog.Logger) {
 			if !open {
 				return
 			}
-			c.tell(filepath.Dir(event.Name))
+			c.notify(filepath.Dir(event.Name))
 		case err, open := <-c.watcher.Errors:
 			if !open {
 				return
 			}
 			log.Warn("watch for changes", "error", err)
-			c.tellAll()
+			c.notifyAll()
 		}
 	}
 }
 
-func (c *changes) tell(dir string) {
+func (c *changes) notify(dir string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	select {
-	case c.told[dir] <- struct{}{}:
-	default: // told already, or nobody listens
+	case c.waiting[dir] <- struct{}{}:
+	default: // notified already, or no listener
 	}
 }
 
-// tellAll makes up for events that were lost.
-func (c *changes) tellAll() {
+// notifyAll makes up for events that were lost.
+func (c *changes) notifyAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, channel := range c.told {
+	for _, channel := range c.waiting {
 		select {
 		case channel <- struct{}{}:
 		default:
@@ -250,7 +250,7 @@ func (c *changes) tellAll() {
 
 func (c *changes) close() error { return c.watcher.Close() }
 
-// keepMembers makes the list where there is none yet, before the first start.
+// keepMembers creates the list where there is none yet, before the first start.
 func (p *Plane) keepMembers(i *instance) error {
 	path := filepath.Join(i.data(), lockedOut)
 	if _, err := os.Stat(path); err == nil {

@@ -66,7 +66,7 @@ func linkedRoot(path string) (string, error) {
 	return target, os.Symlink(target, path)
 }
 
-// ours says whether path is a directory that this user made: anyone may make one
+// ours says whether path is a directory that this user created: anyone may create one
 // in a temporary directory.
 func ours(path string) bool {
 	info, err := os.Lstat(path)
@@ -158,8 +158,8 @@ func isServer(pid int, root string) bool {
 	return err == nil && slices.Contains([]string{"postgres", "initdb"}, filepath.Base(program))
 }
 
-// end signals a process after one more look at what it is. The handle is taken
-// before the look, so the ID cannot pass to another process in between.
+// end signals a process after one more check of what it is. The handle is taken
+// before the check, so the ID cannot pass to another process in between.
 func end(pid int, root string, signal syscall.Signal) error {
 	process, err := os.FindProcess(pid)
 	if err != nil {

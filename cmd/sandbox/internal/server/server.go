@@ -96,8 +96,8 @@ func Run(ctx context.Context, config Config) (err error) {
 	return serve(ctx, config, s, certificate, ca.File(), motoServer.Ended())
 }
 
-// issue makes the server certificate: for this machine's loopback names and
-// whatever else clients call it.
+// issue creates the server certificate: for this machine's loopback names and
+// the other names that clients call it by.
 func issue(ca *pki.CA, hosts []string) (tls.Certificate, error) {
 	names, addresses := []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 	for _, host := range hosts {

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// prepare makes the state directory and takes its lock, so that two sandboxes
+// prepare creates the state directory and takes its lock, so that two sandboxes
 // never share one. The lock is the process's: it ends with it, however it ends.
 func prepare(state string) (unlock func(), err error) {
 	if err := os.MkdirAll(state, 0o755); err != nil { //nolint:gosec // others read the CA, PostgreSQL's user enters

@@ -83,7 +83,7 @@ func (w *World) keysOf(target rds.Target) []string {
 	return keys
 }
 
-// openFirewall lets everybody reach the database port of the chosen instances.
+// openFirewall admits 0.0.0.0/0 at the database port of the chosen instances.
 func (w *World) openFirewall(ctx context.Context, target rds.Target) ([]string, error) {
 	defer w.Networks.Changed(target.Account, target.Region)
 	var opened []string

@@ -22,7 +22,7 @@ const (
 		`"Action":["sts:AssumeRole","sts:TagSession"],"Condition":{"StringEquals":{"sts:ExternalId":"` + externalID + `"}}}]}`
 )
 
-// Seed makes the network and the role the operator finds in a customer's account:
+// Seed creates the network and the role the operator finds in a customer's account:
 // a VPC with three private subnets and a public one, two security groups, two
 // instances, and the role it assumes. A second call changes nothing and returns
 // the same.
@@ -164,7 +164,7 @@ func (s *seeding) instances(ctx context.Context) error {
 	return nil
 }
 
-// role makes the role unless an earlier seed of another region did.
+// role creates the role unless an earlier seed of another region did.
 func (s *seeding) role(ctx context.Context) error {
 	found, err := s.as.Call(ctx, "iam", "GetRole", "RoleName", roleName)
 	if err == nil {

@@ -1,4 +1,4 @@
-// Package world makes, shows, breaks and forgets whole accounts, on behalf of the
+// Package world creates, shows, breaks and forgets whole accounts, on behalf of the
 // admin API.
 package world
 
@@ -37,7 +37,7 @@ type World struct {
 
 type place struct{ account, region string }
 
-// New makes a world without accounts.
+// New returns a world without accounts.
 func New(services Services) *World {
 	return &World{Services: services, seeded: map[place]admin.Seeded{}}
 }

@@ -1,5 +1,5 @@
-// Package access decides whether a caller's policies allow a call, so that a call
-// nobody declared fails here as it would in AWS. An account's administrator may do
+// Package access decides whether a caller's policies allow a call, so that an
+// undeclared call fails here as it would in AWS. An account's administrator may do
 // everything; a role session what the role's policies, its permissions boundary
 // and the session's own policies all allow. Keys have a say of their own.
 package access

@@ -14,7 +14,7 @@ import (
 )
 
 // conditions gives the values of condition keys for one call and resource. Tags
-// of the resource are looked up when a policy first asks for them.
+// of the resource are read when a policy first needs them.
 type conditions struct {
 	guard    *Guard
 	ctx      context.Context //nolint:containedctx // lives as long as one check
@@ -23,7 +23,7 @@ type conditions struct {
 
 	request map[string]string // tags in the request
 	tags    map[string]string // tags of the resource
-	looked  bool
+	read    bool
 	err     error
 }
 
@@ -140,13 +140,13 @@ func (c *conditions) requestTags() map[string]string {
 	return c.request
 }
 
-// resourceTags are looked up once. A resource that does not exist has none.
+// resourceTags are read once. A resource that does not exist has none.
 func (c *conditions) resourceTags() map[string]string {
 	parts := strings.SplitN(c.resource, ":", 6)
-	if c.looked || len(parts) < 6 {
+	if c.read || len(parts) < 6 {
 		return c.tags
 	}
-	c.looked = true
+	c.read = true
 	find, ok := c.guard.Tags[parts[2]]
 	if !ok {
 		return nil

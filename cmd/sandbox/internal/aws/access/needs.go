@@ -207,7 +207,7 @@ func stsNeeds(call identity.Call) []need {
 	return []need{{"sts:" + call.Operation, everything}}
 }
 
-// isQuery tells whether parameters are in the form.
+// isQuery reports whether parameters are in the form.
 func isQuery(call identity.Call) bool {
 	return call.Protocol == wire.Query || call.Protocol == wire.EC2Query
 }

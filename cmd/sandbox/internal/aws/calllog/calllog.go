@@ -37,7 +37,7 @@ type Log struct {
 	last  int64
 }
 
-// New makes a log of at most limit calls.
+// New returns a log of at most limit calls.
 func New(limit int) *Log { return &Log{limit: limit} }
 
 // Begin records a call at its arrival and returns its sequence number.

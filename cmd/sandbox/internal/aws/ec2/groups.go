@@ -16,7 +16,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
 )
 
-// createGroup mirrors the group that was made.
+// createGroup mirrors the group that was created.
 func (r *region) createGroup(ctx context.Context, call identity.Call) (*wire.Answer, error) {
 	answer, err := r.moto.Forward(ctx, call.Request, r.account)
 	if err != nil || answer.Status >= http.StatusBadRequest {
@@ -112,7 +112,7 @@ func (r *region) describeRules(ctx context.Context, call identity.Call) (*wire.A
 
 const namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
-// answerPage answers with the asked page of a list.
+// answerPage answers with the requested page of a list.
 func answerPage[T any](call identity.Call, set string, items []T, text func(T) []byte) (*wire.Answer, error) {
 	size, start, err := pageOf(call.Form)
 	if err != nil {

@@ -162,7 +162,7 @@ func (r *region) mirrorWrite(ctx context.Context, call identity.Call) error {
 	return nil
 }
 
-// Changed tells the service that something was changed in moto past it.
+// Changed notifies the service of a change in moto that did not pass through it.
 func (s *Service) Changed(account, name string) {
 	r := s.region(account, name)
 	r.mu.Lock()

@@ -26,8 +26,8 @@ func (r rule) String() string {
 	return fmt.Sprintf("peer: %s, %s, from port: %d, to port: %d, ALLOW", r.peer, strings.ToUpper(r.protocol), r.from, r.to)
 }
 
-// asked is one rule of a request and where in the form its CIDR stands.
-type asked struct {
+// requestedRule is one rule of a request and where in the form its CIDR stands.
+type requestedRule struct {
 	rule
 	cidr string // parameter name, "" if the peer is no CIDR
 }
@@ -45,8 +45,8 @@ func protocol(text string) string {
 
 // readRules reads the rules of an authorize or revoke request; the short form,
 // with one rule in top-level parameters, too.
-func readRules(form wire.Form) ([]asked, error) {
-	var all []asked
+func readRules(form wire.Form) ([]requestedRule, error) {
+	var all []requestedRule
 	permissions := form.Structs("IpPermissions")
 	if len(permissions) == 0 && form.Has("IpProtocol") {
 		permissions = []wire.Form{form}
@@ -61,7 +61,7 @@ func readRules(form wire.Form) ([]asked, error) {
 	return all, nil
 }
 
-func readPermission(p wire.Form) ([]asked, error) {
+func readPermission(p wire.Form) ([]requestedRule, error) {
 	base := rule{protocol: protocol(p.Get("IpProtocol")), from: -1, to: -1}
 	if base.protocol == "" {
 		return nil, wire.Errorf(http.StatusBadRequest, "InvalidParameterValue",
@@ -79,7 +79,7 @@ func readPermission(p wire.Form) ([]asked, error) {
 	}
 	for _, list := range []struct{ name, field string }{{"Groups", "GroupId"}, {"PrefixListIds", "PrefixListId"}} {
 		for _, member := range p.Structs(list.name) {
-			r := asked{rule: base}
+			r := requestedRule{rule: base}
 			r.peer = member.Get(list.field)
 			all = append(all, r)
 		}
@@ -88,13 +88,13 @@ func readPermission(p wire.Form) ([]asked, error) {
 }
 
 // readCIDRs reads the networks of a permission, also the one of the short form.
-func readCIDRs(p wire.Form, base rule) ([]asked, error) {
-	var all []asked
+func readCIDRs(p wire.Form, base rule) ([]requestedRule, error) {
+	var all []requestedRule
 	add := func(member wire.Form, field string) error {
 		if !member.Has(field) {
 			return nil
 		}
-		r := asked{rule: base, cidr: member.Name(field)}
+		r := requestedRule{rule: base, cidr: member.Name(field)}
 		var err error
 		r.peer, err = shortest(member.Get(field))
 		all = append(all, r)

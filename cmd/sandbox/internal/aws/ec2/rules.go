@@ -61,7 +61,7 @@ func (r *region) authorize(ctx context.Context, call identity.Call) (*wire.Answe
 	return answerSet(call, "securityGroupRuleSet", added, func(s standing) []byte { return s.xml }, "<return>true</return>"), nil
 }
 
-func checkNew(wanted []asked, before []standing, egress bool) error {
+func checkNew(wanted []requestedRule, before []standing, egress bool) error {
 	if len(wanted) == 0 {
 		return wire.Errorf(http.StatusBadRequest, "MissingParameter", "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided.")
 	}
@@ -76,7 +76,7 @@ func checkNew(wanted []asked, before []standing, egress bool) error {
 			"The maximum number of rules per security group has been reached.")
 	}
 	for i, w := range wanted {
-		if slices.ContainsFunc(wanted[:i], func(other asked) bool { return other.rule == w.rule }) {
+		if slices.ContainsFunc(wanted[:i], func(other requestedRule) bool { return other.rule == w.rule }) {
 			return wire.Errorf(http.StatusBadRequest, "InvalidParameterValue", "The same permission must not appear multiple times")
 		}
 		if slices.ContainsFunc(before, func(s standing) bool { return s.egress == egress && s.rule == w.rule }) {
@@ -86,7 +86,7 @@ func checkNew(wanted []asked, before []standing, egress bool) error {
 	return nil
 }
 
-// revoke removes all rules or, when one is not there, none. moto is told IDs:
+// revoke removes all rules or, when one is not there, none. moto is given IDs:
 // they leave no doubt.
 func (r *region) revoke(ctx context.Context, call identity.Call) (*wire.Answer, error) {
 	id, egress := call.Form.Get("GroupId"), strings.HasSuffix(call.Operation, "Egress")
@@ -120,7 +120,7 @@ func (r *region) revoke(ctx context.Context, call identity.Call) (*wire.Answer, 
 	return r.changing(ctx, with(call, form))
 }
 
-func idsOf(wanted []asked, before []standing, egress bool) ([]string, error) {
+func idsOf(wanted []requestedRule, before []standing, egress bool) ([]string, error) {
 	var ids []string
 	for _, w := range wanted {
 		i := slices.IndexFunc(before, func(s standing) bool { return s.egress == egress && s.rule == w.rule })

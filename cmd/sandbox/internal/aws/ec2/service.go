@@ -1,4 +1,4 @@
-// Package ec2 stands before moto's EC2 and mends what security groups need:
+// Package ec2 stands before moto's EC2 and repairs what security groups need:
 // changes of rules are all or nothing, equal rules are recognised however they are
 // written, what is in use is not deleted, listings have pages and lag.
 package ec2
@@ -16,7 +16,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
 )
 
-// InUse tells whether a database uses a security group.
+// InUse reports whether a database uses a security group.
 type InUse func(account, region, group string) bool
 
 // Service answers for EC2.
@@ -31,7 +31,7 @@ type Service struct {
 
 type place struct{ account, region string }
 
-// New makes the service; now is the clock.
+// New returns the service; now is the clock.
 func New(server *moto.Server, settings *setting.Store, inUse InUse, now func() time.Time) *Service {
 	return &Service{moto: server, settings: settings, inUse: inUse, now: now, regions: map[place]*region{}}
 }
@@ -124,7 +124,7 @@ func (r *region) onGroups(ctx context.Context, call identity.Call, handle operat
 }
 
 // read lets moto answer and remembers the answer, or gives a remembered one when
-// a stale one is asked for.
+// a stale one is requested.
 func (r *region) read(ctx context.Context, call identity.Call) (*wire.Answer, error) {
 	key := call.Form.Encode()
 	if call.Stale {
@@ -161,7 +161,7 @@ func (c *recall) note(key string, answer *wire.Answer) {
 	c.now[key] = answer
 }
 
-// written makes what was current the past. What was not asked for since the write
+// written makes what was current the past. What was not read since the write
 // before is as true as it was then.
 func (c *recall) written() {
 	if c.old == nil || len(c.old) >= remembered {

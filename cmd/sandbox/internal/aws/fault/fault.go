@@ -57,7 +57,7 @@ type State struct {
 	Holding bool `json:"holding"` // a call is being held now
 }
 
-// Subject is what rules look at in a call.
+// Subject is what rules match in a call.
 type Subject struct {
 	Service, Operation, Account, SessionName string
 }
@@ -77,7 +77,7 @@ type rule struct {
 	released chan struct{}
 }
 
-// New makes an injector without rules; now is the clock.
+// New returns an injector without rules; now is the clock.
 func New(now func() time.Time) *Injector { return &Injector{now: now} }
 
 // Add puts a rule in force and returns its ID.
@@ -109,7 +109,7 @@ func (r Rule) validate() error {
 	return nil
 }
 
-// List is every rule, or those made for one account.
+// List is every rule, or those of one account.
 func (i *Injector) List(account string) []State {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -154,12 +154,12 @@ func (i *Injector) Release(id string) bool {
 	return false
 }
 
-// Remove takes a rule away and lets go what it holds.
+// Remove takes a rule away and releases what it holds.
 func (i *Injector) Remove(id string) bool {
 	return i.remove(func(r *rule) bool { return r.ID == id }) > 0
 }
 
-// Clear removes the rules made for an account, or all when account is "".
+// Clear removes the rules of an account, or all when account is "".
 func (i *Injector) Clear(account string) {
 	i.remove(func(r *rule) bool { return account == "" || r.Account == account })
 }
@@ -202,7 +202,7 @@ func (i *Injector) take(subject Subject) (*rule, <-chan struct{}) {
 	return striking, striking.released
 }
 
-func (i *Injector) letGo(r *rule) {
+func (i *Injector) unhold(r *rule) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	r.holding--
@@ -215,7 +215,7 @@ func (r Rule) matches(s Subject) bool {
 	return !slices.ContainsFunc(pairs, func(p [2]string) bool { return p[0] != "" && p[0] != "*" && p[0] != p[1] })
 }
 
-// strikes tells whether the call just counted is one to strike.
+// strikes reports whether the call just counted is one to strike.
 func (r *rule) strikes(now time.Time) bool {
 	if r.Kind == Stale && now.After(r.added.Add(time.Duration(r.Duration))) {
 		return false
@@ -238,8 +238,8 @@ type Call struct {
 	Stale func()
 }
 
-// Through carries a call out, or lets it go wrong. ErrCut asks for the
-// connection to be closed. ctx ends when the client goes away; what is carried
+// Through carries a call out, or injects what goes wrong. ErrCut requests that
+// the connection is closed. ctx ends when the client goes away; what is carried
 // out is not interrupted by that.
 func (i *Injector) Through(ctx context.Context, call Call) (*wire.Answer, error) {
 	execute := func() (*wire.Answer, error) { return call.Execute(context.WithoutCancel(ctx)) }
@@ -267,7 +267,7 @@ func (i *Injector) Through(ctx context.Context, call Call) (*wire.Answer, error)
 	case Stall:
 		<-time.After(time.Duration(struck.Duration))
 	case Hold:
-		defer i.letGo(struck)
+		defer i.unhold(struck)
 		return hold(ctx, struck.After, released, execute)
 	case Stale:
 		call.Stale()

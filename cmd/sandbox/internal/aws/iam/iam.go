@@ -1,5 +1,5 @@
-// Package iam reads the roles and policies that moto keeps, for decisions the
-// sandbox makes, and forwards IAM calls.
+// Package iam reads the roles and policies that moto keeps, for decisions of
+// the sandbox, and forwards IAM calls.
 package iam
 
 import (
@@ -44,7 +44,7 @@ func NewRoles(server *moto.Server) *Roles {
 	return &Roles{moto: server, cached: map[string]map[string]Role{}}
 }
 
-// Serve forwards a call to moto; a write makes the account's roles be read anew.
+// Serve forwards a call to moto; a write makes the next use of the account's roles read them again.
 func (r *Roles) Serve(ctx context.Context, call identity.Call) (any, error) {
 	answer, err := r.moto.Forward(ctx, call.Request, call.Caller.Account)
 	if !call.ReadOnly() {
@@ -53,7 +53,7 @@ func (r *Roles) Serve(ctx context.Context, call identity.Call) (any, error) {
 	return answer, err
 }
 
-// Forget makes the account's roles be read anew.
+// Forget makes the next use of the account's roles read them again.
 func (r *Roles) Forget(account string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -179,7 +179,7 @@ func tags(element *etree.Element) map[string]string {
 	return found
 }
 
-// IsMissing tells whether an error says that a role or policy does not exist.
+// IsMissing reports whether an error says that a role or policy does not exist.
 func IsMissing(err error) bool {
 	failure, ok := errors.AsType[*wire.Error](err)
 	return ok && failure.Code == "NoSuchEntity"

@@ -32,7 +32,7 @@ type Principal struct {
 	SessionTags map[string]string
 	// RoleARN is the role's.
 	RoleARN string
-	// Narrowed tells that the session has policies of its own, which narrow what the
+	// Narrowed says that the session has policies of its own, which narrow what the
 	// role may do: to nothing, if there are none in SessionPolicies.
 	Narrowed        bool
 	SessionPolicies []policy.Document
@@ -43,7 +43,7 @@ func Administrator(account string) Principal {
 	return Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account}
 }
 
-// IsAdministrator tells whether no policy limits the principal.
+// IsAdministrator reports whether no policy limits the principal.
 func (p Principal) IsAdministrator() bool { return p.Role == "" }
 
 // Names are the ways a policy may name the principal: its account, the account's
@@ -74,7 +74,7 @@ type session struct {
 	credentials Credentials
 }
 
-// NewSessions makes an empty set; now is the clock.
+// NewSessions returns an empty set; now is the clock.
 func NewSessions(now func() time.Time) *Sessions {
 	return &Sessions{now: now, open: map[string]session{}}
 }
@@ -115,7 +115,7 @@ func (s *Sessions) Forget(account string) {
 	}
 }
 
-// Resolve tells who signed a request. An access key of twelve digits is the
+// Resolve returns who signed a request. An access key of twelve digits is the
 // administrator of the account with that number, any other key that is not a
 // session's the administrator of DefaultAccount. Errors are those of AWS for a
 // token that is unknown, wrong or expired.
@@ -165,7 +165,7 @@ func expiredToken(req *wire.Request) error {
 	return wire.Errorf(http.StatusForbidden, "ExpiredToken", message)
 }
 
-// IsAccount tells whether the text is an account number.
+// IsAccount reports whether the text is an account number.
 func IsAccount(text string) bool {
 	return len(text) == 12 && strings.Trim(text, "0123456789") == ""
 }

@@ -27,7 +27,7 @@ type Service struct {
 
 type place struct{ account, region string }
 
-// New makes the service; now is the clock.
+// New returns the service; now is the clock.
 func New(settings *setting.Store, now func() time.Time) *Service {
 	return &Service{settings: settings, now: now, regions: map[place]*region{}}
 }
@@ -156,7 +156,7 @@ func (r *region) find(name string, aliases bool, view versions.View) (Key, error
 	return key, nil
 }
 
-// gone tells whether a key's deletion date has passed.
+// gone reports whether a key's deletion date has passed.
 func (r *region) gone(key Key) bool {
 	return key.State == pendingDeletion && !r.now().Before(key.Deletion)
 }
@@ -182,7 +182,7 @@ func (r *region) customers(name string) (Key, error) {
 // put stores a changed key.
 func (r *region) put(key Key) { r.keys.Put(key.ID, key, versions.Write) }
 
-// rdsAlias is the key AWS makes when an encrypted database names none.
+// rdsAlias is the key AWS creates when an encrypted database names none.
 const rdsAlias = "alias/aws/rds"
 
 // Usable resolves a key ID, alias or ARN, "" for the default RDS key, to an ARN;

@@ -42,7 +42,7 @@ func address(wanted, actual string, _ func(string) []string) bool {
 	return err == nil && prefix.Contains(addr)
 }
 
-// numeric makes an operator from how the actual number compares to the wanted.
+// numeric returns an operator that compares the actual number with the wanted one.
 func numeric(holds func(sign int) bool) operator {
 	return operator{fits: func(wanted, actual string, _ func(string) []string) bool {
 		w, errW := strconv.ParseFloat(wanted, 64)

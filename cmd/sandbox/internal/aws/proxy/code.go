@@ -11,7 +11,7 @@ import (
 
 var xmlCode = regexp.MustCompile(`<Code>([^<]+)</Code>`)
 
-// code is the error code in an answer, whoever made it, or "".
+// code is the error code in an answer of the sandbox or of moto, or "".
 func code(req *wire.Request, answer *wire.Answer) string {
 	if answer.Status < http.StatusBadRequest {
 		return ""

@@ -54,7 +54,7 @@ type Proxy struct {
 	Config
 }
 
-// New makes the endpoint.
+// New returns the endpoint.
 func New(config Config) *Proxy { return &Proxy{Config: config} }
 
 // ServeHTTP answers one call.

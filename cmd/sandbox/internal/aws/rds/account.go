@@ -32,7 +32,7 @@ func (r *region) describeAccountAttributes(_ context.Context, _ query) (any, err
 	}}, nil
 }
 
-// describeMaintenance has nothing to tell: nobody patches the sandbox's servers.
+// describeMaintenance is always empty: the servers of the sandbox are never patched.
 func (*region) describeMaintenance(context.Context, query) (any, error) {
 	return struct{ PendingMaintenanceActions struct{} }{}, nil
 }

@@ -68,7 +68,7 @@ func find(name, majorVersion string) (parameter, bool) {
 	return catalogue[i].in(majorVersion), true
 }
 
-// accepts tells whether a value is one of those allowed.
+// accepts reports whether a value is one of those allowed.
 func (p parameter) accepts(value string) bool {
 	switch {
 	case p.allowed == "":

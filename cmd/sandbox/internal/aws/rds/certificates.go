@@ -13,16 +13,16 @@ type authority struct {
 	from, until time.Time
 }
 
-// usualAuthority signs unless another is asked for.
+// usualAuthority signs unless another is requested.
 const usualAuthority = "rds-ca-rsa2048-g1"
 
-// made is when AWS made the authorities of this generation.
-var made = time.Date(2021, 5, 25, 0, 0, 0, 0, time.UTC)
+// issued is when AWS issued the authorities of this generation.
+var issued = time.Date(2021, 5, 25, 0, 0, 0, 0, time.UTC)
 
 var authorities = []authority{
-	{usualAuthority, made, made.AddDate(40, 0, 0)},
-	{"rds-ca-rsa4096-g1", made, made.AddDate(100, 0, 0)},
-	{"rds-ca-ecc384-g1", made, made.AddDate(100, 0, 0)},
+	{usualAuthority, issued, issued.AddDate(40, 0, 0)},
+	{"rds-ca-rsa4096-g1", issued, issued.AddDate(100, 0, 0)},
+	{"rds-ca-ecc384-g1", issued, issued.AddDate(100, 0, 0)},
 }
 
 func authorityNames() []string {
@@ -53,10 +53,10 @@ type certificate struct {
 }
 
 func (r *region) describeCertificates(_ context.Context, q query) (any, error) {
-	asked := q.Get("CertificateIdentifier")
+	requested := q.Get("CertificateIdentifier")
 	var list []certificate
 	for _, a := range authorities {
-		if asked != "" && asked != a.name {
+		if requested != "" && requested != a.name {
 			continue
 		}
 		sum := sha256.Sum256([]byte(a.name))
@@ -65,8 +65,8 @@ func (r *region) describeCertificates(_ context.Context, q query) (any, error) {
 			ValidFrom: a.from.Format(stampLayout), ValidTill: a.until.Format(stampLayout), CertificateArn: r.arn("cert", a.name),
 		})
 	}
-	if asked != "" && list == nil {
-		return nil, notFound("CertificateNotFound", "Certificate %s not found", asked)
+	if requested != "" && list == nil {
+		return nil, notFound("CertificateNotFound", "Certificate %s not found", requested)
 	}
 	page, marker, err := paginate(q, list, 100)
 	return struct {

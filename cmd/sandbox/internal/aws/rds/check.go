@@ -123,7 +123,7 @@ func maintenanceWindow(text string) (from, until int, ok bool) {
 	return from, until, until-from >= 30 && until-from <= minutesOfDay
 }
 
-// overlap tells whether two spans of a week meet, also around its end.
+// overlap reports whether two spans of a week meet, also around its end.
 func overlap(a1, a2, b1, b2 int) bool {
 	for _, shift := range []int{-minutesOfWeek, 0, minutesOfWeek} {
 		if a1+shift < b2 && b1 < a2+shift {

@@ -261,7 +261,7 @@ func (r *region) encrypt(q query, inst Instance) (Instance, error) {
 	return inst, nil
 }
 
-// launch makes a checked instance in the background; create brings its server up.
+// launch creates a checked instance in the background; create brings its server up.
 func (r *region) launch(inst Instance, create func(context.Context, Instance) error) any {
 	stages := []stage{{status: creating, work: create, then: func(now *Instance) {
 		now.InstanceCreateTime = r.stamp()

@@ -18,25 +18,25 @@ var oldestMinor = map[int]int{14: 15, 15: 10, 16: 6, 17: 2, 18: 1}
 // defaultMajor is taken when a request names no version.
 const defaultMajor = 17
 
-// engineVersion completes an asked version: "16" is the newest minor version of 16.
-func engineVersion(asked string) (string, error) {
-	if asked == "" {
-		asked = strconv.Itoa(defaultMajor)
+// engineVersion completes a requested version: "16" is the newest minor version of 16.
+func engineVersion(requested string) (string, error) {
+	if requested == "" {
+		requested = strconv.Itoa(defaultMajor)
 	}
-	majorText, minorText, exact := strings.Cut(asked, ".")
+	majorText, minorText, exact := strings.Cut(requested, ".")
 	m, err := strconv.Atoi(majorText)
 	newest, offered := newestMinor[m]
 	if err != nil || !offered {
-		return "", invalidCombination("Cannot find version %s for postgres", asked)
+		return "", invalidCombination("Cannot find version %s for postgres", requested)
 	}
 	if !exact {
 		return fmt.Sprintf("%d.%d", m, newest), nil
 	}
 	minor, err := strconv.Atoi(minorText)
 	if err != nil || minor > newest || minor < oldestMinor[m] {
-		return "", invalidCombination("Cannot find version %s for postgres", asked)
+		return "", invalidCombination("Cannot find version %s for postgres", requested)
 	}
-	return asked, nil
+	return requested, nil
 }
 
 // compareVersions orders engine versions.
@@ -48,7 +48,7 @@ func compareVersions(a, b string) int {
 
 func split(version string) (first, second int) {
 	a, b, _ := strings.Cut(version, ".")
-	first, _ = strconv.Atoi(a)  // versions here were made by engineVersion
+	first, _ = strconv.Atoi(a)  // versions here come from engineVersion
 	second, _ = strconv.Atoi(b) // an absent minor is 0
 	return first, second
 }
@@ -122,17 +122,17 @@ func describeVersion(version string) engineVersionInfo {
 }
 
 func (*region) describeEngineVersions(_ context.Context, q query) (any, error) {
-	if asked := q.Get("Engine"); asked != "" && asked != engine {
+	if requested := q.Get("Engine"); requested != "" && requested != engine {
 		return struct{ DBEngineVersions struct{} }{}, nil
 	}
 	var list []engineVersionInfo
-	asked := q.Get("EngineVersion")
+	requested := q.Get("EngineVersion")
 	newestOf := map[string]string{}
 	for _, version := range versionsOffered() {
 		newestOf[major(version)] = version
 	}
 	for _, version := range versionsOffered() {
-		fits := asked == "" || asked == version || asked == major(version)
+		fits := requested == "" || requested == version || requested == major(version)
 		wantedFamily := q.Get("DBParameterGroupFamily")
 		if !fits || (wantedFamily != "" && wantedFamily != family(version)) {
 			continue

@@ -115,7 +115,7 @@ func (r *region) spend(ctx context.Context, s stage, now Instance) error {
 // errOvertaken says that a later change, or the end of the account, came first.
 var errOvertaken = errors.New("overtaken by a later change")
 
-// onPlane does something to an instance's server while nobody else does, unless
+// onPlane changes an instance's server under its lock, unless
 // its turn has passed meanwhile.
 func (r *region) onPlane(ctx context.Context, mine Instance, work func(context.Context, Instance) error) error {
 	mine.plane.Lock()

@@ -13,17 +13,17 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/postgres"
 )
 
-// fakePlane counts the servers it was asked to make.
+// fakePlane counts the servers it created.
 type fakePlane struct {
 	Plane
-	mu   sync.Mutex
-	made int
+	mu      sync.Mutex
+	created int
 }
 
 func (p *fakePlane) Create(context.Context, postgres.Spec) (netip.Addr, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.made++
+	p.created++
 	return netip.Addr{}, nil
 }
 
@@ -63,8 +63,8 @@ func TestAForgottenAccountStartsNoServer(t *testing.T) {
 		}
 		r.launchNow(newInstance(r))
 		service.work.Wait()
-		if plane.made != test.want {
-			t.Errorf("%s: %d servers were made, want %d", name, plane.made, test.want)
+		if plane.created != test.want {
+			t.Errorf("%s: %d servers were created, want %d", name, plane.created, test.want)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func validIdentifier(name string, longest int) bool {
 	return len(name) <= longest && identifier.MatchString(name)
 }
 
-// newResourceID makes an ID no other instance ever has.
+// newResourceID creates an ID no other instance ever has.
 func newResourceID() string { return "db-" + rand.Text() }
 
 // address is the endpoint name of an instance: stable for a name in an account
@@ -41,7 +41,7 @@ func (r *region) address(name string) string {
 // zoneID is the hosted zone AWS keeps endpoint names in; it serves no purpose here.
 const zoneID = "Z1RLNUO7B9Q6NB"
 
-// endpoint is where the instance is reached or, while it is being made, will be.
+// endpoint is where the instance is reached or, while it is being created, will be.
 func (i Instance) endpoint() Endpoint {
 	return Endpoint{Address: i.host, Port: i.port, HostedZoneID: zoneID}
 }

@@ -78,7 +78,7 @@ type Instance struct {
 	gone bool
 	// optimized is when storage may be changed again.
 	optimized time.Time
-	// real tells whether a PostgreSQL server stands behind the instance.
+	// real reports whether a PostgreSQL server stands behind the instance.
 	real bool
 	// plane is held while something is done to that server.
 	plane *sync.Mutex
@@ -117,7 +117,7 @@ type certificateDetails struct {
 	ValidTill    string
 }
 
-// Pending is what was asked for and is not in effect yet; nil is nothing.
+// Pending is what was requested and is not in effect yet; nil is nothing.
 type Pending struct {
 	DBInstanceClass                  *string `xml:",omitempty"`
 	AllocatedStorage                 *int    `xml:",omitempty"`

@@ -95,7 +95,7 @@ func (r *region) startSideChanges(before, inst Instance) Instance {
 	return inst
 }
 
-// readChange puts into inst what AWS applies at once whatever was asked, and
+// readChange puts into inst what AWS applies at once whatever was requested, and
 // returns what waits or takes time.
 func (r *region) readChange(ctx context.Context, q query, inst *Instance) (Pending, error) {
 	inst.AutoMinorVersionUpgrade = q.Bool("AutoMinorVersionUpgrade", inst.AutoMinorVersionUpgrade)
@@ -190,25 +190,25 @@ func readPending(q query, inst *Instance) (Pending, error) {
 }
 
 func readLogs(q query) *logs {
-	asked := logs{
+	requested := logs{
 		Enable:  q.Strings("CloudwatchLogsExportConfiguration.EnableLogTypes"),
 		Disable: q.Strings("CloudwatchLogsExportConfiguration.DisableLogTypes"),
 	}
-	if asked.Enable == nil && asked.Disable == nil {
+	if requested.Enable == nil && requested.Disable == nil {
 		return nil
 	}
-	return &asked
+	return &requested
 }
 
 // readVersion reads the engine version and the parameter group, which belong
 // together when the major version changes.
 func readVersion(q query, inst *Instance, p *Pending) error {
-	if asked := q.Get("EngineVersion"); asked != "" {
-		version, err := engineVersion(asked)
+	if requested := q.Get("EngineVersion"); requested != "" {
+		version, err := engineVersion(requested)
 		if err != nil {
 			return err
 		}
-		if asked == major(inst.EngineVersion) {
+		if requested == major(inst.EngineVersion) {
 			version = inst.EngineVersion // "16" is satisfied by any 16
 		}
 		p.EngineVersion = &version
@@ -286,7 +286,7 @@ func checkUpgrade(q query, from string, after Instance) error {
 	return nil
 }
 
-// storage tells whether the change is one of the storage.
+// storage reports whether the change is one of the storage.
 func (p Pending) storage(now Instance) bool {
 	return differs(p.AllocatedStorage, now.AllocatedStorage) || differs(p.Iops, now.Iops) ||
 		differs(p.StorageThroughput, now.StorageThroughput) || differs(p.StorageType, now.StorageType)
@@ -294,7 +294,7 @@ func (p Pending) storage(now Instance) bool {
 
 func differs[T comparable](wanted *T, now T) bool { return wanted != nil && *wanted != now }
 
-// queue is what is pending after a request: what it asks over what was pending,
+// queue is what is pending after a request: what it requests over what was pending,
 // without what the instance already is.
 func queue(inst Instance, wanted Pending) Pending {
 	p := inst.PendingModifiedValues
@@ -344,7 +344,7 @@ func (l logs) over(enabled []string) []string {
 }
 
 // atOnce is the part of a change AWS applies right away even when it was not
-// asked to: password, port, log exports, and a retention that neither starts nor
+// requested to: password, port, log exports, and a retention that neither starts nor
 // ends backups.
 func atOnce(p Pending) Pending {
 	return Pending{MasterUserPassword: p.MasterUserPassword, Port: p.Port, PendingCloudwatchLogsExports: p.PendingCloudwatchLogsExports}

@@ -97,12 +97,12 @@ func (r *region) modifyParameterGroup(_ context.Context, q query) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	asked := q.Structs("Parameters")
-	if len(asked) == 0 || len(asked) > maxParameters {
-		return nil, invalidValue("From 1 to %d parameters can be changed at once, not %d", maxParameters, len(asked))
+	requested := q.Structs("Parameters")
+	if len(requested) == 0 || len(requested) > maxParameters {
+		return nil, invalidValue("From 1 to %d parameters can be changed at once, not %d", maxParameters, len(requested))
 	}
 	changed := map[string]string{} // apply methods by name
-	for _, p := range asked {
+	for _, p := range requested {
 		name, value, method := p.Get("ParameterName"), p.Get("ParameterValue"), p.Get("ApplyMethod")
 		if err := checkParameter(group.major(), name, value, method); err != nil {
 			return nil, err

@@ -95,7 +95,7 @@ func (r *region) planeStop(ctx context.Context, now Instance) error {
 
 // planeDelete deletes the server, if there ever was one.
 func (r *region) planeDelete(ctx context.Context, now Instance) error {
-	if _, made := r.Plane.Address(planeID(now)); !made {
+	if _, exists := r.Plane.Address(planeID(now)); !exists {
 		return nil
 	}
 	return r.Plane.Delete(ctx, planeID(now))

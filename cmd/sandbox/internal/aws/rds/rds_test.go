@@ -39,9 +39,9 @@ func TestWindows(t *testing.T) {
 
 func TestEngineVersions(t *testing.T) {
 	t.Parallel()
-	for asked, want := range map[string]string{"16": "16.10", "16.8": "16.8", "": "17.6", "16.99": "", "9.6": "", "x": "", "16.x": ""} {
-		if got, err := engineVersion(asked); got != want || (err == nil) != (want != "") {
-			t.Errorf("%q becomes %q (%v), want %q", asked, got, err, want)
+	for requested, want := range map[string]string{"16": "16.10", "16.8": "16.8", "": "17.6", "16.99": "", "9.6": "", "x": "", "16.x": ""} {
+		if got, err := engineVersion(requested); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q becomes %q (%v), want %q", requested, got, err, want)
 		}
 	}
 	if targets := upgrades("16.9"); !slices.Contains(targets, "16.10") || !slices.Contains(targets, "17.6") ||

@@ -50,7 +50,7 @@ func (r *region) chosen(target Target) []Instance {
 	})
 }
 
-// Break does to the chosen instances what nobody asked for, past all protection,
+// Break changes the chosen instances without a request, past all protection,
 // and returns the names of those it was done to.
 func (s *Service) Break(ctx context.Context, target Target, damage func(ctx context.Context, d *Damage) error) ([]string, error) {
 	r := s.region(target.Account, target.Region)
@@ -134,7 +134,7 @@ func (d *Damage) Delete(ctx context.Context) error {
 }
 
 // Replace puts an empty instance of the same name in its place, with another
-// resource ID and a master password nobody knows.
+// resource ID and an unknown master password.
 func (d *Damage) Replace(ctx context.Context) error {
 	if err := d.Delete(ctx); err != nil {
 		return err

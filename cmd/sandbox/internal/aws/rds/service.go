@@ -1,6 +1,6 @@
 // Package rds models Amazon RDS for PostgreSQL: instances that take time to
 // change, modifications that wait, snapshots, subnet and parameter groups, and,
-// where asked for, a real PostgreSQL server behind each instance.
+// where requested, a real PostgreSQL server behind each instance.
 package rds
 
 import (
@@ -84,7 +84,7 @@ type Service struct {
 
 type place struct{ account, region string }
 
-// New makes the service; its background changes end with ctx.
+// New returns the service; its background changes end with ctx.
 func New(ctx context.Context, config Config) *Service {
 	ctx, stop := context.WithCancel(ctx)
 	return &Service{Config: config, ctx: ctx, stop: stop, regions: map[place]*region{}}
@@ -159,7 +159,7 @@ func (s *Service) Tagged(account, name string, view versions.View) map[string][]
 	return tagged
 }
 
-// UsesSecurityGroup tells whether an instance uses a security group.
+// UsesSecurityGroup reports whether an instance uses a security group.
 func (s *Service) UsesSecurityGroup(account, name, group string) bool {
 	return slices.ContainsFunc(s.region(account, name).instances.All(versions.View{}), func(i Instance) bool {
 		return slices.ContainsFunc(i.VpcSecurityGroups, func(m GroupMembership) bool { return m.VpcSecurityGroupID == group })
@@ -182,7 +182,7 @@ func (s *Service) TagsOf(account, name, arn string) map[string]string {
 // operation answers one operation in a region.
 type operation func(r *region, ctx context.Context, q query) (any, error)
 
-// query is what was asked.
+// query is what was requested.
 type query struct {
 	wire.Form
 	stale bool

@@ -33,7 +33,7 @@ func (r *region) createSnapshot(_ context.Context, q query) (any, error) {
 	return snapshotResult{snapshot}, nil
 }
 
-// newSnapshot puts a snapshot that is still being made.
+// newSnapshot puts a snapshot that is still being created.
 func (r *region) newSnapshot(inst Instance, name string, tags []Tag) (Snapshot, error) {
 	if !validIdentifier(name, 255) {
 		return Snapshot{}, invalidValue("The parameter DBSnapshotIdentifier is not a valid identifier.")
@@ -205,8 +205,8 @@ var restoreParameters = names("AutoMinorVersionUpgrade", "AvailabilityZone", "CA
 	"MultiAZ", "NetworkType", "Port", "PubliclyAccessible", "StorageThroughput", "StorageType", "Tags", "VpcSecurityGroupIds",
 	"AllocatedStorage")
 
-// restoreFromSnapshot makes an instance with the data, the master and the key of
-// the snapshot; everything else is asked or usual, never taken over.
+// restoreFromSnapshot creates an instance with the data, the master and the key of
+// the snapshot; everything else is requested or default, never copied.
 func (r *region) restoreFromSnapshot(ctx context.Context, q query) (any, error) {
 	if err := only(q, restoreParameters); err != nil {
 		return nil, err

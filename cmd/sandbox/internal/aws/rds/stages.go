@@ -46,7 +46,7 @@ func move[T any](field *T, pending **T) {
 	*pending = nil
 }
 
-// modifies tells whether anything happens under the status "modifying".
+// modifies reports whether anything happens under the status "modifying".
 func (p Pending) modifies() bool {
 	p.MasterUserPassword, p.IAMDatabaseAuthenticationEnabled, p.PendingCloudwatchLogsExports = nil, nil, nil
 	p.EngineVersion, p.parameterGroup, p.DBInstanceIdentifier, p.Port = nil, "", nil, nil

@@ -46,9 +46,9 @@ func (r *region) modifySubnetGroup(ctx context.Context, q query) (any, error) {
 	if q.Has("DBSubnetGroupDescription") {
 		group.DBSubnetGroupDescription = q.Get("DBSubnetGroupDescription")
 	}
-	asked := q.Strings("SubnetIds")
+	requested := q.Strings("SubnetIds")
 	for _, subnet := range group.Subnets {
-		if !slices.Contains(asked, subnet.SubnetIdentifier) && r.subnetGroupInUse(name) {
+		if !slices.Contains(requested, subnet.SubnetIdentifier) && r.subnetGroupInUse(name) {
 			return nil, wire.Errorf(http.StatusBadRequest, "SubnetAlreadyInUse",
 				"The DB subnet group is in use and subnet %s cannot be removed from it.", subnet.SubnetIdentifier)
 		}
@@ -56,10 +56,10 @@ func (r *region) modifySubnetGroup(ctx context.Context, q query) (any, error) {
 	return r.putSubnets(ctx, q, group)
 }
 
-// putSubnets puts the asked subnets into a group after they were looked up.
+// putSubnets puts the requested subnets into a group after they were read.
 func (r *region) putSubnets(ctx context.Context, q query, group SubnetGroup) (any, error) {
-	asked := q.Strings("SubnetIds")
-	subnets, vpc, err := r.lookUpSubnets(ctx, asked)
+	requested := q.Strings("SubnetIds")
+	subnets, vpc, err := r.lookUpSubnets(ctx, requested)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-// Package sts opens role sessions and tells callers who they are.
+// Package sts opens role sessions and answers who the caller is.
 package sts
 
 import (
@@ -21,7 +21,7 @@ type Service struct {
 	roles    *iam.Roles
 }
 
-// New makes the service.
+// New returns the service.
 func New(sessions *identity.Sessions, roles *iam.Roles) *Service {
 	return &Service{sessions: sessions, roles: roles}
 }
@@ -47,8 +47,8 @@ type callerIdentity struct {
 
 type session struct {
 	Credentials      credentials
-	AssumedRoleUser  *assumed `xml:",omitempty"`
-	PackedPolicySize int      `xml:",omitempty"`
+	AssumedRoleUser  *roleUser `xml:",omitempty"`
+	PackedPolicySize int       `xml:",omitempty"`
 }
 
 type credentials struct {
@@ -58,51 +58,51 @@ type credentials struct {
 	Expiration      string
 }
 
-type assumed struct {
+type roleUser struct {
 	AssumedRoleID string `xml:"AssumedRoleId"`
 	ARN           string `xml:"Arn"`
 }
 
 func (s *Service) assumeRole(ctx context.Context, call identity.Call) (any, error) {
-	asked, err := readAsked(call)
+	assumed, err := readAssumption(call)
 	if err != nil {
 		return nil, err
 	}
-	role, err := s.roles.Get(ctx, asked.account, asked.role)
+	role, err := s.roles.Get(ctx, assumed.account, assumed.role)
 	if iam.IsMissing(err) {
-		return nil, asked.denied(call, "sts:AssumeRole") // AWS does not tell that it does not exist
+		return nil, assumed.denied(call, "sts:AssumeRole") // AWS does not say that it does not exist
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := asked.allowed(call, role); err != nil {
+	if err := assumed.allowed(call, role); err != nil {
 		return nil, err
 	}
-	if asked.life > role.MaxSession {
+	if assumed.life > role.MaxSession {
 		return nil, invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
-	managed, err := s.roles.Managed(ctx, asked.account, asked.policyARNs)
+	managed, err := s.roles.Managed(ctx, assumed.account, assumed.policyARNs)
 	if err != nil {
 		return nil, err
 	}
 	principal := identity.Principal{
-		Account: asked.account, Role: asked.role, SessionName: asked.session,
-		ARN:    identity.RoleSession(asked.account, asked.role, asked.session),
-		UserID: role.ID + ":" + asked.session,
-		Tags:   mergeTags(role.Tags, asked.tags), SessionTags: asked.tags,
-		RoleARN: role.ARN, SessionPolicies: append(managed, asked.policies...),
-		Narrowed: len(asked.policyARNs)+len(asked.policies) > 0,
+		Account: assumed.account, Role: assumed.role, SessionName: assumed.session,
+		ARN:    identity.RoleSession(assumed.account, assumed.role, assumed.session),
+		UserID: role.ID + ":" + assumed.session,
+		Tags:   mergeTags(role.Tags, assumed.tags), SessionTags: assumed.tags,
+		RoleARN: role.ARN, SessionPolicies: append(managed, assumed.policies...),
+		Narrowed: len(assumed.policyARNs)+len(assumed.policies) > 0,
 	}
-	opened := s.sessions.Open(principal, time.Duration(asked.life)*time.Second)
+	opened := s.sessions.Open(principal, time.Duration(assumed.life)*time.Second)
 	return session{
 		Credentials:      render(opened),
-		AssumedRoleUser:  &assumed{AssumedRoleID: principal.UserID, ARN: principal.ARN},
-		PackedPolicySize: asked.packedSize(),
+		AssumedRoleUser:  &roleUser{AssumedRoleID: principal.UserID, ARN: principal.ARN},
+		PackedPolicySize: assumed.packedSize(),
 	}, nil
 }
 
-// asked is what an AssumeRole call asks for.
-type asked struct {
+// assumption is the request of an AssumeRole call.
+type assumption struct {
 	arn, account, role, session, externalID string
 	life                                    int
 	tags                                    map[string]string
@@ -111,9 +111,9 @@ type asked struct {
 	size                                    int               // characters of that one
 }
 
-func readAsked(call identity.Call) (asked, error) {
+func readAssumption(call identity.Call) (assumption, error) {
 	form := call.Form
-	a := asked{arn: form.Get("RoleArn"), session: form.Get("RoleSessionName"), externalID: form.Get("ExternalId"), tags: map[string]string{}}
+	a := assumption{arn: form.Get("RoleArn"), session: form.Get("RoleSessionName"), externalID: form.Get("ExternalId"), tags: map[string]string{}}
 	parts := strings.Split(a.arn, ":")
 	if len(parts) != 6 || parts[2] != "iam" || !strings.HasPrefix(parts[5], "role/") {
 		return a, invalid(a.arn + " is invalid")
@@ -145,7 +145,7 @@ const nameCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 // longestPolicy is how many characters an inline session policy may have.
 const longestPolicy = 2048
 
-func (a *asked) readPolicy(text string) error {
+func (a *assumption) readPolicy(text string) error {
 	if text == "" {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (a *asked) readPolicy(text string) error {
 
 // packedSize is the share, in percent, of the space for session policies and
 // tags that is used. AWS packs them by a secret method; this counts characters.
-func (a *asked) packedSize() int {
+func (a *assumption) packedSize() int {
 	size := a.size
 	for _, arn := range a.policyARNs {
 		size += len(arn)
@@ -173,10 +173,10 @@ func (a *asked) packedSize() int {
 	return size * 100 / longestPolicy / 2
 }
 
-// allowed asks the trust policy, and the caller's own policies if the role is in
+// allowed evaluates the trust policy, and the caller's own policies if the role is in
 // another account or the caller is a role itself. Session tags need
 // sts:TagSession as well.
-func (a *asked) allowed(call identity.Call, role iam.Role) error {
+func (a *assumption) allowed(call identity.Call, role iam.Role) error {
 	actions := []string{"sts:AssumeRole"}
 	if len(a.tags) > 0 {
 		actions = append(actions, "sts:TagSession")
@@ -194,7 +194,7 @@ func (a *asked) allowed(call identity.Call, role iam.Role) error {
 	return nil
 }
 
-func (a *asked) keys(caller identity.Principal) func(string) []string {
+func (a *assumption) keys(caller identity.Principal) func(string) []string {
 	tagKeys := slices.Sorted(maps.Keys(a.tags))
 	return func(name string) []string {
 		switch name {
@@ -226,7 +226,7 @@ func optional(text string) []string {
 	return []string{text}
 }
 
-func (a *asked) denied(call identity.Call, action string) error {
+func (a *assumption) denied(call identity.Call, action string) error {
 	return wire.Errorf(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: %s on resource: %s",
 		call.Caller.ARN, action, a.arn)
 }

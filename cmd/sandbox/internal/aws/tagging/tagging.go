@@ -27,7 +27,7 @@ type Resource struct {
 // Source lists the tagged resources of one service that the sandbox models.
 type Source func(account, region string, view versions.View) []Resource
 
-// Lag tells how far listings of an account are behind.
+// Lag is how far the listings of an account are behind.
 type Lag func(account string) versions.View
 
 // Service answers for the tagging API.
@@ -37,7 +37,7 @@ type Service struct {
 	moto    *moto.Server
 }
 
-// New makes the service. moto is asked for the resources of all other services.
+// New returns the service. The resources of all other services are read from moto.
 func New(sources map[string]Source, lag Lag, server *moto.Server) *Service {
 	return &Service{sources: sources, lag: lag, moto: server}
 }
@@ -85,7 +85,7 @@ func (s *Service) Serve(ctx context.Context, call identity.Call) (any, error) {
 	return output{page, next}, err
 }
 
-// resources is every tagged resource that the asked types may include.
+// resources is every tagged resource that the requested types may include.
 func (s *Service) resources(ctx context.Context, call identity.Call, in input) ([]Resource, error) {
 	view := s.lag(call.Caller.Account)
 	view.Stale = call.Stale
@@ -106,7 +106,7 @@ func (s *Service) resources(ctx context.Context, call identity.Call, in input) (
 	return all, nil
 }
 
-// isElsewhere tells whether a type such as "ec2:security-group" is one of moto's.
+// isElsewhere reports whether a type such as "ec2:security-group" is one of moto's.
 func (s *Service) isElsewhere(kind string) bool {
 	service, _, _ := strings.Cut(kind, ":")
 	_, own := s.sources[service]
@@ -139,12 +139,12 @@ type output struct {
 
 // ask gets one page from moto.
 func (s *Service) ask(ctx context.Context, call identity.Call, token string) (output, error) {
-	asked, err := json.Marshal(input{ResourcesPerPage: 100, PaginationToken: token})
+	body, err := json.Marshal(input{ResourcesPerPage: 100, PaginationToken: token})
 	if err != nil {
 		return output{}, err
 	}
 	answer, err := s.moto.As(call.Caller.Account, call.Region).
-		JSON(ctx, "tagging", "ResourceGroupsTaggingAPI_20170126.GetResources", asked)
+		JSON(ctx, "tagging", "ResourceGroupsTaggingAPI_20170126.GetResources", body)
 	if err != nil {
 		return output{}, err
 	}
@@ -161,7 +161,7 @@ func (m mapping) resource() Resource {
 	return resource
 }
 
-// includes tells whether resources of a service may be among the asked types.
+// includes reports whether resources of a service may be among the requested types.
 func (in input) includes(service string) bool {
 	return len(in.ResourceTypeFilters) == 0 || slices.ContainsFunc(in.ResourceTypeFilters, func(kind string) bool {
 		return kind == service || strings.HasPrefix(kind, service+":")
@@ -184,7 +184,7 @@ func (in input) wants(resource Resource) bool {
 	return true
 }
 
-// is tells whether the resource is of a type such as "kms", "kms:key" or "rds:db".
+// is reports whether the resource is of a type such as "kms", "kms:key" or "rds:db".
 func (r Resource) is(kind string) bool {
 	parts := strings.SplitN(r.ARN, ":", 6)
 	if len(parts) < 6 {

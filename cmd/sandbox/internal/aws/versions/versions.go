@@ -17,7 +17,7 @@ type View struct {
 	Stale bool
 }
 
-// Kind tells a change a caller made from one the service made by itself.
+// Kind distinguishes a change by a caller from one by the service itself.
 type Kind bool
 
 // The kinds of change.
@@ -44,7 +44,7 @@ type version[V any] struct {
 	written bool
 }
 
-// New makes an empty store; now is the clock.
+// New returns an empty store; now is the clock.
 func New[V any](now func() time.Time) *Store[V] {
 	return &Store[V]{now: now, history: map[string][]version[V]{}}
 }

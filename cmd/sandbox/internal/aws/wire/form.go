@@ -14,10 +14,10 @@ type Form struct {
 	prefix string
 }
 
-// NewForm makes a form of plain values, for calls the sandbox makes itself.
+// NewForm returns a form of plain values, for calls the sandbox makes itself.
 func NewForm(values url.Values) Form { return Form{values: values} }
 
-// Has tells whether the parameter was given, even if empty.
+// Has reports whether the parameter was given, even if empty.
 func (f Form) Has(name string) bool { return f.values.Has(f.prefix + name) }
 
 // Get is the parameter, or "".
@@ -140,7 +140,7 @@ func (f Form) Name(name string) string { return f.prefix + name }
 // Encode writes the whole form in a stable order.
 func (f Form) Encode() string { return f.values.Encode() }
 
-// HasAny tells whether the parameter or anything below it was given.
+// HasAny reports whether the parameter or anything below it was given.
 func (f Form) HasAny(name string) bool {
 	for key := range f.values {
 		if key == f.prefix+name || strings.HasPrefix(key, f.prefix+name+".") {
@@ -150,7 +150,7 @@ func (f Form) HasAny(name string) bool {
 	return false
 }
 
-// Names is every parameter name, for checks of what was asked.
+// Names is every parameter name, for checks of what was requested.
 func (f Form) Names() []string {
 	names := make([]string, 0, len(f.values))
 	for name := range f.values {

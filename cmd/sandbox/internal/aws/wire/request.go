@@ -44,7 +44,7 @@ type Request struct {
 	AccessKey string // "" when unsigned
 	Token     string // session token
 	ID        string // request ID given to the client
-	// Stale asks for what was true before the last write to what is read.
+	// Stale requests what was true before the last write to what is read.
 	Stale bool
 }
 
@@ -139,7 +139,7 @@ func (r *Request) Decode(into any) error {
 	return nil
 }
 
-// ReadOnly tells whether the operation changes nothing, by the verbs AWS itself
+// ReadOnly reports whether the operation changes nothing, by the verbs AWS itself
 // uses in its audit log. AssumeRole counts as reading, as it does there.
 func (r *Request) ReadOnly() bool {
 	if r.Protocol == REST {

@@ -105,7 +105,7 @@ func TestEachActLeavesTheAccountAsStripeWould(t *testing.T) {
 	}
 }
 
-func TestAskingForMoreChangesNothingElse(t *testing.T) {
+func TestRequestingMoreChangesNothingElse(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
 	account := s.create(s.test())
@@ -134,7 +134,7 @@ func TestAnInterventionNamesItself(t *testing.T) {
 	}
 }
 
-func TestAskingForACapabilityAgainHelpsUnlessItDoesNot(t *testing.T) {
+func TestRequestingACapabilityAgainEnablesItUnlessKept(t *testing.T) {
 	t.Parallel()
 	for _, keep := range []bool{false, true} {
 		t.Run(fmt.Sprintf("kept %t", keep), func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestPayoutsAreTheAccountsOwn(t *testing.T) {
 	}
 }
 
-func TestALinkWorksOnceForFiveMinutesAndLocksWhatIsTold(t *testing.T) {
+func TestALinkWorksOnceForFiveMinutesAndLocksWhatIsGiven(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
 	account := s.create(s.test())
@@ -238,7 +238,7 @@ func TestALinkWorksOnceForFiveMinutesAndLocksWhatIsTold(t *testing.T) {
 		t.Errorf("followed late: %v", got)
 	}
 	if got, _ := s.test().Accounts.GetByID(account.ID, nil); got.Individual != nil {
-		t.Error("after a link, the platform sees what the coach told")
+		t.Error("after a link, the platform sees what the coach gave")
 	}
 	_, err = s.test().Accounts.Update(account.ID, &stripe.AccountParams{BusinessType: new("company")})
 	want(t, err, "Forbidden invalid_request_error")

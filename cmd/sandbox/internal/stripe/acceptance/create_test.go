@@ -11,7 +11,7 @@ import (
 
 var loopback = []net.IP{net.IPv4(127, 0, 0, 1)}
 
-func TestANewAccountIsWhatWasAskedFor(t *testing.T) {
+func TestANewAccountIsWhatWasRequested(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
 	account := s.create(s.test())
@@ -67,7 +67,7 @@ func TestACreateThatMakesNoSenseIsRefused(t *testing.T) {
 		"a full dashboard without losses": {
 			func(p *stripe.AccountParams) { p.Controller.StripeDashboard.Type = new("full") }, "Bad Request invalid_request_error",
 		},
-		"what only the coach may tell": {
+		"what only the coach may give": {
 			func(p *stripe.AccountParams) { p.Individual = &stripe.PersonParams{FirstName: new("A")} },
 			"Forbidden invalid_request_error",
 		},

@@ -29,7 +29,7 @@ func TestAccountsAreListedNewestFirstAPageAtATime(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
 	var made struct{ Accounts []string }
-	s.post("/stripe/platforms/"+s.platform+"/accounts", map[string]any{"count": 25, "metadata": map[string]string{"of": "a stranger"}}, &made)
+	s.post("/stripe/platforms/"+s.platform+"/accounts", map[string]any{"count": 25, "metadata": map[string]string{"of": "an unmanaged account"}}, &made)
 	all := made.Accounts
 	slices.Reverse(all)
 	first, more := listed(t, s.test(), nil)

@@ -194,7 +194,7 @@ func keyed(key string) *stripe.AccountParams {
 	return p
 }
 
-// create makes an account.
+// create creates an account.
 func (s *sandbox) create(c *client.API) *stripe.Account {
 	s.t.Helper()
 	account, err := c.Accounts.New(params())

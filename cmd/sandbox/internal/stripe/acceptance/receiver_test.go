@@ -64,7 +64,7 @@ func (r *receiver) all(kind string) []received {
 	return slices.DeleteFunc(slices.Clone(r.got), func(one received) bool { return kind != "" && one.event.Type != kind })
 }
 
-// listen makes an endpoint for connected accounts and returns it with its secret.
+// listen creates an endpoint for connected accounts and returns it with its secret.
 func (s *sandbox) listen(c *client.API, url string, events ...string) *stripe.WebhookEndpoint {
 	s.t.Helper()
 	made, err := c.WebhookEndpoints.New(&stripe.WebhookEndpointParams{

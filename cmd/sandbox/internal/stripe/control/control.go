@@ -32,7 +32,7 @@ func (c *Control) Routes() admin.Routes {
 		"POST /stripe/platforms/{id}/keys":                c.addKey,
 		"DELETE /stripe/platforms/{id}/keys/{key}":        c.revoke,
 		"GET /stripe/platforms/{id}/accounts":             c.accounts,
-		"POST /stripe/platforms/{id}/accounts":            c.strangers,
+		"POST /stripe/platforms/{id}/accounts":            c.addUnmanaged,
 		"GET /stripe/platforms/{id}/endpoints":            c.endpoints,
 		"GET /stripe/platforms/{id}/events":               c.events,
 		"POST /stripe/platforms/{id}/endpoints/{we}/roll": c.roll,
@@ -63,7 +63,7 @@ func unknown(kind, id string) error {
 	return wire.Errorf(http.StatusNotFound, "NotFound", "no %s %s", kind, id)
 }
 
-// caused tells the client of what Stripe would have refused.
+// caused reports to the client what Stripe would have refused.
 func caused(err error) error {
 	if err == nil {
 		return nil
@@ -143,7 +143,7 @@ func (c *Control) accounts(r *http.Request) (any, error) {
 	return p.Rows(), nil
 }
 
-func (c *Control) strangers(r *http.Request) (any, error) {
+func (c *Control) addUnmanaged(r *http.Request) (any, error) {
 	p, err := c.find(r)
 	if err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ func (c *Control) strangers(r *http.Request) (any, error) {
 	if err := admin.Decode(r, &order); err != nil {
 		return nil, err
 	}
-	ids, failure := c.World.Strangers(p.Space(order.Live), order.Count, order.Metadata)
+	ids, failure := c.World.AddUnmanaged(p.Space(order.Live), order.Count, order.Metadata)
 	if failure != nil {
 		return nil, bad(failure)
 	}
@@ -249,7 +249,7 @@ func (c *Control) reset(*http.Request) (any, error) {
 
 func (c *Control) decoys(*http.Request) (any, error) { return state.Decoys(), nil }
 
-// forge sends an event that Stripe never made.
+// forge sends an event that Stripe never sent.
 func (c *Control) forge(r *http.Request) (any, error) {
 	order := struct {
 		URL        string           `json:"url"`

@@ -50,7 +50,7 @@ type queue struct {
 	swap    *state.Sending // waits for the next, to come after it
 }
 
-// New makes a deliverer that trusts the roots and no others. It works until ctx
+// New returns a deliverer that trusts the roots and no others. It works until ctx
 // ends.
 func New(ctx context.Context, roots *x509.CertPool, now func() time.Time, log *slog.Logger) *Deliverer {
 	return &Deliverer{

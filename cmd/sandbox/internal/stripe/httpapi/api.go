@@ -164,7 +164,7 @@ func (a *API) begin(q *request) int64 {
 }
 
 // answer has the call carried out, unless something is wrong with it. The error
-// asks for the connection to be cut.
+// requests that the connection is cut.
 func (a *API) answer(ctx context.Context, q *request) (*wire.Answer, error) {
 	if q.failure != nil {
 		return q.fail(q.failure), nil

@@ -82,7 +82,7 @@ func accountOperations() map[string]func(*state.World, call) (any, *state.Error)
 	}
 }
 
-// read answers a write with what it made.
+// read answers a write with what it created.
 func read(w *state.World, c call, a *state.Account, failure *state.Error) (any, *state.Error) {
 	if failure != nil {
 		return nil, failure
@@ -100,8 +100,8 @@ func capability(w *state.World, c call) (any, *state.Error) {
 
 func askCapability(w *state.World, c call) (any, *state.Error) {
 	if _, given := c.params["requested"]; given {
-		asked := object.Object{"capabilities": object.Object{c.path[1]: object.Object{"requested": c.params["requested"]}}}
-		if _, failure := w.Update(c.Caller, c.path[0], asked); failure != nil {
+		update := object.Object{"capabilities": object.Object{c.path[1]: object.Object{"requested": c.params["requested"]}}}
+		if _, failure := w.Update(c.Caller, c.path[0], update); failure != nil {
 			return nil, failure
 		}
 	}

@@ -71,7 +71,7 @@ func Load(ids []string) (*Schema, error) {
 	return s, nil
 }
 
-// read makes an operation, or nil when it is not one of those named.
+// read parses an operation, or nil when it is not one of those named.
 func read(method, path string, content json.RawMessage, ids []string) (*Operation, error) {
 	var name struct {
 		ID string `json:"operationId"`

@@ -17,18 +17,18 @@ type Account struct {
 	doc object.Object
 
 	deleted, deauthorized bool
-	// locked says that a link was made: from then on the platform neither sees
-	// nor writes what the coach tells Stripe.
+	// locked says that a link was created: from then on the platform neither sees
+	// nor writes what the coach gives to Stripe.
 	locked bool
 	// kept keeps an unrequested capability from healing what it broke.
 	kept bool
 	// version is the API version of the account's own.
 	version string
-	// asked are the capabilities that were asked for, and when.
-	asked    map[string]time.Time
-	payouts  []object.Object // oldest first
-	balance  Balance
-	versions []version // oldest first
+	// requested are the capabilities that were requested, and when.
+	requested map[string]time.Time
+	payouts   []object.Object // oldest first
+	balance   Balance
+	versions  []version // oldest first
 }
 
 // Balance is the money of an account, in the smallest unit.
@@ -102,7 +102,7 @@ func deletedBody(kind, id string) []byte {
 // body is the account as reads show it.
 func (a *Account) body() []byte { return a.versions[len(a.versions)-1].body }
 
-// commit makes a change seen: by reads now, by lists later, and by events of the
+// commit publishes a change: by reads now, by lists later, and by events of the
 // given types, whose object is the account.
 func (w *World) commit(a *Account, events ...string) {
 	full := Encode(a.doc)
@@ -147,10 +147,10 @@ func (a *Account) asOf(at time.Time) []byte {
 }
 
 // personal are what the platform neither sees nor writes once the coach may have
-// told Stripe.
+// gave to Stripe.
 var personal = []string{"individual", "company", "external_account", "bank_account", "account_token", "documents"}
 
-// forPlatform is the account without what the coach told Stripe.
+// forPlatform is the account without what the coach gave to Stripe.
 func (a *Account) forPlatform() object.Object {
 	shown := make(object.Object, len(a.doc))
 	for name, value := range a.doc {
@@ -186,7 +186,7 @@ func (w *World) Delete(c Caller, id string) ([]byte, *Error) {
 	return deletedBody("account", id), nil
 }
 
-// end makes an account disappear; Stripe has no event for it.
+// end removes an account; Stripe has no event for it.
 func (w *World) end(a *Account) {
 	a.deleted = true
 	w.commit(a)

@@ -34,7 +34,7 @@ type Act struct {
 	Balance
 }
 
-// acts is everything that can happen. What returns events tells them itself.
+// acts is everything that can happen. One that returns events emits them itself.
 var acts = map[string]func(*World, *Account, Act) error{
 	"submit": plain(func(a *Account, _ Act) { a.submit() }),
 	"verify": func(w *World, a *Account, _ Act) error { w.verify(a); return nil },
@@ -73,7 +73,7 @@ var acts = map[string]func(*World, *Account, Act) error{
 	"action-required": onboarded(func(a *Account, act Act) {
 		a.kept = act.Keep
 		a.stop(needs{reason: "action_required.requested_capabilities"}, "inactive")
-		clear(a.asked)
+		clear(a.requested)
 		clear(object.Child(a.doc, "capabilities"))
 	}),
 	"intervene": onboarded(func(a *Account, _ Act) {
@@ -130,7 +130,7 @@ const (
 
 var documents = []any{"individual.verification.document"}
 
-// plain is an act that changes the account, which tells of itself.
+// plain is an act that changes the account, which emits its own event.
 func plain(change func(*Account, Act)) func(*World, *Account, Act) error {
 	return func(w *World, a *Account, act Act) error {
 		change(a, act)

@@ -38,23 +38,23 @@ func checkCapabilities(p *Platform, names []string, agreement string) *Error {
 	return nil
 }
 
-// request notes which capabilities are asked for from now on.
+// request notes which capabilities are requested from now on.
 func (a *Account) request(capabilities object.Object, now time.Time) {
 	statuses := object.Child(a.doc, "capabilities")
 	for name := range capabilities {
 		wanted, given := object.At(capabilities, name, "requested").(bool)
 		switch {
 		case given && !wanted:
-			delete(a.asked, name)
+			delete(a.requested, name)
 			delete(statuses, name)
-		case given && a.asked[name].IsZero():
-			a.asked[name] = now
+		case given && a.requested[name].IsZero():
+			a.requested[name] = now
 			statuses[name] = a.usualStatus()
 		}
 	}
 }
 
-// usualStatus is how far a capability is that is asked for now.
+// usualStatus is how far a capability is that is requested now.
 func (a *Account) usualStatus() string {
 	switch {
 	case object.Bool(a.doc, "payouts_enabled"):
@@ -65,40 +65,40 @@ func (a *Account) usualStatus() string {
 	return "inactive"
 }
 
-// heal puts an account in order that was stopped for want of a capability, once
-// one more is asked for than before.
-func (a *Account) heal(before []string) {
-	if !a.kept && len(a.asked) > len(before) &&
+// restore enables an account again that was stopped for want of a capability, once
+// one more is requested than before.
+func (a *Account) restore(before []string) {
+	if !a.kept && len(a.requested) > len(before) &&
 		object.Text(a.doc, "requirements", "disabled_reason") == "action_required.requested_capabilities" {
 		a.enable()
 	}
 }
 
-// setCapabilities gives all that were asked for a status.
+// setCapabilities gives all that were requested a status.
 func (a *Account) setCapabilities(status string) {
 	statuses := object.Child(a.doc, "capabilities")
-	for name := range a.asked {
+	for name := range a.requested {
 		statuses[name] = status
 	}
 }
 
 // capability is one as the API shows it.
 func (a *Account) capability(name string) object.Object {
-	at, asked := a.asked[name]
+	at, requested := a.requested[name]
 	capability := object.Object{
-		"id": name, "object": "capability", "account": a.ID, "requested": asked, "requested_at": nil,
+		"id": name, "object": "capability", "account": a.ID, "requested": requested, "requested_at": nil,
 		"status": "unrequested", "requirements": object.Clone(a.doc["requirements"]), "future_requirements": requirements(needs{}),
 	}
-	if asked {
+	if requested {
 		capability["requested_at"], capability["status"] = at.Unix(), object.Text(a.doc, "capabilities", name)
 	}
 	return capability
 }
 
-// Capabilities are all that the account has asked for.
+// Capabilities are all that the account has requested.
 func (a *Account) Capabilities() []any {
 	all := []any{}
-	for _, name := range sortedKeys(a.asked) {
+	for _, name := range sortedKeys(a.requested) {
 		all = append(all, a.capability(name))
 	}
 	return all
@@ -106,7 +106,7 @@ func (a *Account) Capabilities() []any {
 
 // Capability is one of the account's.
 func (a *Account) Capability(name string) (object.Object, *Error) {
-	if _, known := a.asked[name]; !known && !slices.Contains([]string{"transfers", "card_payments"}, name) {
+	if _, known := a.requested[name]; !known && !slices.Contains([]string{"transfers", "card_payments"}, name) {
 		return nil, missing("capability", name)
 	}
 	return a.capability(name), nil

@@ -25,7 +25,7 @@ var (
 	closedFor = map[string][]string{"US": {"JM", "BR", "IN"}, "DE": {"JM", "US"}, "BR": {"US", "DE"}}
 )
 
-// mayCreateIn tells whether a platform may have accounts in a country.
+// mayCreateIn reports whether a platform may have accounts in a country.
 func mayCreateIn(platform, country string) bool {
 	return !slices.Contains(closed, country) && !slices.Contains(closedFor[platform], country)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/object"
 )
 
-// Create makes a connected account.
+// Create creates a connected account.
 func (w *World) Create(s *Space, params object.Object) (*Account, *Error) {
 	if !s.Connect {
 		return nil, refuse("", "", "You can only create new accounts if you've signed up for Connect, which you can do at "+
@@ -29,7 +29,7 @@ func (w *World) Create(s *Space, params object.Object) (*Account, *Error) {
 		return nil, failure
 	}
 	now := w.Clock()
-	a := &Account{ID: newID("acct_1", 15), space: s, version: APIVersion, asked: map[string]time.Time{}}
+	a := &Account{ID: newID("acct_1", 15), space: s, version: APIVersion, requested: map[string]time.Time{}}
 	a.doc = newDocument(a.ID, country, now.Unix())
 	controller["type"], controller["is_controller"] = "application", true
 	a.doc["controller"] = controller
@@ -43,13 +43,13 @@ func (w *World) Create(s *Space, params object.Object) (*Account, *Error) {
 	return a, nil
 }
 
-// add puts a new account into its space and tells of it.
+// add puts a new account into its space and emits an event.
 func (w *World) add(a *Account) {
 	a.at = len(a.space.accounts)
 	a.space.accounts = append(a.space.accounts, a)
 	w.accounts[a.ID] = a
 	w.commit(a, "account.updated")
-	for _, name := range sortedKeys(a.asked) {
+	for _, name := range sortedKeys(a.requested) {
 		w.emit(a, "capability.updated", Encode(a.capability(name)))
 	}
 }
@@ -64,12 +64,12 @@ func (w *World) Update(c Caller, id string, params object.Object) (*Account, *Er
 		return nil, refuse("capabilities", "", "This account has been rejected; its capabilities cannot be changed.")
 	}
 	before, _ := object.Clone(a.doc).(object.Object)
-	asked := sortedKeys(a.asked)
+	earlier := sortedKeys(a.requested)
 	if failure := a.write(params, w.Clock()); failure != nil {
 		a.doc = before
 		return nil, failure
 	}
-	a.heal(asked)
+	a.restore(earlier)
 	w.commit(a, "account.updated")
 	for _, name := range requested(params) {
 		w.emit(a, "capability.updated", Encode(a.capability(name)))
@@ -100,7 +100,7 @@ func (a *Account) write(params object.Object, now time.Time) *Error {
 	return nil
 }
 
-// mayWrite refuses what is the coach's to tell.
+// mayWrite refuses what only the coach may give.
 func (a *Account) mayWrite(params object.Object) *Error {
 	if agreement := object.Text(params, "tos_acceptance", "service_agreement"); agreement != "" && len(a.versions) > 0 &&
 		agreement != object.Text(a.doc, "tos_acceptance", "service_agreement") {

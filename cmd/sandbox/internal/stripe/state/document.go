@@ -4,7 +4,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/object"
 )
 
-// Stripe asks a new account for these.
+// Stripe requires these of a new account.
 var wanted = []any{
 	"business_profile.mcc", "business_profile.url", "business_type", "external_account",
 	"individual.dob.day", "individual.dob.month", "individual.dob.year", "individual.first_name", "individual.last_name",
@@ -82,7 +82,7 @@ func list(values []any) []any {
 	return values
 }
 
-// standardController holds for an account made without a controller.
+// standardController holds for an account created without a controller.
 func standardController() object.Object {
 	return object.Object{
 		"fees": object.Object{"payer": "account"}, "losses": object.Object{"payments": "stripe"},

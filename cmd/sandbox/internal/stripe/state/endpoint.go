@@ -53,7 +53,7 @@ func (w *World) Route(e *Endpoint) (secrets []string, settings Settings, ok bool
 	return secrets, w.settingsOf(e), there && !e.Disabled
 }
 
-// NewEndpoint makes one; only this answer holds the secret.
+// NewEndpoint returns one; only this answer holds the secret.
 func (w *World) NewEndpoint(s *Space, params object.Object) (object.Object, *Error) {
 	if len(s.endpoints) >= maxEndpoints {
 		return nil, refuse("", "", "You have reached the maximum of %d %s webhook endpoints.", maxEndpoints, s.Mode())

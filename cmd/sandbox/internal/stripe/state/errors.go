@@ -24,7 +24,7 @@ const (
 	APIError         = "api_error"
 )
 
-// Fail makes an error. Its type follows from the status and the code.
+// Fail returns an error. Its type follows from the status and the code.
 func Fail(status int, code, format string, args ...any) *Error {
 	e := &Error{Status: status, Type: InvalidRequest, Code: code, Message: fmt.Sprintf(format, args...)}
 	if status >= http.StatusInternalServerError {

@@ -33,7 +33,7 @@ type Delivered struct {
 	Attempts int `json:"attempts"`
 }
 
-// Sending asks for an event to be sent to an endpoint.
+// Sending is the request to send an event to an endpoint.
 type Sending struct {
 	Event    *Event
 	Endpoint *Endpoint
@@ -58,7 +58,7 @@ func (e *Event) Body(to *Endpoint) []byte {
 	return e.body(to.Version)
 }
 
-// emit tells of something that happened to an account.
+// emit reports something that happened to an account.
 func (w *World) emit(a *Account, kind string, about json.RawMessage) {
 	s := a.space
 	e := &Event{
@@ -108,7 +108,7 @@ func (w *World) Resend(id string) bool {
 	return false
 }
 
-// succeeded tells whether every endpoint has taken the event.
+// succeeded reports whether every endpoint has taken the event.
 func (e *Event) succeeded() bool {
 	return !slices.ContainsFunc(e.deliveries, func(d *Delivered) bool { return d.Status < 200 || d.Status > 299 })
 }

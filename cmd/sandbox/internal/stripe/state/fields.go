@@ -43,7 +43,7 @@ func writeMetadata(metadata object.Object, sent any, clearAll func()) *Error {
 }
 
 // writeSchedule changes the payout schedule. Stripe keeps funds for a minimum of
-// days, whatever was asked for.
+// days, whatever was requested.
 func (a *Account) writeSchedule(sent object.Object) *Error {
 	if sent == nil {
 		return nil

@@ -6,7 +6,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/object"
 )
 
-// submit is the coach's part: all is told, and Stripe looks at it.
+// submit is the coach's part: all is given, and Stripe reviews it.
 func (a *Account) submit() {
 	a.doc["details_submitted"], a.doc["business_type"] = true, "individual"
 	a.doc["individual"] = decoyIndividual(a.ID)
@@ -33,7 +33,7 @@ func (a *Account) ask(n needs) {
 
 // enable is an account in good order.
 func (a *Account) enable() {
-	_, cards := a.asked["card_payments"]
+	_, cards := a.requested["card_payments"]
 	a.doc["payouts_enabled"], a.doc["charges_enabled"] = true, cards
 	a.setCapabilities("active")
 	a.needs(needs{})
@@ -56,8 +56,8 @@ func (w *World) verify(a *Account) {
 	if !object.Bool(a.doc, "details_submitted") {
 		a.submit()
 	}
-	if len(a.asked) == 0 { // what action-required took away comes back
-		a.asked["transfers"] = w.Clock()
+	if len(a.requested) == 0 { // what action-required took away comes back
+		a.requested["transfers"] = w.Clock()
 	}
 	a.enable()
 	a.doc["future_requirements"] = requirements(needs{})
@@ -73,7 +73,7 @@ func (w *World) verify(a *Account) {
 }
 
 func (w *World) capabilitiesChanged(a *Account) {
-	for _, name := range sortedKeys(a.asked) {
+	for _, name := range sortedKeys(a.requested) {
 		w.emit(a, "capability.updated", Encode(a.capability(name)))
 	}
 }

@@ -12,7 +12,7 @@ const (
 	linkLife = 5 * time.Minute
 	// sessionLife is how long an account session lasts.
 	sessionLife = 30 * time.Minute
-	// tokenLength makes a token that cannot be guessed.
+	// tokenLength creates a token that cannot be guessed.
 	tokenLength = 32
 )
 
@@ -34,7 +34,7 @@ func (w *World) linkable(c Caller, id string) (*Account, *Error) {
 	return a, nil
 }
 
-// NewLink makes a link for the coach to follow. From then on what the coach tells
+// NewLink returns a link for the coach to follow. From then on what the coach gives
 // Stripe is Stripe's.
 func (w *World) NewLink(c Caller, params object.Object) (object.Object, *Error) {
 	a, failure := w.linkable(c, object.Text(params, "account"))
@@ -74,8 +74,8 @@ func checkRedirects(live bool, params object.Object) *Error {
 	return nil
 }
 
-// lock takes what the coach tells Stripe out of the platform's sight. Stripe
-// chooses a kind of business then, if nobody has.
+// lock hides what the coach gives to Stripe from the platform. Stripe
+// chooses a kind of business then, if there is none.
 func (w *World) lock(a *Account) {
 	if a.locked {
 		return
@@ -115,7 +115,7 @@ func (w *World) NewSession(c Caller, params object.Object) (object.Object, *Erro
 	}, nil
 }
 
-// NewLogin makes a link to the Express Dashboard.
+// NewLogin returns a link to the Express Dashboard.
 func (w *World) NewLogin(c Caller, id string) (object.Object, *Error) {
 	a, failure := w.linkable(c, id)
 	switch {

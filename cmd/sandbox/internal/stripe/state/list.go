@@ -59,17 +59,17 @@ func page[T, R any](url string, params object.Object, all []T, id func(T) string
 	return object.Object{"object": "list", "data": data, "has_more": more, "url": url}, nil
 }
 
-// inRange tells whether a moment is what was asked for: one, or a range.
-func inRange(asked any, seconds int64) bool {
-	switch asked := asked.(type) {
+// inRange reports whether a moment is what was requested: one, or a range.
+func inRange(wanted any, seconds int64) bool {
+	switch wanted := wanted.(type) {
 	case int:
-		return int64(asked) == seconds
+		return int64(wanted) == seconds
 	case object.Object:
 		for name, holds := range map[string]func(limit int64) bool{
 			"gt": func(limit int64) bool { return seconds > limit }, "gte": func(limit int64) bool { return seconds >= limit },
 			"lt": func(limit int64) bool { return seconds < limit }, "lte": func(limit int64) bool { return seconds <= limit },
 		} {
-			if limit, given := integer(asked[name]); given && !holds(limit) {
+			if limit, given := integer(wanted[name]); given && !holds(limit) {
 				return false
 			}
 		}
@@ -89,7 +89,7 @@ func integer(value any) (int64, bool) {
 }
 
 // List is a page of the platform's accounts, newest first, as they were when
-// writes a lag ago had been made; stale as long before.
+// writes a lag ago had been written; stale as long before.
 func (w *World) List(s *Space, params object.Object, stale bool) (any, *Error) {
 	limit, failure := pageSize(params)
 	if failure != nil {

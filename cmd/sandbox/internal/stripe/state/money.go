@@ -54,7 +54,7 @@ func (c Caller) Balance() object.Object {
 	}
 }
 
-// CountrySpec tells what Stripe does in a country.
+// CountrySpec is what Stripe does in a country.
 func CountrySpec(country string) (object.Object, *Error) {
 	if !isCountry(country) || slices.Contains(closed, country) {
 		return nil, missing("country_spec", country)

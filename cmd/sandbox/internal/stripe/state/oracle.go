@@ -9,7 +9,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/object"
 )
 
-// Row is what a test may know of an account, whatever the API shows.
+// Row is what a test may know of an account beside what the API shows.
 type Row struct {
 	ID              string        `json:"id"`
 	Mode            string        `json:"mode"`
@@ -108,12 +108,12 @@ func (p *Platform) EventRows() []EventRow {
 	return rows
 }
 
-// Strangers makes accounts that are none of the operator's, and tells no one.
-func (w *World) Strangers(s *Space, count int, metadata object.Object) ([]string, *Error) {
+// AddUnmanaged creates accounts that the operator does not own, without events.
+func (w *World) AddUnmanaged(s *Space, count int, metadata object.Object) ([]string, *Error) {
 	ids := make([]string, 0, count)
 	now := w.Clock()
 	for i := range count {
-		a := &Account{ID: newID("acct_1", 15), space: s, version: APIVersion, asked: map[string]time.Time{}}
+		a := &Account{ID: newID("acct_1", 15), space: s, version: APIVersion, requested: map[string]time.Time{}}
 		a.doc = newDocument(a.ID, s.Country, now.Unix())
 		a.doc["controller"] = typed("express")
 		params := object.Object{

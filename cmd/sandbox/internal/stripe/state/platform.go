@@ -28,7 +28,7 @@ type Platform struct {
 	// Approved says that it may ask for transfers alone.
 	Approved bool
 
-	made   map[string]string
+	issued map[string]string
 	keys   map[string]*key
 	spaces map[bool]*Space
 }
@@ -59,14 +59,14 @@ func (s *Space) Mode() string {
 	return "test"
 }
 
-// PlatformOf makes a platform, or finds the one with that ID. The keys are those
-// it was made with.
+// PlatformOf returns a platform, or finds the one with that ID. The keys are those
+// it was created with.
 func (w *World) PlatformOf(id, country string, connect bool) (p *Platform, keys map[string]string, err error) {
 	if id == "" {
 		id = newID("acct_1", 15)
 	}
 	if p, ok := w.platforms[id]; ok {
-		return p, p.made, nil
+		return p, p.issued, nil
 	}
 	if !strings.HasPrefix(id, "acct_") || w.accounts[id] != nil {
 		return nil, nil, fmt.Errorf("platform %q: an ID is acct_ and what no account has", id)
@@ -81,12 +81,12 @@ func (w *World) PlatformOf(id, country string, connect bool) (p *Platform, keys 
 	for _, live := range []bool{false, true} {
 		p.spaces[live] = &Space{Platform: p, Live: live, kept: map[string]*Kept{}}
 	}
-	p.made = map[string]string{
+	p.issued = map[string]string{
 		"testRestricted": p.addKey(false, true, everything), "testSecret": p.addKey(false, false, nil),
 		"liveRestricted": p.addKey(true, true, everything), "liveSecret": p.addKey(true, false, nil),
 	}
 	w.platforms[id] = p
-	return p, p.made, nil
+	return p, p.issued, nil
 }
 
 // Platform is one by its ID, or nil.
@@ -95,7 +95,7 @@ func (w *World) Platform(id string) *Platform { return w.platforms[id] }
 // Space is one of the platform's modes.
 func (p *Platform) Space(live bool) *Space { return p.spaces[live] }
 
-// AddKey makes a key. A restricted one may do what it is told, or everything the
+// AddKey returns a key. A restricted one may do what its permissions say, or everything the
 // sandbox knows when that is nil.
 func (p *Platform) AddKey(live, restricted bool, may []string) (string, error) {
 	for _, permission := range may {

@@ -16,7 +16,7 @@ import (
 // APIVersion is the version that platforms are pinned to and speak.
 const APIVersion = "2023-10-16"
 
-// World is all of Stripe. Whoever uses it holds its lock.
+// World is all of Stripe. Every user holds its lock.
 type World struct {
 	sync.Mutex
 	now    func() time.Time
@@ -30,7 +30,7 @@ type World struct {
 	links     map[string]*link
 }
 
-// New makes an empty world. now is the clock; send takes each event to each of
+// New returns an empty world. now is the clock; send takes each event to each of
 // its endpoints and must not block.
 func New(settings Settings, now func() time.Time, send func(Sending)) *World {
 	w := &World{now: now, send: send, settings: settings}
@@ -92,5 +92,5 @@ func strictly(content []byte, into any) error {
 	return nil
 }
 
-// Has tells whether there is, or was, such an account.
+// Has reports whether there is, or was, such an account.
 func (w *World) Has(account string) bool { return w.accounts[account] != nil }
