@@ -34,27 +34,36 @@ type boundary struct {
 	// nth is the place of the call, from 1.
 	nth    int
 	action string
+	// ways are those in which it is interrupted.
+	ways []interruption
 }
 
 // boundaries are the calls that are worth a crash. A crash loses all memory, so what matters is the
 // state of the world, and that changes with writes only: of the same reads between two writes one is
-// enough.
+// enough, and of the interruptions of a read too. Reads take them by turns.
 func boundaries(calls []env.Call) []boundary {
 	type place struct {
 		writes int
 		action string
 	}
 	var found []boundary
-	seen, writes := map[place]bool{}, 0
+	seen, reads, writes := map[place]bool{}, 0, 0
 	for i, c := range calls {
 		at := place{writes, c.Action()}
-		if !seen[at] {
-			seen[at] = true
-			found = append(found, boundary{nth: i + 1, action: c.Action()})
-		}
-		if !c.ReadOnly {
+		ways := interruptions
+		if c.ReadOnly {
+			ways = ways[reads%len(ways):][:1]
+		} else {
 			writes++
 		}
+		if seen[at] {
+			continue
+		}
+		seen[at] = true
+		if c.ReadOnly {
+			reads++
+		}
+		found = append(found, boundary{nth: i + 1, action: c.Action(), ways: ways})
 	}
 	return found
 }
@@ -103,14 +112,19 @@ func (fx *fixture[In]) crashReleasing(t *testing.T) {
 	})
 }
 
-// interrupt tries every way at every boundary.
+// interrupt tries every boundary in its ways.
 func (fx *fixture[In]) interrupt(t *testing.T, calls []env.Call, try func(*testing.T, interruption, boundary) bool) {
 	for _, at := range boundaries(calls) {
-		for _, way := range interruptions {
+		for i, way := range at.ways {
 			t.Run(at.action+" "+way.name, func(t *testing.T) {
 				t.Parallel()
-				if try(t, way, at) && way.name == interruptions[0].name {
-					fx.count(func(c *Coverage) { c.Boundaries++ })
+				if try(t, way, at) {
+					fx.count(func(c *Coverage) {
+						c.interruptions++
+						if i == 0 {
+							c.Boundaries++
+						}
+					})
 				}
 			})
 		}

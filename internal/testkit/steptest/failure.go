@@ -50,7 +50,8 @@ var families = []family{
 	}},
 }
 
-// failures lets every operation on the way to existing fail in every way.
+// failures lets every operation on the way to existing fail in every way, each operation in an account
+// of its own.
 func (fx *fixture[In]) failures(t *testing.T) {
 	var tried []string
 	for _, c := range fx.creating {
@@ -58,31 +59,37 @@ func (fx *fixture[In]) failures(t *testing.T) {
 			continue
 		}
 		tried = append(tried, c.Action())
-		for _, f := range families {
-			if f.kind == env.Failure && f.codes[c.Service] == "" || f.writes && c.ReadOnly {
-				continue
+		t.Run(c.Action(), func(t *testing.T) {
+			t.Parallel()
+			p := fx.start(t)
+			for _, f := range families {
+				if f.kind == env.Failure && f.codes[c.Service] == "" || f.writes && c.ReadOnly {
+					continue
+				}
+				t.Run(f.name, func(t *testing.T) {
+					fx.fail(p.within(t), c, f)
+					fx.count(func(c *Coverage) { c.Failures++ })
+				})
 			}
-			t.Run(c.Action()+" "+f.name, func(t *testing.T) {
-				t.Parallel()
-				fx.fail(t, c, f)
-			})
-		}
+			p.until("convergence", p.pass, converged)
+			p.mustBe(fx.created)
+		})
 	}
 }
 
 // fail lets one operation fail until its class was seen twice, and then no more.
-func (fx *fixture[In]) fail(t *testing.T, c env.Call, f family) {
-	t.Helper()
-	p := fx.start(t)
-	p.account.InjectFault(t, env.InjectedFault{
+func (fx *fixture[In]) fail(p *process[In], c env.Call, f family) {
+	p.t.Helper()
+	p.account.InjectFault(p.t, env.InjectedFault{
 		Service: c.Service, Operation: c.Operation, Kind: f.kind, Code: f.codes[c.Service], Status: f.status,
 	})
+	defer p.account.ClearInjectedFaults(p.t)
 	failed := func(out converge.Outcome) bool {
 		if out.Err == nil {
 			return false
 		}
 		if class := fault.ClassOf(out.Err); class != f.class && class != fault.Waiting {
-			t.Fatalf("%s of %s must be %s: %s", f.name, c.Action(), f.class, show(out))
+			p.t.Fatalf("%s of %s must be %s: %s", f.name, c.Action(), f.class, show(out))
 		}
 		return caused(out.Err)
 	}
@@ -90,11 +97,7 @@ func (fx *fixture[In]) fail(t *testing.T, c env.Call, f family) {
 	p.wait(sweep)
 	second := fault.As(p.until("the failure again", p.pass, failed).Err)
 	if first.Reason != second.Reason || first.Message != second.Message {
-		t.Errorf("the same failure reads differently, which would rewrite status for ever:\n%s: %s\n%s: %s",
+		p.t.Errorf("the same failure reads differently, which would rewrite status for ever:\n%s: %s\n%s: %s",
 			first.Reason, first.Message, second.Reason, second.Message)
 	}
-	p.account.ClearInjectedFaults(t)
-	p.until("convergence", p.pass, converged)
-	p.mustBe(fx.created)
-	fx.count(func(c *Coverage) { c.Failures++ })
 }

@@ -13,7 +13,7 @@ import (
 
 // Coverage is what a suite covered.
 type Coverage struct {
-	// Boundaries are calls at which a crash was tried, each in several ways.
+	// Boundaries are calls at which a crash was tried: a write in every way, a read in one.
 	Boundaries int
 	// Drifts are changes behind the operator's back that were seen and repaired.
 	Drifts int
@@ -22,7 +22,8 @@ type Coverage struct {
 	// Failures are kinds of failure that were tried, each at one operation.
 	Failures int
 
-	parts int
+	// parts is how many parts of the suite ran, and interruptions how many crashes were tried in all.
+	parts, interruptions int
 }
 
 // fixture is one run of a suite.
@@ -87,8 +88,8 @@ func (fx *fixture[In]) learn(t *testing.T) {
 func (fx *fixture[In]) checkCoverage(t *testing.T, whole bool) {
 	t.Helper()
 	c, least := fx.covered, fx.Least
-	t.Logf("step %s: a crash at %d calls in %d ways each, %d drifts of %d fields, %d breaks of %d controls, %d failures, %d IAM actions",
-		fx.description.Step, c.Boundaries, len(interruptions), c.Drifts, len(fx.description.Fields), c.Breaks,
+	t.Logf("step %s: %d crashes at %d calls, %d drifts of %d fields, %d breaks of %d controls, %d failures, %d IAM actions",
+		fx.description.Step, c.interruptions, c.Boundaries, c.Drifts, len(fx.description.Fields), c.Breaks,
 		len(fx.description.Controls), c.Failures, len(fx.called))
 	if !whole || t.Failed() {
 		return

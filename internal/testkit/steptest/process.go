@@ -59,6 +59,19 @@ func (fx *fixture[In]) start(t *testing.T) *process[In] {
 	return p
 }
 
+// within is the same operator, in a subtest.
+func (p *process[In]) within(t *testing.T) *process[In] {
+	t.Helper()
+	inner := &process[In]{
+		fixture: p.fixture, t: t, account: p.account, input: p.input, clock: p.clock, began: p.began, step: p.step, in: p.in,
+	}
+	t.Cleanup(func() {
+		p.in = inner.in
+		p.said.WriteString(inner.said.String())
+	})
+	return inner
+}
+
 // restart replaces the operator by a new process: all memory is lost, time went on.
 func (p *process[In]) restart() {
 	p.t.Helper()

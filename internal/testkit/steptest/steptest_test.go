@@ -331,7 +331,7 @@ var flaws = map[string]flaw{
 				err = errors.New("it did not work")
 			}
 			return got, err
-		}}), "every_failure.*/kms:DescribeKey_a_missing", "a missing permission of kms:DescribeKey must be denied",
+		}}), "every_failure.*/kms:DescribeKey/a_missing", "a missing permission of kms:DescribeKey must be denied",
 	},
 	"a failure that reads differently every time": {
 		spoiled(resource{observe: func(ctx context.Context, r *resource, in input, want key.State, fresh bool) (observed, error) {
@@ -342,7 +342,7 @@ var flaws = map[string]flaw{
 				err = &f
 			}
 			return got, err
-		}}), "every_failure.*/kms:DescribeKey_a_missing", "the same failure reads differently",
+		}}), "every_failure.*/kms:DescribeKey/a_missing", "the same failure reads differently",
 	},
 	// Only a whole run finds these, so it finds both.
 	"an unused declaration, and a suite that lost a part": {
