@@ -97,7 +97,7 @@ var Catalogue = []Control{
 		"KMS DescribeKey", clocked,
 	},
 	{
-		"CP-KEY-03", encryptedAtRest, "The key's policy lets nobody use it but, through RDS, the class's role",
+		"CP-KEY-03", encryptedAtRest, "The tenant's key can be used only through the AWS services that hold the tenant's data",
 		[]string{"FSBP KMS.5"},
 		"KMS GetKeyPolicy", clocked,
 	},

@@ -51,10 +51,15 @@ func Payout(o payoutaccount.Options) []converge.Step[*scope.Payout] {
 // Cloud returns the first of these steps: those that call AWS.
 func Cloud(sessions *aws.Sessions) []converge.Step[*scope.Platform] {
 	return []converge.Step[*scope.Platform]{
-		counted{key.New(sessions)},
+		counted{key.New(sessions, keyUsers(sessions)...)},
 		counted{firewall.New(sessions)},
 		counted{database.New(sessions)},
 	}
+}
+
+// keyUsers are who uses the tenant's key: a step that has data encrypted with it is one of these.
+func keyUsers(sessions *aws.Sessions) []scope.KeyUser {
+	return []scope.KeyUser{database.KeyUser(sessions)}
 }
 
 // counted is a step whose calls count as its namespace's.

@@ -40,7 +40,7 @@ type (
 // TestSuite runs the suite on the step key, with the flaw that the environment names.
 func TestSuite(t *testing.T) {
 	s := suite{
-		New:   key.New,
+		New:   func(s *aws.Sessions) converge.Step[input] { return key.New(s) },
 		Input: platform,
 		Unmanaged: func(t *testing.T, a *env.Account, in input) {
 			t.Helper()

@@ -31,7 +31,8 @@ var (
 var (
 	reads = []string{
 		"ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
-		"kms:ListResourceTags", "rds:DescribeDBInstances", "rds:DescribeDBParameters", "sts:GetCallerIdentity",
+		"kms:ListResourceTags", "rds:DescribeDBInstances", "rds:DescribeDBParameters",
+		"rds:DescribeDBSnapshots", "sts:GetCallerIdentity",
 	}
 	// CreateDBInstance calls KMS with the operator's own rights.
 	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.Keys.html

@@ -8,8 +8,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 
+	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/step/data/database"
 	"github.com/coachplatform/coach-operator/internal/step/data/key"
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 	"github.com/coachplatform/coach-operator/internal/testkit/steptest"
@@ -19,7 +22,7 @@ func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
 
 func TestConformance(t *testing.T) {
 	steptest.Run(t, steptest.Suite[*scope.Platform]{
-		New: key.New,
+		New: newStep,
 		Input: func(t *testing.T, a *env.Account) func() *scope.Platform {
 			t.Helper()
 			spec := env.Platform(t).Spec
@@ -59,6 +62,11 @@ func TestConformance(t *testing.T) {
 		Quiet: []string{"rds:DescribeDBInstances", "tag:GetResources"},
 		Least: steptest.Coverage{Boundaries: 28, Drifts: 8, Breaks: 4, Failures: 65},
 	})
+}
+
+// newStep returns the step for a key that RDS uses.
+func newStep(sessions *aws.Sessions) converge.Step[*scope.Platform] {
+	return key.New(sessions, database.KeyUser(sessions))
 }
 
 func do(t *testing.T, what string, call func(*kms.Client) error, a *env.Account) {

@@ -10,12 +10,14 @@ import (
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+	"github.com/onsi/gomega"
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/step/data/database"
 	"github.com/coachplatform/coach-operator/internal/step/data/key"
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
@@ -33,7 +35,7 @@ func newOperator(t *testing.T) *operator {
 	o := &operator{account: env.StartSandbox(t).Account(t), clock: testclock.NewFakePassiveClock(time.Now())}
 	now := "0s" // what is created is listed at once
 	o.account.Sandbox().Set(t, o.account.ID, env.Settings{Lag: &now})
-	o.step = key.New(o.account.Sessions(t, aws.Options{Clock: o.clock, Share: 1000}))
+	o.step = newStep(o.account.Sessions(t, aws.Options{Clock: o.clock, Share: 1000}))
 	spec := env.Platform(t).Spec
 	o.in = &scope.Platform{Tenant: env.Tenant(), Class: o.account.Class(), Spec: &spec}
 	return o
@@ -55,7 +57,7 @@ func (o *operator) settle(t *testing.T) {
 func (o *operator) database(t *testing.T, name, keyID string, tags map[string]string) {
 	t.Helper()
 	api := rds.NewFromConfig(o.account.Administrator(t))
-	group := "group-" + name
+	group := "group-" + name + "-" + keyID[:8]
 	_, err := api.CreateDBSubnetGroup(t.Context(), &rds.CreateDBSubnetGroupInput{
 		DBSubnetGroupName: &group, DBSubnetGroupDescription: &group, SubnetIds: o.account.PrivateSubnets,
 	})
@@ -106,7 +108,7 @@ func TestOnlyWhatALostAnswerLeftIsDropped(t *testing.T) {
 	o := newOperator(t)
 	o.settle(t)
 	own, tags := o.in.Key.ID, o.in.Tenant.Tags()
-	desired, err := key.Desire(o.in)
+	desired, err := key.Desire(database.KeyUser(nil))(o.in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,6 +125,43 @@ func TestOnlyWhatALostAnswerLeftIsDropped(t *testing.T) {
 	o.mustBe(t, payroll, kmstypes.KeyStateEnabled)
 	o.mustBe(t, elsewhere, kmstypes.KeyStateEnabled)
 	o.mustBe(t, own, kmstypes.KeyStateEnabled)
+}
+
+func TestAKeyOfASnapshotIsNotDropped(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	o.settle(t)
+	own, tags, name := o.in.Key.ID, o.in.Tenant.Tags(), o.in.Tenant.Resource()
+	desired, err := key.Desire(database.KeyUser(nil))(o.in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofSnapshot, unused := o.planted(t, tags, &desired.Policy), o.planted(t, tags, &desired.Policy)
+	o.database(t, name, ofSnapshot, tags)
+	o.snapshot(t, name)
+	o.account.Sabotage(t, "delete-database", map[string]any{"resource": name})
+	o.database(t, name, own, tags)
+
+	unreadable := o.account.InjectFault(t, env.InjectedFault{Service: "rds", Operation: "DescribeDBSnapshots", Kind: env.Failure, Code: "AccessDenied", Status: 403})
+	o.settle(t)
+	o.mustBe(t, unused, kmstypes.KeyStateEnabled) // what snapshots use cannot be read
+	o.account.Sandbox().RemoveInjectedFault(t, unreadable)
+	o.settle(t)
+	o.mustBe(t, unused, kmstypes.KeyStatePendingDeletion)
+	o.mustBe(t, ofSnapshot, kmstypes.KeyStateEnabled)
+	o.mustBe(t, own, kmstypes.KeyStateEnabled)
+}
+
+// snapshot takes one of an instance once it is available.
+func (o *operator) snapshot(t *testing.T, name string) {
+	t.Helper()
+	api := rds.NewFromConfig(o.account.Administrator(t))
+	gomega.NewWithT(t).Eventually(func() error {
+		_, err := api.CreateDBSnapshot(t.Context(), &rds.CreateDBSnapshotInput{
+			DBInstanceIdentifier: &name, DBSnapshotIdentifier: awssdk.String("kept"),
+		})
+		return err
+	}, time.Minute, "50ms").Should(gomega.Succeed())
 }
 
 func TestMovedTagsAndAliasesMoveNoKey(t *testing.T) {

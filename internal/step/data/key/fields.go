@@ -59,9 +59,17 @@ func checkPolicy(want, got State) (converge.Verdict, string) {
 		}
 	}
 	if got.Policy != want.Policy {
-		return converge.Violated, "the key policy is not the one that admits the account and RDS only"
+		return converge.Violated, "the key policy is not the one that lets only " + services(want) + " use the key"
 	}
-	return converge.Verified, "the key policy admits the account and, through RDS, the class's role"
+	return converge.Verified, "the key policy lets only " + services(want) + " use the key, and the account administer it"
+}
+
+// services names the users that the policy admits.
+func services(want State) string {
+	if len(want.Users) == 0 {
+		return "no service"
+	}
+	return strings.Join(want.Users, ", ")
 }
 
 func namesEveryPrincipal(principal json.RawMessage) bool {

@@ -1,7 +1,10 @@
 package key
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +19,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/step/data/database"
 )
 
 func platform(change func(*scope.Platform)) *scope.Platform {
@@ -33,19 +37,108 @@ func platform(change func(*scope.Platform)) *scope.Platform {
 	return in
 }
 
+// rdsOnly is the wanted state of a platform whose key only RDS uses.
+var rdsOnly = Desire(database.KeyUser(nil))
+
+// logs is another user, as a step that encrypts log groups would declare it.
+var logs = scope.KeyUser{Service: "logs", Statements: func(in *scope.Platform) []scope.KeyStatement {
+	return []scope.KeyStatement{{
+		Sid: "LogsUse", Principal: map[string]string{"Service": "logs." + in.Class.Spec.Region + ".amazonaws.com"},
+		Actions: []string{"kms:Decrypt", "kms:Encrypt"},
+		Condition: map[string]map[string]string{
+			"ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:eu-central-1:123456789012:log-group:/of/" + in.Tenant.Resource() + "*"},
+		},
+	}}
+}}
+
 func TestDesire(t *testing.T) {
-	got, err := Desire(platform(nil))
+	got, err := rdsOnly(platform(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := State{KeyState: "Enabled", Alias: platform(nil).Tenant.Alias(), Policy: got.Policy, RotationDays: 90}
+	want := State{
+		KeyState: "Enabled", Alias: platform(nil).Tenant.Alias(), Policy: got.Policy, RotationDays: 90, Users: []string{"rds"},
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("wanted state (-want +got):\n%s", diff)
 	}
 }
 
+// Another text would write the policy of every key once more.
+func TestThePolicyForRDSOnlyIsTheSameToTheByte(t *testing.T) {
+	want, err := os.ReadFile("testdata/policy-for-rds-only.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := rdsOnly(platform(nil))
+	if err != nil || got.Policy+"\n" != string(want) {
+		t.Errorf("%v: the policy is\n%s\nwant\n%s", err, got.Policy, want)
+	}
+}
+
+func TestAnotherUserOfTheKeyIsAdmittedBesideTheFirst(t *testing.T) {
+	one, err := rdsOnly(platform(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := Desire(database.KeyUser(nil), logs)(platform(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	statements := func(s State) (all []map[string]any) {
+		var document struct{ Statement []map[string]any }
+		if err := json.Unmarshal([]byte(s.Policy), &document); err != nil {
+			t.Fatal(err)
+		}
+		return document.Statement
+	}
+	before, after := statements(one), statements(two)
+	if diff := cmp.Diff(before, after[:len(before)]); diff != "" {
+		t.Errorf("the statements of the first user changed (-alone +beside another):\n%s", diff)
+	}
+	if len(after) != len(before)+1 || after[len(before)]["Sid"] != "LogsUse" {
+		t.Errorf("the second user has no statement: %v", after)
+	}
+	verdict, words := checkPolicy(two, two)
+	if verdict != converge.Verified || !strings.Contains(words, "only rds, logs use") {
+		t.Errorf("CP-KEY-03 of both: %d, %q", verdict, words)
+	}
+	if verdict, words = checkPolicy(one, two); verdict != converge.Violated || !strings.Contains(words, "only rds use") {
+		t.Errorf("CP-KEY-03 of a service that no step declares: %d, %q", verdict, words)
+	}
+}
+
+func TestAnUnboundUserOfTheKeyIsRefused(t *testing.T) {
+	through := map[string]string{"kms:ViaService": "rds.eu-central-1.amazonaws.com"}
+	role := map[string]string{"AWS": "arn:aws:iam::123456789012:role/coach"}
+	for name, c := range map[string]struct {
+		principal map[string]string
+		condition map[string]map[string]string
+		refused   bool
+	}{
+		"a role through one service":             {role, map[string]map[string]string{"StringEquals": through}, false},
+		"a service for one context":              {map[string]string{"Service": "logs.a.amazonaws.com"}, map[string]map[string]string{"ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:a"}}, false},
+		"a role without a condition":             {role, nil, true},
+		"a role of the account":                  {role, map[string]map[string]string{"StringEquals": {"kms:CallerAccount": "123456789012"}}, true},
+		"a condition that a call need not meet":  {role, map[string]map[string]string{"StringEqualsIfExists": through}, true},
+		"a condition that another service meets": {role, map[string]map[string]string{"StringNotEquals": through}, true},
+		"any context":                            {role, map[string]map[string]string{"ArnLike": {"kms:EncryptionContext:aws:logs:arn": "*"}}, true},
+		"every principal":                        {map[string]string{"AWS": "*"}, map[string]map[string]string{"StringEquals": through}, true},
+		"no principal":                           {nil, map[string]map[string]string{"StringEquals": through}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Desire(scope.KeyUser{Service: "x", Statements: func(*scope.Platform) []scope.KeyStatement {
+				return []scope.KeyStatement{{Sid: "X", Principal: c.principal, Actions: []string{"kms:Decrypt"}, Condition: c.condition}}
+			}})(platform(nil))
+			if refused := err != nil; refused != c.refused {
+				t.Errorf("refused: %v, want %t", err, c.refused)
+			}
+		})
+	}
+}
+
 func TestTheWantedPolicyFollowsTheClass(t *testing.T) {
-	first, err := Desire(platform(nil))
+	first, err := rdsOnly(platform(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +160,7 @@ func TestTheWantedPolicyFollowsTheClass(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Desire(platform(c.change))
+			got, err := rdsOnly(platform(c.change))
 			if err != nil || got.Policy == first.Policy || !strings.Contains(got.Policy, c.says) {
 				t.Errorf("policy without %s: %v\n%s", c.says, err, got.Policy)
 			}
@@ -78,7 +171,7 @@ func TestTheWantedPolicyFollowsTheClass(t *testing.T) {
 // An administrator of the account cannot read what the key protects, and the class's role can only
 // through RDS (FSBP KMS.5).
 func TestTheKeyIsUsedThroughRDSOnly(t *testing.T) {
-	want, err := Desire(platform(nil))
+	want, err := rdsOnly(platform(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,6 +318,30 @@ func TestWhichKeysAreDropped(t *testing.T) {
 			got := extras([]seen{own, c.key}, own, State{Policy: ours}, c.used)
 			if dropped := len(got) > 0; dropped != c.dropped {
 				t.Errorf("dropped: %v, want %t", got, c.dropped)
+			}
+		})
+	}
+}
+
+func TestAKeyThatSomethingIsEncryptedWithIsNotDropped(t *testing.T) {
+	uses := func(arns []string, err error) scope.KeyUser {
+		return scope.KeyUser{Uses: func(context.Context, *scope.Platform) ([]string, error) { return arns, err }}
+	}
+	keys := []State{{ID: "a", ARN: "arn:a"}, {ID: "b", ARN: "arn:b"}}
+	for name, c := range map[string]struct {
+		users   []scope.KeyUser
+		dropped []string
+	}{
+		"no user has data beyond databases": {[]scope.KeyUser{{}}, []string{"a", "b"}},
+		"a user has none":                   {[]scope.KeyUser{uses(nil, nil)}, []string{"a", "b"}},
+		"a user has data of one":            {[]scope.KeyUser{uses(nil, nil), uses([]string{"arn:a"}, nil)}, []string{"b"}},
+		"users have data of both":           {[]scope.KeyUser{uses([]string{"arn:b"}, nil), uses([]string{"arn:a"}, nil)}, nil},
+		"a use that cannot be read":         {[]scope.KeyUser{uses(nil, nil), uses(nil, errors.New("denied"))}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &resource{users: c.users}
+			if diff := cmp.Diff(c.dropped, r.unused(t.Context(), platform(nil), keys)); diff != "" {
+				t.Errorf("dropped (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -52,7 +52,9 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	if err != nil {
 		return none, err
 	}
-	state.Extras = extras(keys, own, want, used)
+	if candidates := extras(keys, own, want, used); len(candidates) > 0 {
+		state.Extras = r.unused(ctx, in, candidates)
+	}
 	return converge.Observation[State]{
 		Exists: true, Settled: true, ID: state.ID, At: own.at, State: state,
 	}, nil
@@ -216,16 +218,39 @@ func choose(keys []seen, alias string, recorded scope.Record, used usage) seen {
 // extras are keys that a lost answer of CreateKey left and that protect nothing: what this operator creates
 // and nothing else, with its policy, no name and no record, while the tenant's database is encrypted with
 // another. Any other key with the tenant's tags is kept: anyone can put them on a key.
-func extras(keys []seen, own seen, want State, used usage) []string {
+func extras(keys []seen, own seen, want State, used usage) []State {
 	if used.own == "" || awssdk.ToString(own.Metadata.Arn) != used.own {
 		return nil
 	}
-	var ids []string
+	var found []State
 	for _, k := range keys {
 		state, err := stateOf(k, want)
 		if err == nil && state.ARN != used.own && state.Policy == want.Policy && len(k.Aliases) == 0 && state.Recorded == "" &&
 			!used.by(state.ARN) && state.KeyState != string(kmstypes.KeyStatePendingDeletion) {
-			ids = append(ids, state.ID)
+			found = append(found, state)
+		}
+	}
+	return found
+}
+
+// unused returns the IDs of those keys with which nothing of the tenant is encrypted. Where a use cannot be
+// read, none of them is unused.
+func (r *resource) unused(ctx context.Context, in *scope.Platform, keys []State) []string {
+	var inUse []string
+	for _, u := range r.users {
+		if u.Uses == nil {
+			continue
+		}
+		arns, err := u.Uses(ctx, in)
+		if err != nil {
+			return nil
+		}
+		inUse = append(inUse, arns...)
+	}
+	var ids []string
+	for _, k := range keys {
+		if !slices.Contains(inUse, k.ARN) {
+			ids = append(ids, k.ID)
 		}
 	}
 	return ids

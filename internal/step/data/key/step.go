@@ -14,13 +14,13 @@ import (
 // Name of the step.
 const Name = "key"
 
-// New returns the step.
-func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
+// New returns the step. Users are those who use the key.
+func New(sessions *aws.Sessions, users ...scope.KeyUser) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
 		ID:       Name,
 		About:    "The tenant's own KMS key, with rotation, a tight policy and an alias.",
-		Desire:   Desire,
-		Resource: &resource{sessions: sessions, pendingCreates: map[string]*pendingCreate{}},
+		Desire:   Desire(users...),
+		Resource: &resource{sessions: sessions, users: users, pendingCreates: map[string]*pendingCreate{}},
 		Fields:   Fields,
 		Controls: Controls,
 		Publish:  publish,
@@ -32,6 +32,7 @@ func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 // resource talks to KMS.
 type resource struct {
 	sessions *aws.Sessions
+	users    []scope.KeyUser
 
 	mu             sync.Mutex
 	pendingCreates map[string]*pendingCreate
