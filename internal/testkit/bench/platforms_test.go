@@ -35,6 +35,7 @@ func TestPlatforms(t *testing.T) {
 	w := newWorld(t)
 	w.report.Platforms = *count
 	w.start()
+	w.becomeReadyAlone()
 	w.becomeReady()
 	w.beQuiet()
 	w.restart("upgrade: restart to converged", "SIGTERM, then until a new process has found all platforms as wanted", w.operator.Stop)
@@ -61,7 +62,7 @@ func (w *world) becomeReady() {
 	mark, used := w.account.Mark(w.t), w.operator.Usage(w.t).CPU
 	busy, whole := w.machine()
 	began := time.Now()
-	w.create()
+	w.create(1)
 	waited := map[string]float64{}
 	// A list of a thousand platforms is work for the API server as well.
 	interval := max(2*time.Second, time.Duration(*count)*10*time.Millisecond)
@@ -74,7 +75,7 @@ func (w *world) becomeReady() {
 		}
 		return ready == *count
 	})
-	took := readyTimes(w.all(w.t.Context()))
+	took := readyTimes(slices.DeleteFunc(w.all(w.t.Context()), first))
 	last := took[len(took)-1]
 	w.ready = time.Now()
 	end := w.ready.Sub(began).Seconds()
@@ -82,18 +83,44 @@ func (w *world) becomeReady() {
 	busyNow, wholeNow := w.machine()
 	calls := w.account.Calls(w.t, mark)
 	w.count(calls, func(c *Calls, some []env.Call) { c.Ready, c.Rate = len(some), rate(some) })
-	objects := w.objects()
+	objects, others := w.objects(), float64(*count-1)
 	writes := w.writes(began, time.Now()).all()
 	w.report.Waited = shares(waited)
 	w.report.Add(
-		Figure{"platforms", float64(*count) / last.Minutes(), "a minute", "from the first one's creation until the last one is Ready", ""},
+		Figure{"platforms", others / last.Minutes(), "a minute", "from the first one's creation until the last one is Ready", ""},
 		Figure{"time to Ready, median", took[len(took)/2].Seconds(), "s", "of one platform; each state of a database lasts " + pace.String() + " here", ""},
-		Figure{"time to Ready, last", last.Seconds(), "s", "of the slowest platform", ""},
+		Figure{"time to Ready, last", last.Seconds(), "s", "of the slowest platform", "80 at 100 platforms"},
 		Figure{"calls per AWS object", float64(len(calls)) / float64(objects), "", fmt.Sprintf("all calls until Ready, over %d objects that exist then", objects), ""},
-		Figure{"Kubernetes writes a platform", float64(writes) / float64(*count), "", "by the operator, until all are Ready", ""},
+		Figure{"RDS calls a database", float64(callsOf(calls, "rds")) / others, "", "all calls to RDS until Ready", "4"},
+		Figure{"throttled answers", float64(throttled(calls)), "", "of AWS, until all are Ready", "10"},
+		Figure{"Kubernetes writes a platform", float64(writes) / others, "", "by the operator, until all are Ready", "20"},
+		Figure{"processor time a platform", (after.CPU - used) / others, "s", "of the operator, until Ready", ""},
 		Figure{"operator's processor time", (after.CPU - used) / end, "cores", "while platforms become Ready", ""},
 		Figure{"machine's processors busy", 100 * (busyNow - busy) / (wholeNow - whole), "%", "at that time, with the sandbox and the API server", ""},
 	)
+}
+
+// first says that a platform is the one that was created alone.
+func first(p v1alpha1.CoachPlatform) bool { return p.Name == platform(0).Name }
+
+// callsOf is how many of the calls are to a service.
+func callsOf(calls []env.Call, service string) (n int) {
+	for _, c := range calls {
+		if c.Service == service {
+			n++
+		}
+	}
+	return n
+}
+
+// throttled is how many of the calls AWS refused since there were too many.
+func throttled(calls []env.Call) (n int) {
+	for _, c := range calls {
+		if slices.Contains([]string{"Throttling", "ThrottlingException", "RequestLimitExceeded"}, c.Error) {
+			n++
+		}
+	}
+	return n
 }
 
 // tally counts who is Ready, and notes what the others wait for.
@@ -156,6 +183,7 @@ func (w *world) beQuiet() {
 		Figure{"  stamps of reports", float64(written.stamps), "in 3 resyncs", "beside them; see also stamps of a report", ""},
 		Figure{"  lease renewals", float64(written.leases), "in 3 resyncs", "of leader election, in the same time", ""},
 		Figure{"quiet processor time", (usage.CPU - used.CPU) / to.Sub(from).Seconds(), "cores", "of the operator", ""},
+		Figure{"  of each platform", 1000 * (usage.CPU - used.CPU) / quietBeats / float64(*count), "ms a resync", "of the operator", "2"},
 		Figure{"memory at the peak", mebibytes(usage.Peak), "MiB", "most that ever was resident", "256 at 1000 platforms"},
 		Figure{"memory when quiet", mebibytes(usage.Memory), "MiB", "resident, after the quiet resyncs", "256 at 1000 platforms"},
 	)

@@ -111,8 +111,8 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// create creates the class and all platforms, as fast as the API server takes them.
-func (w *world) create() {
+// prepare creates the class, and the namespaces with their grants.
+func (w *world) prepare() {
 	w.t.Helper()
 	class := w.account.Class()
 	objects := []client.Object{&v1alpha1.PlatformClass{ObjectMeta: metav1.ObjectMeta{Name: class.Name}, Spec: class.Spec}}
@@ -127,9 +127,14 @@ func (w *world) create() {
 	for i := range namespaces {
 		w.cluster.Grant(w.t, namespace(i))
 	}
+}
+
+// create creates the platforms from the given one on, as fast as the API server takes them.
+func (w *world) create(from int) {
+	w.t.Helper()
 	group, ctx := errgroup.WithContext(w.t.Context())
 	group.SetLimit(namespaces)
-	for i := range *count {
+	for i := from; i < *count; i++ {
 		group.Go(func() error { return w.cluster.Client.Create(ctx, platform(i)) })
 	}
 	if err := group.Wait(); err != nil {
