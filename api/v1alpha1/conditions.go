@@ -92,7 +92,7 @@ const (
 const (
 	// ReasonConverged: nothing to do.
 	ReasonConverged = "Converged"
-	// ReasonApplied: changes were sent, the next look verifies them.
+	// ReasonApplied: changes were sent, the next observation verifies them.
 	ReasonApplied = "Applied"
 	// ReasonSettling: AWS is still working on an earlier request.
 	ReasonSettling = "Settling"

@@ -9,11 +9,11 @@ import (
 	"github.com/coachplatform/coach-operator/internal/fault"
 )
 
-func TestAnApprovalServesWhatWasSeenAndNothingElse(t *testing.T) {
+func TestAnApprovalServesWhatWasObservedAndNothingElse(t *testing.T) {
 	seen := there(but(func(s *state) { s.Class = "a" }))
-	asked := step(&thing{live: seen}).Run(t.Context(), &input{wanted: wanted}, converge.Mode{Write: true, Generation: 7})
-	if asked.Approval == "" || asked.Spent {
-		t.Fatalf("nothing to approve: %+v", asked)
+	first := step(&thing{live: seen}).Run(t.Context(), &input{wanted: wanted}, converge.Mode{Write: true, Generation: 7})
+	if first.Approval == "" || first.Spent {
+		t.Fatalf("nothing to approve: %+v", first)
 	}
 	for name, c := range map[string]struct {
 		live   *converge.Observation[state]
@@ -23,7 +23,7 @@ func TestAnApprovalServesWhatWasSeenAndNothingElse(t *testing.T) {
 		serves bool
 	}{
 		"the same change at the same generation": {
-			live: seen, wanted: wanted, mode: converge.Mode{Write: true, Generation: 7, Approved: asked.Approval}, serves: true,
+			live: seen, wanted: wanted, mode: converge.Mode{Write: true, Generation: 7, Approved: first.Approval}, serves: true,
 		},
 		"another hash": {
 			live: seen, wanted: wanted, mode: converge.Mode{Write: true, Generation: 7, Approved: "0123456789abcdef"},
@@ -32,24 +32,24 @@ func TestAnApprovalServesWhatWasSeenAndNothingElse(t *testing.T) {
 			live: seen, wanted: wanted, mode: converge.Mode{Write: true, Generation: 7},
 		},
 		"another generation of the spec": {
-			live: seen, wanted: wanted, mode: converge.Mode{Write: true, Generation: 8, Approved: asked.Approval},
+			live: seen, wanted: wanted, mode: converge.Mode{Write: true, Generation: 8, Approved: first.Approval},
 		},
 		"another observed value": {
 			live: there(but(func(s *state) { s.Class = "x" })), wanted: wanted,
-			mode: converge.Mode{Write: true, Generation: 7, Approved: asked.Approval},
+			mode: converge.Mode{Write: true, Generation: 7, Approved: first.Approval},
 		},
-		"another wanted value": {
+		"another desired value": {
 			live: seen, wanted: but(func(s *state) { s.Class = "c" }),
-			mode: converge.Mode{Write: true, Generation: 7, Approved: asked.Approval},
+			mode: converge.Mode{Write: true, Generation: 7, Approved: first.Approval},
 		},
 		"another thing of the same name": {
-			live: another(seen), wanted: wanted, mode: converge.Mode{Write: true, Generation: 7, Approved: asked.Approval},
+			live: another(seen), wanted: wanted, mode: converge.Mode{Write: true, Generation: 7, Approved: first.Approval},
 		},
 		"another step": {
-			live: seen, wanted: wanted, id: "other", mode: converge.Mode{Write: true, Generation: 7, Approved: asked.Approval},
+			live: seen, wanted: wanted, id: "other", mode: converge.Mode{Write: true, Generation: 7, Approved: first.Approval},
 		},
-		"a pass that only looks": {
-			live: seen, wanted: wanted, mode: converge.Mode{Generation: 7, Approved: asked.Approval},
+		"a pass that only observes": {
+			live: seen, wanted: wanted, mode: converge.Mode{Generation: 7, Approved: first.Approval},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,9 +81,9 @@ func another(o *converge.Observation[state]) *converge.Observation[state] {
 
 func TestAnApprovedChangeGoesWithTheRest(t *testing.T) {
 	live := there(but(func(s *state) { s.Class, s.Size = "a", "1" }))
-	asked := step(&thing{live: live}).Run(t.Context(), &input{wanted: wanted}, planning)
+	first := step(&thing{live: live}).Run(t.Context(), &input{wanted: wanted}, planning)
 	x := thing{live: live}
-	step(&x).Run(t.Context(), &input{wanted: wanted}, converge.Mode{Write: true, Generation: 1, Approved: asked.Approval})
+	step(&x).Run(t.Context(), &input{wanted: wanted}, converge.Mode{Write: true, Generation: 1, Approved: first.Approval})
 	if diff := cmp.Diff([]string{"size", "class"}, x.applied()); diff != "" {
 		t.Errorf("applied (-want +got):\n%s", diff)
 	}
@@ -117,10 +117,10 @@ func TestNoApprovalExecutesAReplacement(t *testing.T) {
 
 func TestAFailedWriteDoesNotSpendTheApproval(t *testing.T) {
 	live := there(but(func(s *state) { s.Class = "a" }))
-	asked := step(&thing{live: live}).Run(t.Context(), &input{wanted: wanted}, planning)
+	first := step(&thing{live: live}).Run(t.Context(), &input{wanted: wanted}, planning)
 	x := thing{live: live, applying: fault.Wait("Settling", 0, "not now")}
 	out := step(&x).Run(t.Context(), &input{wanted: wanted},
-		converge.Mode{Write: true, Generation: 1, Approved: asked.Approval})
+		converge.Mode{Write: true, Generation: 1, Approved: first.Approval})
 	if out.Spent || out.Applied {
 		t.Errorf("spent %t, applied %t after a failed write", out.Spent, out.Applied)
 	}

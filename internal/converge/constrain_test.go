@@ -10,7 +10,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/converge"
 )
 
-// guests is a thing that admits only those names that the world knows.
+// guests is a thing that admits only names that resolve.
 type guests struct {
 	wanted, there, unknown []string
 }
@@ -18,15 +18,15 @@ type guests struct {
 // club is a world of guests.
 type club struct {
 	there   []string
-	looks   int
+	reads   int
 	applied [][]string
 }
 
 func (c *club) Observe(_ context.Context, _ struct{}, want guests, _ bool) (converge.Observation[guests], error) {
-	c.looks++
+	c.reads++
 	got := guests{there: slices.Clone(c.there)}
 	for _, name := range want.wanted {
-		if strings.HasPrefix(name, "stranger") {
+		if strings.HasPrefix(name, "unresolved") {
 			got.unknown = append(got.unknown, name)
 		}
 	}
@@ -62,32 +62,32 @@ func (c *club) step(wanted ...string) converge.Of[struct{}, guests] {
 			if len(got.unknown) == 0 {
 				return nil
 			}
-			return errors.New("nobody knows " + strings.Join(got.unknown, " "))
+			return errors.New("not resolved: " + strings.Join(got.unknown, " "))
 		},
 	}
 }
 
-func TestWhatCannotBeHadIsNoDifferenceAndTheRestIsMade(t *testing.T) {
+func TestWhatCannotBeHadIsNoDifferenceAndTheRestIsApplied(t *testing.T) {
 	world := &club{there: []string{"intruder"}}
-	step := world.step("ann", "stranger", "bob")
+	step := world.step("ann", "unresolved", "bob")
 
 	out := step.Run(t.Context(), struct{}{}, converge.Mode{Write: true})
 	if !out.Applied || len(out.Changes) != 1 || out.Changes[0].From != "intruder" || out.Changes[0].To != "ann bob" {
-		t.Fatalf("the rest must be made: %+v", out)
+		t.Fatalf("the rest must be applied: %+v", out)
 	}
 	if !slices.Equal(world.applied[0], []string{"ann", "bob"}) {
 		t.Errorf("what cannot be had was tried: %v", world.applied)
 	}
 
-	looks := world.looks
+	reads := world.reads
 	out = step.Run(t.Context(), struct{}{}, converge.Mode{Write: true})
 	if out.Applied || len(out.Changes) != 0 || out.Findings[0].Verdict != converge.Verified {
 		t.Errorf("what cannot be had must be no difference: %+v", out)
 	}
-	if out.Err == nil || !strings.Contains(out.Err.Error(), "stranger") {
-		t.Errorf("it must be said: %v", out.Err)
+	if out.Err == nil || !strings.Contains(out.Err.Error(), "unresolved") {
+		t.Errorf("it must be reported: %v", out.Err)
 	}
-	if world.looks != looks+1 {
-		t.Errorf("a pass with nothing to do looked %d times, want once", world.looks-looks)
+	if world.reads != reads+1 {
+		t.Errorf("a pass with nothing to do read %d times, want once", world.reads-reads)
 	}
 }

@@ -1,6 +1,5 @@
-// Package converge drives steps from what is to what should be. A step states its thing once; the
-// diff, the plan, the drift, the evidence and the documentation are all read from that statement.
-// It imports the standard library and fault only.
+// Package converge drives steps from the observed to the desired state. A step states its thing once; the
+// diff, the plan, the drift, the evidence and the documentation are all read from that statement.// It imports the standard library and fault only.
 package converge
 
 import (
@@ -12,7 +11,7 @@ import (
 
 // Mode is how far a run may go.
 type Mode struct {
-	// Write allows changes; without it a run only looks.
+	// Write allows changes; without it a run only observes.
 	Write bool
 	// Approved is the hash of the held changes that a person has approved, or empty.
 	Approved string
@@ -20,13 +19,13 @@ type Mode struct {
 	Used string
 	// Generation is the generation of the spec that the run serves; it is part of an approval.
 	Generation int64
-	// Fresh asks for a look past every cache.
+	// Fresh makes every read an uncached one.
 	Fresh bool
 	// LastConverged is, by step, what its last Outcome said of the same name.
 	LastConverged map[string]string
 }
 
-// Effect is what making a change costs.
+// Effect is what a change costs.
 type Effect int
 
 // Effects, cheapest first.
@@ -60,14 +59,14 @@ func VerdictOf(ok bool) Verdict {
 	return Violated
 }
 
-// Change is one difference between the world and the desired state.
+// Change is one difference between the observed and the desired state.
 type Change struct {
 	Step, Path string
 	From, To   string
 	Effect     Effect
-	// Held says that the change was not made since it needs an approval.
+	// Held says that the change was not applied since it needs an approval.
 	Held bool
-	// Drift says that the wanted value was in place before: the world changed, and not what is asked for.
+	// Drift says that the desired value was in place before: the world changed, and the spec did not.
 	Drift bool
 }
 
@@ -81,7 +80,7 @@ type Field[S any] struct {
 	Effect Effect
 	// Sensitive values are compared and never shown.
 	Sensitive bool
-	// Derived says that the wanted value comes from another step and not from what was asked for.
+	// Derived says that the desired value comes from another step and not from the spec.
 	Derived bool
 	// About says in a few words what the field is, for the generated documentation.
 	About string
@@ -91,9 +90,9 @@ type Field[S any] struct {
 type Control[S any] struct {
 	// ID is the control's entry in the evidence catalogue.
 	ID string
-	// Check judges what was observed, perhaps against what was wanted, and says what it saw.
+	// Check judges what was observed, perhaps against the desired state, and says what it saw.
 	Check func(want, got S) (Verdict, string)
-	// At is when what the control judges was seen; nil is with the rest of the observation.
+	// At is when that which the control judges was observed; nil is with the rest of the observation.
 	At func(got S) time.Time
 }
 
@@ -115,23 +114,23 @@ type Observation[S any] struct {
 	Busy string
 	// ID is the provider's own name of this very thing; a replacement has another.
 	ID string
-	// At is when the provider was asked.
+	// At is when it was read from the provider.
 	At time.Time
 	// State is the live state: evidence is judged on it.
 	State S
 	// Next, if not nil, is State with the provider's queued changes applied: the diff is made on it,
-	// so that what is already on its way is not asked for again.
+	// so that what is already on its way is not requested again.
 	Next *S
 }
 
 // Resource reads and writes one external thing.
 type Resource[In, S any] interface {
-	// Observe looks and changes nothing. A look that is not fresh may be answered from what was seen
-	// for others. That there is nothing, and what follows from it, counts only when the look is fresh.
+	// Observe reads and changes nothing. A fresh observation is read uncached; any other may be answered
+	// from a shared cache. Absence, and what follows from it, counts only in a fresh observation.
 	Observe(ctx context.Context, in In, want S, fresh bool) (Observation[S], error)
-	// Apply makes the changes, or creates the thing when got does not exist.
+	// Apply applies the changes, or creates the thing when got does not exist.
 	Apply(ctx context.Context, in In, want S, got Observation[S], changes []Change) error
-	// Release lets go of the thing without losing what it holds. It looks first, and answers done
+	// Release releases the thing without losing what it holds. It observes first, and answers done
 	// only when it had nothing left to do.
 	Release(ctx context.Context, in In) (done bool, err error)
 }
@@ -144,20 +143,20 @@ type Of[In, S any] struct {
 	About string
 	// When says whether the step applies to this input; nil is always.
 	When func(In) bool
-	// Desire returns the wanted state, without looking at the world.
+	// Desire returns the desired state. It reads nothing outside in.
 	Desire func(In) (S, error)
 	// Resource reads and writes the thing.
 	Resource Resource[In, S]
 	// Fields are what the step owns.
 	Fields []Field[S]
-	// Controls are what the step can prove.
+	// Controls are what the step has evidence for.
 	Controls []Control[S]
 	// MinEffect is the least cost that changing a field has now, given what was observed; nil is InPlace.
 	MinEffect func(got S, path string) Effect
-	// Constrain takes out of the wanted state what cannot be had now, such as a name that nothing answers
-	// to, so that the rest converges and Degraded says so; nil is nothing.
+	// Constrain removes from the desired state what cannot be had now, such as a reference that does not
+	// resolve, so that the rest converges and Degraded reports it; nil is nothing.
 	Constrain func(want, got S) S
-	// Degraded says what is wrong though nothing can be written now that would mend it; nil is nothing.
+	// Degraded reports what is wrong and no write can repair now; nil is nothing.
 	Degraded func(want, got S) error
 	// Publish hands observed values to later steps; nil is nothing.
 	Publish func(In, S)
@@ -172,9 +171,9 @@ type Outcome struct {
 	Findings []Finding
 	// Exists is whether the thing was there.
 	Exists bool
-	// ObserveFailed says that nothing could be seen.
+	// ObserveFailed says that nothing could be observed.
 	ObserveFailed bool
-	// LastConverged fingerprints, field by field, what was asked for and was last seen in place.
+	// LastConverged fingerprints, field by field, what was desired and was last observed in place.
 	LastConverged string
 	// Applied says that a write was sent in this run.
 	Applied bool
@@ -209,7 +208,7 @@ const (
 // Name returns the name used in status, events, metrics and logs.
 func (s Of[In, S]) Name() string { return s.ID }
 
-// Release lets go of the thing.
+// Release releases the thing.
 func (s Of[In, S]) Release(ctx context.Context, in In) (bool, error) {
 	if s.When != nil && !s.When(in) {
 		return true, nil
@@ -217,21 +216,21 @@ func (s Of[In, S]) Release(ctx context.Context, in In) (bool, error) {
 	return s.Resource.Release(ctx, in)
 }
 
-// Run observes, compares and, when the mode allows it, acts. A write is only ever based on a fresh
-// look, and so is absence. It never observes after acting: only a later run that finds no change is
-// converged.
+// Run observes, compares and, when the mode allows it, acts. A write is only ever based on an
+// uncached read, and so is absence. It never observes after acting: only a later run that finds no
+// change is converged.
 func (s Of[In, S]) Run(ctx context.Context, in In, mode Mode) Outcome {
 	out := Outcome{Step: s.ID, LastConverged: mode.LastConverged[s.ID]}
 	if s.When != nil && !s.When(in) {
 		return out
 	}
-	asked, err := s.Desire(in)
+	desired, err := s.Desire(in)
 	if err != nil {
 		return s.observeFailed(out, err)
 	}
-	want, got, err := s.observe(ctx, in, asked, mode.Fresh)
+	want, got, err := s.observe(ctx, in, desired, mode.Fresh)
 	if err == nil && !mode.Fresh && (!got.Exists || mode.Write && s.differs(want, got)) {
-		want, got, err = s.observe(ctx, in, asked, true)
+		want, got, err = s.observe(ctx, in, desired, true)
 	}
 	if err != nil {
 		return s.observeFailed(out, err)
@@ -245,7 +244,7 @@ func (s Of[In, S]) Run(ctx context.Context, in In, mode Mode) Outcome {
 	return s.act(ctx, in, mode, want, got, out)
 }
 
-// act makes the changes that may be made now and holds the others.
+// act applies the changes that may flow now and holds the others.
 func (s Of[In, S]) act(ctx context.Context, in In, mode Mode, want S, got Observation[S], out Outcome) Outcome {
 	if got.Exists && !got.Settled {
 		out.Err = fault.Wait(ReasonSettling, settlePoll, "%s", got.Busy)
@@ -258,7 +257,7 @@ func (s Of[In, S]) act(ctx context.Context, in In, mode Mode, want S, got Observ
 		}
 		out.Applied = true
 		out.Spent = mode.Approved != "" && mode.Approved == out.Approval
-		out.Err = fault.Wait(ReasonApplied, verifyPoll, "changes were sent; the next look verifies them")
+		out.Err = fault.Wait(ReasonApplied, verifyPoll, "changes were sent; the next observation verifies them")
 		return out
 	}
 	if s.Degraded != nil && got.Exists {
@@ -279,8 +278,8 @@ func (s Of[In, S]) act(ctx context.Context, in In, mode Mode, want S, got Observ
 	return out
 }
 
-// sort returns the changes that may be made now. The rest is marked as held, and refused tells
-// whether any of it would lose data.
+// sort returns the changes that may be applied now. The rest is marked as held; refused is whether any
+// of it would lose data.
 func (s Of[In, S]) sort(got Observation[S], mode Mode, out *Outcome) (flowing []Change, refused bool) {
 	if !got.Exists {
 		return out.Changes, false

@@ -15,7 +15,7 @@ const unseen = "not there"
 // hidden stands for the value of a sensitive field.
 const hidden = "(sensitive)"
 
-// observe reads the world and returns, with what it saw, the wanted state as far as it can be had now.
+// observe reads the thing and returns, with the observation, the desired state as far as it can be had now.
 func (s Of[In, S]) observe(ctx context.Context, in In, want S, fresh bool) (S, Observation[S], error) {
 	got, err := s.Resource.Observe(ctx, in, want, fresh)
 	if err == nil && s.Constrain != nil {
@@ -24,25 +24,25 @@ func (s Of[In, S]) observe(ctx context.Context, in In, want S, fresh bool) (S, O
 	return want, got, err
 }
 
-// compare finds the changes, and tells drift from edits: a field drifted when what is asked for now was
-// in place before, and one whose edit is held when the world is no longer as it was.
+// compare finds the changes and separates drift from edits. A field drifted when its desired value was in
+// place before; a field whose edit is held drifted when it is no longer as it was.
 func (s Of[In, S]) compare(want S, got Observation[S], out *Outcome) {
 	before, now := out.LastConverged, strings.Builder{}
 	if len(before) != codeLength*len(s.Fields) {
 		before = strings.Repeat(never, len(s.Fields))
 	}
 	for i, f := range s.Fields {
-		was, asked := before[codeLength*i:codeLength*(i+1)], s.code(f, want)
+		was, code := before[codeLength*i:codeLength*(i+1)], s.code(f, want)
 		change, differs := s.change(f, want, got)
 		if differs {
 			held := change.Effect != InPlace && was != never && was != s.code(f, live(got))
-			change.Drift = was == asked || held
+			change.Drift = was == code || held
 			out.Changes = append(out.Changes, change)
 		}
-		if differs || !got.Exists { // nothing of what is not there is in place, also if nothing is wanted of it yet
-			asked = was
+		if differs || !got.Exists { // nothing of an absent thing is in place, even if nothing is desired of it yet
+			code = was
 		}
-		now.WriteString(asked)
+		now.WriteString(code)
 	}
 	out.LastConverged = now.String()
 }
@@ -54,7 +54,7 @@ func (s Of[In, S]) differs(want S, got Observation[S]) bool {
 	})
 }
 
-// live is the state that counts: what is there, with what is on its way.
+// live is the state that counts: what is there, with the queued changes applied.
 func live[S any](got Observation[S]) S {
 	if got.Next != nil {
 		return *got.Next
@@ -65,7 +65,7 @@ func live[S any](got Observation[S]) S {
 func (s Of[In, S]) change(f Field[S], want S, got Observation[S]) (Change, bool) {
 	c := Change{Step: s.ID, Path: f.Path, To: f.Get(want)}
 	if got.Exists {
-		c.From, c.Effect = f.Get(live(got)), f.Effect // to make a thing costs nobody anything
+		c.From, c.Effect = f.Get(live(got)), f.Effect // creating a thing interrupts nobody
 	}
 	differs := c.From != c.To
 	if f.Sensitive {
@@ -90,7 +90,7 @@ func (s Of[In, S]) assess(want S, got Observation[S]) []Finding {
 	return findings
 }
 
-// unknown answers every control with "nobody could look".
+// unknown answers every control with Unknown.
 func (s Of[In, S]) unknown(why string) []Finding {
 	findings := make([]Finding, 0, len(s.Controls))
 	for _, c := range s.Controls {
@@ -99,7 +99,7 @@ func (s Of[In, S]) unknown(why string) []Finding {
 	return findings
 }
 
-// observeFailed ends a run that saw nothing: its controls are unknown, not missing.
+// observeFailed ends a run that observed nothing: its controls are unknown, not missing.
 func (s Of[In, S]) observeFailed(out Outcome, err error) Outcome {
 	out.Err, out.ObserveFailed = err, true
 	out.Findings = s.unknown("could not be observed")
@@ -112,7 +112,7 @@ const (
 	never = "...."
 )
 
-// code fingerprints the wanted value of one field, as far as it was asked for.
+// code fingerprints the desired value of one field; of a derived one its presence alone.
 func (s Of[In, S]) code(f Field[S], want S) string {
 	value := f.Path
 	if !f.Derived {
@@ -122,8 +122,8 @@ func (s Of[In, S]) code(f Field[S], want S) string {
 	return hex.EncodeToString(sum[:])[:codeLength]
 }
 
-// hash identifies a set of held changes of one very thing at one generation of its spec: approving
-// it approves these values of this resource, once, and nothing that comes later.
+// hash identifies a set of held changes of one resource at one generation of its spec. Approving it
+// approves these values of this resource, once, and nothing that comes later.
 func (s Of[In, S]) hash(id string, mode Mode, changes []Change) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%d\n%s\n", s.ID, id, mode.Generation, mode.Used)

@@ -33,65 +33,65 @@ func TestWhatARunDoes(t *testing.T) {
 		mode   converge.Mode
 		change func(*converge.Of[*input, state])
 
-		calls  []string // asked of the thing
+		calls  []string // of the thing
 		held   []string // paths
 		class  fault.Class
 		reason string // "" is no error
 	}{
 		"what is as wanted is left alone": {
-			thing: thing{live: there(wanted)}, mode: writing, calls: []string{"look"},
+			thing: thing{live: there(wanted)}, mode: writing, calls: []string{"read"},
 		},
-		"a plan looks and writes nothing": {
-			thing: thing{live: there(open)}, mode: planning, calls: []string{"look"},
+		"a plan reads and writes nothing": {
+			thing: thing{live: there(open)}, mode: planning, calls: []string{"read"},
 		},
-		"a fresh plan looks once, past every cache": {
-			thing: thing{live: there(open)}, mode: converge.Mode{Fresh: true}, calls: []string{"fresh look"},
+		"a fresh plan reads once, uncached": {
+			thing: thing{live: there(open)}, mode: converge.Mode{Fresh: true}, calls: []string{"uncached read"},
 		},
-		"that there is nothing counts only after a fresh look, also in a plan": {
+		"absence counts only after an uncached read, also in a plan": {
 			thing: thing{live: there(open), shared: &converge.Observation[state]{Settled: true}},
-			calls: []string{"look", "fresh look"},
+			calls: []string{"read", "uncached read"},
 		},
-		"a write is based on a fresh look": {
+		"a write is based on an uncached read": {
 			thing: thing{live: there(open)}, mode: writing,
-			calls: []string{"look", "fresh look", "size"}, class: fault.Waiting, reason: "Applied",
+			calls: []string{"read", "uncached read", "size"}, class: fault.Waiting, reason: "Applied",
 		},
-		"a fresh run does not look twice": {
+		"a fresh run does not read twice": {
 			thing: thing{live: there(open)}, mode: converge.Mode{Write: true, Fresh: true},
-			calls: []string{"fresh look", "size"}, class: fault.Waiting, reason: "Applied",
+			calls: []string{"uncached read", "size"}, class: fault.Waiting, reason: "Applied",
 		},
-		"a difference that only the shared look shows is not written": {
-			thing: thing{live: there(wanted), shared: there(open)}, mode: writing, calls: []string{"look", "fresh look"},
+		"a difference that only the cached read shows is not written": {
+			thing: thing{live: there(wanted), shared: there(open)}, mode: writing, calls: []string{"read", "uncached read"},
 		},
-		"what is not there is made whole, whatever changing it would cost": {
+		"an absent thing is created with every field, whatever a change would cost": {
 			thing: thing{live: &converge.Observation[state]{State: wanted}}, mode: writing,
-			calls: []string{"look", "fresh look", "size", "class", "volume", "password"}, class: fault.Waiting, reason: "Applied",
+			calls: []string{"read", "uncached read", "size", "class", "volume", "password"}, class: fault.Waiting, reason: "Applied",
 		},
 		"while the provider works, nothing is written": {
 			thing: thing{live: busy}, mode: writing,
-			calls: []string{"look", "fresh look"}, class: fault.Waiting, reason: "Settling",
+			calls: []string{"read", "uncached read"}, class: fault.Waiting, reason: "Settling",
 		},
-		"what the provider has queued is not asked for again": {
-			thing: thing{live: queued}, mode: writing, calls: []string{"look"},
+		"what the provider has queued is not requested again": {
+			thing: thing{live: queued}, mode: writing, calls: []string{"read"},
 		},
 		"a queued change for the worse is corrected before it happens": {
 			thing: thing{live: queuedWrong}, mode: writing,
-			calls: []string{"look", "fresh look", "size"}, class: fault.Waiting, reason: "Applied",
+			calls: []string{"read", "uncached read", "size"}, class: fault.Waiting, reason: "Applied",
 		},
 		"a change that interrupts is held": {
 			thing: thing{live: there(but(func(s *state) { s.Class = "a" }))}, mode: writing,
-			calls: []string{"look", "fresh look"}, held: []string{"class"}, class: fault.Held, reason: "ApprovalNeeded",
+			calls: []string{"read", "uncached read"}, held: []string{"class"}, class: fault.Held, reason: "ApprovalNeeded",
 		},
 		"what does not interrupt flows beside what is held": {
 			thing: thing{live: there(but(func(s *state) { s.Class, s.Size = "a", "1" }))}, mode: writing,
-			calls: []string{"look", "fresh look", "size"}, held: []string{"class"}, class: fault.Waiting, reason: "Applied",
+			calls: []string{"read", "uncached read", "size"}, held: []string{"class"}, class: fault.Waiting, reason: "Applied",
 		},
 		"a replacement is refused": {
 			thing: thing{live: there(but(func(s *state) { s.Volume = "w" }))}, mode: writing,
-			calls: []string{"look", "fresh look"}, held: []string{"volume"}, class: fault.Invalid, reason: "ReplacementRefused",
+			calls: []string{"read", "uncached read"}, held: []string{"volume"}, class: fault.Invalid, reason: "ReplacementRefused",
 		},
 		"a replacement is refused and the rest flows": {
 			thing: thing{live: there(but(func(s *state) { s.Volume, s.Size = "w", "1" }))}, mode: writing,
-			calls: []string{"look", "fresh look", "size"}, held: []string{"volume"}, class: fault.Waiting, reason: "Applied",
+			calls: []string{"read", "uncached read", "size"}, held: []string{"volume"}, class: fault.Waiting, reason: "Applied",
 		},
 		"a cheap change that would interrupt now is held": {
 			thing: thing{live: there(open)}, mode: writing,
@@ -103,39 +103,39 @@ func TestWhatARunDoes(t *testing.T) {
 					return converge.InPlace
 				}
 			},
-			calls: []string{"look", "fresh look"}, held: []string{"size"}, class: fault.Held, reason: "ApprovalNeeded",
+			calls: []string{"read", "uncached read"}, held: []string{"size"}, class: fault.Held, reason: "ApprovalNeeded",
 		},
-		"a floor never makes a change cheaper": {
+		"a least effect never makes a change cheaper": {
 			thing: thing{live: there(but(func(s *state) { s.Volume = "w" }))}, mode: writing,
 			change: func(s *converge.Of[*input, state]) {
 				s.MinEffect = func(state, string) converge.Effect { return converge.InPlace }
 			},
-			calls: []string{"look", "fresh look"}, held: []string{"volume"}, class: fault.Invalid, reason: "ReplacementRefused",
+			calls: []string{"read", "uncached read"}, held: []string{"volume"}, class: fault.Invalid, reason: "ReplacementRefused",
 		},
 		"what cannot be had now is not written": {
 			thing: thing{live: there(open)}, mode: writing,
 			change: func(s *converge.Of[*input, state]) {
 				s.Constrain = func(want, got state) state { want.Size = got.Size; return want }
 			},
-			calls: []string{"look"},
+			calls: []string{"read"},
 		},
-		"a complaint comes when nothing is left to write": {
-			thing: thing{live: there(wanted)}, mode: writing, change: complaining,
-			calls: []string{"look"}, class: fault.Invalid, reason: "NotAccepted",
+		"degradation is reported when nothing is left to write": {
+			thing: thing{live: there(wanted)}, mode: writing, change: degraded,
+			calls: []string{"read"}, class: fault.Invalid, reason: "NotAccepted",
 		},
-		"a complaint does not stop a write": {
-			thing: thing{live: there(open)}, mode: writing, change: complaining,
-			calls: []string{"look", "fresh look", "size"}, class: fault.Waiting, reason: "Applied",
+		"degradation does not stop a write": {
+			thing: thing{live: there(open)}, mode: writing, change: degraded,
+			calls: []string{"read", "uncached read", "size"}, class: fault.Waiting, reason: "Applied",
 		},
-		"a failed look is an error and nothing is written": {
+		"a failed read is an error and nothing is written": {
 			thing: thing{observing: fault.New(fault.Denied, "AccessDenied", "no")}, mode: writing,
-			calls: []string{"look"}, class: fault.Denied, reason: "AccessDenied",
+			calls: []string{"read"}, class: fault.Denied, reason: "AccessDenied",
 		},
 		"a failed write is an error": {
 			thing: thing{live: there(open), applying: fault.New(fault.Invalid, "InvalidSpec", "no")}, mode: writing,
-			calls: []string{"look", "fresh look", "size"}, class: fault.Invalid, reason: "InvalidSpec",
+			calls: []string{"read", "uncached read", "size"}, class: fault.Invalid, reason: "InvalidSpec",
 		},
-		"what cannot be wanted is not even looked for": {
+		"what cannot be desired is not even read": {
 			thing: thing{live: there(open)}, mode: writing, wanted: &state{Size: "impossible"},
 			class: fault.Transient, reason: "TransientError",
 		},
@@ -154,7 +154,7 @@ func TestWhatARunDoes(t *testing.T) {
 				in.wanted = *c.wanted
 			}
 			out := s.Run(t.Context(), in, c.mode)
-			if diff := cmp.Diff(c.calls, c.thing.asked, cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(c.calls, c.thing.calls, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
 			var held []string
@@ -171,13 +171,13 @@ func TestWhatARunDoes(t *testing.T) {
 				t.Errorf("the outcome says applied %t, want %t", out.Applied, applied)
 			}
 			if out.Spent {
-				t.Error("an approval was spent that nobody gave")
+				t.Error("an approval was spent that was not given")
 			}
 		})
 	}
 }
 
-func complaining(s *converge.Of[*input, state]) {
+func degraded(s *converge.Of[*input, state]) {
 	s.Degraded = func(state, state) error { return fault.New(fault.Invalid, "NotAccepted", "no") }
 }
 
@@ -219,12 +219,12 @@ func TestEveryRunJudgesEveryControl(t *testing.T) {
 		"what holds is verified": {
 			thing{live: there(wanted)}, wanted, judged(converge.Verified, converge.Verified, "size 2", "class b"),
 		},
-		"what does not hold is violated, also in the pass that mends it": {
+		"what does not hold is violated, also in the pass that repairs it": {
 			thing{live: there(but(func(s *state) { s.Size = "open" }))},
 			wanted,
 			judged(converge.Violated, converge.Verified, "size open", "class b"),
 		},
-		"a control may compare with what was wanted": {
+		"a control may compare with the desired state": {
 			thing{live: there(wanted)},
 			but(func(s *state) { s.Class = "c" }),
 			judged(converge.Verified, converge.Violated, "size 2", "class b"),
@@ -235,13 +235,13 @@ func TestEveryRunJudgesEveryControl(t *testing.T) {
 		"what is unsettled is judged as it is": {
 			thing{live: busy}, wanted, judged(converge.Verified, converge.Verified, "size 2", "class b"),
 		},
-		"what is not there proves nothing": {
+		"an absent thing is no evidence": {
 			thing{live: &converge.Observation[state]{}}, wanted, unknown("not there"),
 		},
-		"a failed look proves nothing": {
+		"a failed read is no evidence": {
 			thing{observing: errors.New("no")}, wanted, unknown("could not be observed"),
 		},
-		"a spec that cannot be wanted proves nothing": {
+		"a spec that cannot be desired is no evidence": {
 			thing{live: there(wanted)}, state{Size: "impossible"}, unknown("could not be observed"),
 		},
 		"a failed write leaves the evidence": {
@@ -273,14 +273,14 @@ func TestTheWriteGetsTheFreshObservation(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatWasSeenIsPublished(t *testing.T) {
+func TestOnlyWhatWasObservedIsPublished(t *testing.T) {
 	for name, c := range map[string]struct {
 		thing thing
 		want  state
 	}{
 		"a thing that is there":     {thing{live: there(wanted)}, wanted},
 		"a thing that is not there": {thing{live: &converge.Observation[state]{State: wanted}}, state{}},
-		"a failed look":             {thing{observing: errors.New("no")}, state{}},
+		"a failed read":             {thing{observing: errors.New("no")}, state{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := &input{wanted: wanted}
@@ -303,7 +303,7 @@ func TestSensitiveValuesAreComparedAndNeverShown(t *testing.T) {
 	}
 }
 
-func TestDriftIsToldFromEditsFieldByField(t *testing.T) {
+func TestDriftIsSeparatedFromEditsFieldByField(t *testing.T) {
 	run := func(w state, live *converge.Observation[state], known string) converge.Outcome {
 		mode := converge.Mode{LastConverged: map[string]string{"thing": known}}
 		return step(&thing{live: live}).Run(t.Context(), &input{wanted: w}, mode)
@@ -319,7 +319,7 @@ func TestDriftIsToldFromEditsFieldByField(t *testing.T) {
 		drift  []string
 	}{
 		"the world changed":          {wanted, there(but(func(s *state) { s.Size = "9" })), settled, []string{"size"}},
-		"the wish changed":           {but(func(s *state) { s.Size = "9" }), there(wanted), settled, nil},
+		"the spec changed":           {but(func(s *state) { s.Size = "9" }), there(wanted), settled, nil},
 		"both changed another field": {but(func(s *state) { s.Size = "9" }), there(but(func(s *state) { s.Class = "z" })), settled, []string{"class"}},
 		"an edit that is held":       {but(func(s *state) { s.Class = "z" }), there(wanted), settled, nil},
 		"its field changed meanwhile": {
@@ -341,7 +341,7 @@ func TestDriftIsToldFromEditsFieldByField(t *testing.T) {
 				t.Errorf("drift (-want +got):\n%s", diff)
 			}
 			if again := run(c.wanted, c.live, out.LastConverged); len(drift) != countDrift(again) {
-				t.Errorf("the next look finds other drift: %+v", again.Changes)
+				t.Errorf("the next run finds other drift: %+v", again.Changes)
 			}
 		})
 	}
@@ -352,7 +352,7 @@ func TestDriftIsToldFromEditsFieldByField(t *testing.T) {
 
 func TestWhatNeverWasHasNotDrifted(t *testing.T) {
 	known, absent := "", &converge.Observation[state]{Settled: true}
-	for _, w := range []state{{Class: "b"}, wanted, but(func(s *state) { s.Size = "3" })} { // what is wanted becomes known bit by bit
+	for _, w := range []state{{Class: "b"}, wanted, but(func(s *state) { s.Size = "3" })} { // the desired state becomes known bit by bit
 		s := step(&thing{live: absent})
 		s.Fields = append(s.Fields, converge.Field[state]{Path: "follows", Derived: true, Get: func(s state) string { return s.Size }})
 		out := s.Run(t.Context(), &input{wanted: w}, converge.Mode{LastConverged: map[string]string{"thing": known}})
@@ -372,16 +372,16 @@ func countDrift(out converge.Outcome) (n int) {
 	return n
 }
 
-func TestAWaitSaysWhenToLookAgain(t *testing.T) {
+func TestAWaitSaysWhenToObserveAgain(t *testing.T) {
 	busy := there(wanted)
 	busy.Settled, busy.Busy = false, "rebooting for a minute"
 	out := step(&thing{live: busy}).Run(t.Context(), &input{wanted: wanted}, writing)
 	if f := fault.As(out.Err); f.After != 10*time.Second || f.Message != "rebooting for a minute" {
-		t.Errorf("settling: look again after %s, %q", f.After, f.Message)
+		t.Errorf("settling: observe again after %s, %q", f.After, f.Message)
 	}
 	out = step(&thing{live: there(state{Class: "b", Volume: "v"})}).Run(t.Context(), &input{wanted: wanted}, writing)
 	if f := fault.As(out.Err); f.After != 2*time.Second {
-		t.Errorf("applied: look again after %s, want 2s", f.After)
+		t.Errorf("applied: observe again after %s, want 2s", f.After)
 	}
 }
 
@@ -399,7 +399,7 @@ func TestReleaseIsTheResourcesAndOnlyWhereTheStepApplies(t *testing.T) {
 	if done, err := s.Release(t.Context(), &input{}); !done || err != nil {
 		t.Errorf("a step that does not apply has nothing to release: %t, %v", done, err)
 	}
-	if diff := cmp.Diff([]string{"release", "release"}, x.asked); diff != "" {
+	if diff := cmp.Diff([]string{"release", "release"}, x.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }

@@ -21,25 +21,25 @@ type input struct {
 	published state
 }
 
-// thing is an external thing that remembers what was asked of it.
+// thing is an external thing that records its calls.
 type thing struct {
-	// live is what a fresh look sees; shared is what any other look sees, live if nil.
+	// live is what an uncached read sees; shared is what any other read sees, live if nil.
 	live, shared *converge.Observation[state]
 	observing    error
 	applying     error
 	released     bool
 
-	// asked are the calls, in order: "look", "fresh look", "release", and the paths of an apply.
-	asked []string
+	// calls in order: "read", "uncached read", "release", and the paths of an apply.
+	calls []string
 	// based is the observation that the last apply was based on.
 	based converge.Observation[state]
 }
 
 func (x *thing) Observe(_ context.Context, _ *input, _ state, fresh bool) (converge.Observation[state], error) {
 	if fresh {
-		x.asked = append(x.asked, "fresh look")
+		x.calls = append(x.calls, "uncached read")
 	} else {
-		x.asked = append(x.asked, "look")
+		x.calls = append(x.calls, "read")
 	}
 	switch {
 	case x.observing != nil:
@@ -55,20 +55,20 @@ func (x *thing) Apply(
 ) error {
 	x.based = got
 	for _, c := range changes {
-		x.asked = append(x.asked, c.Path)
+		x.calls = append(x.calls, c.Path)
 	}
 	return x.applying
 }
 
 func (x *thing) Release(context.Context, *input) (bool, error) {
-	x.asked = append(x.asked, "release")
+	x.calls = append(x.calls, "release")
 	return x.released, nil
 }
 
-// applied are the paths that an apply was asked for.
+// applied are the paths of the applies.
 func (x *thing) applied() []string {
-	return slices.DeleteFunc(slices.Clone(x.asked), func(call string) bool {
-		return slices.Contains([]string{"look", "fresh look", "release"}, call)
+	return slices.DeleteFunc(slices.Clone(x.calls), func(call string) bool {
+		return slices.Contains([]string{"read", "uncached read", "release"}, call)
 	})
 }
 

@@ -14,13 +14,13 @@ type Class int
 const (
 	// Transient is the default: return the error and back off.
 	Transient Class = iota
-	// Waiting is expected progress: look again after Error.After.
+	// Waiting is expected progress: observe again after Error.After.
 	Waiting
-	// Held is a change that needs an approval nobody has given yet.
+	// Held is a change that needs an approval.
 	Held
 	// Denied is a missing permission outside the cluster.
 	Denied
-	// Conflict is a resource that exists but is not ours, or one that was ours and is gone.
+	// Conflict is a resource that exists and is unmanaged, or one that was ours and is gone.
 	Conflict
 	// Invalid is a spec that cannot work as written.
 	Invalid
@@ -40,7 +40,7 @@ type Error struct {
 	Reason string
 	// Message says what is wrong and what to do about it.
 	Message string
-	// After is when to look again; zero leaves it to the class.
+	// After is when to observe again; zero leaves it to the class.
 	After time.Duration
 	// Err is the cause, for logs; it may be nil.
 	Err error
@@ -74,8 +74,8 @@ func (e *Error) Because(err error) *Error {
 	return &c
 }
 
-// As returns err as an *Error; what nobody classified is Transient, with a message that holds
-// nothing of err, since an unknown text may change with every occurrence.
+// As returns err as an *Error. An unclassified error is Transient, with a message that holds nothing of
+// err, since an unknown text may change with every occurrence.
 func As(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e

@@ -27,7 +27,7 @@ func TestAsFindsTheClass(t *testing.T) {
 		"a wrapped fault":             {fmt.Errorf("reading: %w", denied), fault.Denied, "AccessDenied"},
 		"a fault among other errors":  {errors.Join(errors.New("x"), denied), fault.Denied, "AccessDenied"},
 		"a fault with a cause":        {denied.Because(errors.New("x")), fault.Denied, "AccessDenied"},
-		"an error nobody classified":  {errors.New("request 8f2c failed"), fault.Transient, "TransientError"},
+		"an unclassified error":       {errors.New("request 8f2c failed"), fault.Transient, "TransientError"},
 		"a wait":                      {fault.Wait("Settling", time.Second, "wait"), fault.Waiting, "Settling"},
 		"the first of several faults": {errors.Join(fault.New(fault.Held, "A", ""), denied), fault.Held, "A"},
 	} {

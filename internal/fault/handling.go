@@ -2,8 +2,8 @@ package fault
 
 import "time"
 
-// Handling is what one class of failure means for everybody who looks: the condition, the event and
-// the next look. It is the only place that decides these.
+// Handling is what one class of failure leads to: the condition, the event and the next reconcile. It is
+// the only place that decides these.
 type Handling struct {
 	// Status is the step's condition status: "False" or "Unknown".
 	Status string
@@ -11,17 +11,18 @@ type Handling struct {
 	Stalled bool
 	// Ready says that the failure leaves readiness as it was observed.
 	Ready bool
-	// Warning makes the event a Warning; an empty event is none at all.
+	// Warning makes the event a Warning.
 	Warning bool
 	// Event says that entering this state is worth an event.
 	Event bool
 	// Backoff returns the error to the queue, which retries with growing delays.
 	Backoff bool
-	// After is the next look when the error names none and Backoff is off; zero is the usual resync.
+	// After is the time to the next reconcile if the error names none and Backoff is off; zero is the usual
+	// resync.
 	After time.Duration
 }
 
-// slow is the cadence of what a person must mend: no error is final, so it is looked at again.
+// slow is the cadence of what a person must repair: no error is final, so it is tried again.
 const slow = 2 * time.Minute
 
 var handlings = map[Class]Handling{

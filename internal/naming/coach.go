@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Keys of the metadata on everything we make at Stripe. Together the first five say whose an account is.
+// Keys of the metadata on everything we create at Stripe. Together the first five identify an account's owner.
 // Nothing in them is personal: a coach is named by a hash.
 // https://docs.stripe.com/api/metadata
 const (
@@ -16,20 +16,20 @@ const (
 	MetaMode         = "mode"
 	MetaTenant       = "tenant"
 	MetaCoach        = "coach_key"
-	// MetaPlace is where the tenant is, as a hash: whoever makes its namespace anew is somebody else at the
-	// same place.
+	// MetaPlace hashes where the tenant is. A namespace that was created again under its old name is another
+	// tenant at the same place.
 	MetaPlace = "place"
 	// MetaObject is the UID of the object that keeps the account, for people; ownership does not depend on it.
 	MetaObject = "cr_uid"
-	// MetaAttempt counts the idempotency keys that were used up before the account was made.
+	// MetaAttempt counts the idempotency keys that were used up before the account was created.
 	MetaAttempt = "create_attempt"
-	// MetaReleased is the day on which the account was let go.
+	// MetaReleased is the day on which the account was released.
 	MetaReleased = "released_at"
 	// MetaOnboarding is the day on which the coach was first sent to Stripe's forms.
 	MetaOnboarding = "onboarding_started"
-	// MetaSuspended says that payouts were stopped since the platform was seen not to be safe.
+	// MetaSuspended says that payouts were stopped since the platform was not safe.
 	MetaSuspended = "payouts_suspended"
-	// MetaOpened says that payouts were enabled for the first time while the platform was proven safe.
+	// MetaOpened says that payouts were enabled for the first time while the platform was verified as safe.
 	MetaOpened = "payouts_opened"
 )
 
@@ -42,7 +42,7 @@ type Coach struct {
 	Live bool
 }
 
-// Key is the coach's hash: what finds the account again when everything else is lost.
+// Key is the coach's hash, by which the account is found when everything else is lost.
 func (c Coach) Key() string {
 	return digest("coach", c.Tenant.Installation, c.Tenant.account(), c.ID)
 }
@@ -81,7 +81,7 @@ func (t Tenant) OwnsAtStripe(metadata map[string]string, live bool) bool {
 // Place hashes where the tenant is: the names of its namespace and platform.
 func (t Tenant) Place() string { return digest("place", t.Installation, t.Namespace, t.Name) }
 
-// Formerly says whether metadata name this tenant before its namespace was made anew under its old name.
+// Formerly says whether metadata name this tenant before its namespace was created again under its old name.
 func (t Tenant) Formerly(metadata map[string]string) bool {
 	return metadata[MetaPlace] == t.Place() && metadata[MetaTenant] != t.account()
 }
@@ -91,7 +91,7 @@ func (t Tenant) EndpointKey(live bool, url, attempt string) string {
 	return digest("webhook", "v1", t.Installation, mode(live), t.account(), url, attempt)
 }
 
-// account names the tenant at Stripe: whoever makes a namespace or a platform anew is somebody else.
+// account names the tenant at Stripe. A namespace or platform that was created again is another tenant.
 func (t Tenant) account() string { return t.NamespaceUID + "/" + t.Name }
 
 func mode(live bool) string {

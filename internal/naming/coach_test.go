@@ -157,13 +157,13 @@ func TestWhatIsSentToStripeIsWithinItsLimitsAndTellsNothing(t *testing.T) {
 		}
 		for _, secret := range []string{coach.ID, "Jane", "Doe", coach.Tenant.Namespace} {
 			if strings.Contains(said, secret) {
-				t.Errorf("Stripe is told %q: %s", secret, said)
+				t.Errorf("Stripe receives %q: %s", secret, said)
 			}
 		}
 	})
 }
 
-// The names below are on real accounts: a change here would make every coach a second one.
+// The names below are on real accounts: a change here would create a second account for every coach.
 func TestWhatIsOnRealAccountsNeverChanges(t *testing.T) {
 	coach := naming.Coach{
 		Tenant: naming.Tenant{

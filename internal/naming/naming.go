@@ -1,4 +1,4 @@
-// Package naming gives every external thing its name, its tags and its ownership test. Names come
+// Package naming gives every external resource its name, its tags and its ownership test. Names come
 // from the installation, the namespace's UID and the object's name, and from nothing that can be
 // lost or rewritten: no object UID, no label, no status. It is pure.
 package naming
@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// Tags on everything we make. Together the first four say whose it is.
+// Tags on everything we create. Together the first four identify the owner.
 const (
 	TagInstallation = "coach:installation"
 	TagNamespace    = "coach:namespace"
 	TagNamespaceUID = "coach:namespace-uid"
 	TagName         = "coach:name"
 	TagManagedBy    = "coach:managed-by"
-	// TagReleased is set when a thing is let go; its value is the reason.
+	// TagReleased is set when a resource is released; its value is the deletion policy.
 	TagReleased = "coach:released"
 	// TagDatabase, on a tenant's KMS key, is the account, region and resource ID of the one database
 	// that the key has ever protected. It outlives the object and its status.
@@ -29,7 +29,7 @@ const (
 	TagClass = "coach:class"
 )
 
-// LabelManagedBy is on everything the operator makes in the cluster, with the value ManagedBy.
+// LabelManagedBy is on everything the operator creates in the cluster, with the value ManagedBy.
 const LabelManagedBy = "app.kubernetes.io/managed-by"
 
 // AnnotationTenant is namespace/name, on what the operator keeps for a tenant in its own namespace.
@@ -48,9 +48,9 @@ const maxReadable = 30
 
 var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// Owner is whoever external things belong to.
+// Owner is what external resources belong to.
 type Owner interface {
-	// Resource is the one name of the owner's things, unique in an AWS account and region: at most
+	// Resource is the one name of the owner's resources, unique in an AWS account and region: at most
 	// 63 characters, lower case letters, digits and single hyphens, a letter first.
 	Resource() string
 	// Tags are the ownership tags.
@@ -111,7 +111,7 @@ func With(o Owner, more map[string]string) map[string]string {
 	return all
 }
 
-// join makes coach-<readable>-<hash>; the hash alone makes it unique.
+// join returns coach-<readable>-<hash>; the hash alone is unique.
 func join(readable string, identity ...string) string {
 	h := sha256.New()
 	for _, part := range identity {

@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 )
 
-// Fingerprint tells passwords apart without showing them. It is only for generated passwords, whose
+// Fingerprint distinguishes passwords without showing them. It is only for generated passwords, whose
 // entropy (at least 128 bits) no search can cover.
 func Fingerprint(password string) string {
 	sum := sha256.Sum256([]byte("coach-credential:" + password))

@@ -13,13 +13,13 @@ import (
 type Payout struct {
 	// Coach names the account.
 	Coach naming.Coach
-	// Spec is what the business asks for.
+	// Spec is what the business requests.
 	Spec *v1alpha1.PayoutAccountSpec
-	// Object is the UID of the object, and Born when it was made.
+	// Object is the UID of the object, and Born its creation time.
 	Object string
 	Born   time.Time
-	// Generation and Request are the object's generation and the value of its annotation that asks for a
-	// fresh look: what was refused is tried again when either changes.
+	// Generation and Request are the object's generation and the value of its annotation that requests a
+	// reconcile. A refused create is tried again when either changes.
 	Generation int64
 	Request    string
 	// Key is that of the business's Stripe account.
@@ -28,11 +28,11 @@ type Payout struct {
 	Countries []string
 	// Recorded is the account that the object's annotation records.
 	Recorded AccountRecord
-	// Claim is the account that may be taken from another installation.
+	// Claim is the account that may be taken over from another installation.
 	Claim string
-	// Intent is the last attempt to make an account; zero if there was none.
+	// Intent is the last attempt to create an account; zero if there was none.
 	Intent Intent
-	// Notes are what Stripe made of our wishes.
+	// Notes record where Stripe keeps something else than what was requested.
 	Notes map[string]string
 	// Ledger keeps all that must outlive the process.
 	Ledger Ledger
@@ -45,7 +45,7 @@ type Payout struct {
 	Account  Account
 }
 
-// AccountRecord identifies one very account for ever: the business's Stripe account and the coach's.
+// AccountRecord identifies one account for ever: the business's Stripe account and the coach's.
 type AccountRecord struct{ Business, Account string }
 
 // String returns business/account, or "" for the zero record.
@@ -66,21 +66,21 @@ func ParseAccountRecord(s string) AccountRecord {
 	return AccountRecord{Business: business, Account: account}
 }
 
-// Intent is an attempt to make an account, stored before it.
+// Intent is an attempt to create an account, stored before it.
 type Intent struct {
 	// Attempt counts idempotency keys, from 1; 0 is no attempt.
 	Attempt int `json:"attempt"`
-	// Business is the Stripe account under which it was made: another one knows nothing of its key.
+	// Business is the Stripe account under which it was sent: idempotency keys are per account.
 	Business string `json:"business,omitempty"`
 	// Since is when the attempt's key was first used.
 	Since time.Time `json:"since"`
-	// Unsure is when an answer last left open whether the account was made; zero for never.
+	// Unsure is when an answer last left open whether the account was created; zero for never.
 	Unsure time.Time `json:"unsure,omitzero"`
-	// Refusal is Stripe's last word on this attempt, nil if it was not refused.
+	// Refusal is Stripe's last refusal of this attempt, nil if it was not refused.
 	Refusal *Refusal `json:"refusal,omitempty"`
 }
 
-// Refusal is why Stripe made no account, and what it was asked for.
+// Refusal is why Stripe created no account, and for which request.
 type Refusal struct {
 	At         time.Time `json:"at"`
 	Generation int64     `json:"generation"`
@@ -106,8 +106,8 @@ type Gate struct {
 	Open bool
 	// Why says what keeps it closed, naming controls.
 	Why string
-	// Suspend is true when a control has been violated for so long that payouts must stop, and Hold when
-	// those that were stopped so stay stopped until the gate is open: that nobody could look heals nothing.
+	// Suspend is true when a control has been violated for so long that payouts must stop. Hold is true when
+	// payouts that were stopped so stay stopped until the gate is open: an observation that failed restores nothing.
 	Suspend, Hold bool
 }
 
@@ -122,7 +122,7 @@ type Business struct {
 	Signing SigningSecrets
 
 	// ID is the business's own Stripe account, and Accounts are those of coaches that carry the platform's
-	// mark and were not let go, both set by the step stripe.
+	// metadata and were not released. Both are set by the step stripeaccount.
 	ID       string
 	Accounts []string
 }

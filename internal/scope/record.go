@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Record identifies one very database for ever: the account and region it was seen in and the
-// resource ID that AWS gave it and never gives again.
+// Record identifies one database for ever: the account and region it was observed in, and its resource
+// ID, which AWS never gives twice.
 type Record struct {
 	AccountID, Region, ResourceID string
 }

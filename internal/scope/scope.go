@@ -1,5 +1,5 @@
 // Package scope carries the typed inputs and outputs of one reconcile from the controller to the
-// steps and from step to step. Inputs are read-only; an output is zero until its step has seen it.
+// steps and from step to step. Inputs are read-only; an output is zero until its step has observed it.
 package scope
 
 import (
@@ -22,7 +22,7 @@ type Class struct {
 	Quotas []v1alpha1.Quota
 }
 
-// ClassNetwork is what the step network saw.
+// ClassNetwork is what the step network observed.
 type ClassNetwork struct {
 	VPCID     string
 	SubnetIDs []string
@@ -36,14 +36,14 @@ type Platform struct {
 	Shared naming.Class
 	// Class is the platform's class.
 	Class *v1alpha1.PlatformClass
-	// Spec is what the tenant asks for.
+	// Spec is what the tenant requests.
 	Spec *v1alpha1.CoachPlatformSpec
 	// Recorded is the database that the object's annotation records; zero when it records none.
 	Recorded Record
 	// MasterFingerprint is the fingerprint of the stored password of the database's master; empty when
 	// none is stored.
 	MasterFingerprint string
-	// Owner is the UID of the object: what is made for it in its namespace goes with it.
+	// Owner is the UID of the object: what is created for it in its namespace is deleted with it.
 	Owner string
 	// Passwords are those of the tenant's logins.
 	Passwords Passwords
@@ -62,8 +62,8 @@ type Platform struct {
 	Binding string
 }
 
-// Master is the login that RDS makes for us, neither admin nor postgres (FSBP RDS.25), and DatabaseName
-// the database that it makes.
+// Master is the master user name, neither admin nor postgres (FSBP RDS.25), and DatabaseName the database
+// that RDS creates.
 const (
 	Master       = "coach_master"
 	DatabaseName = "coach"
@@ -72,39 +72,38 @@ const (
 // Passwords keeps the passwords of a tenant's logins in the operator's own namespace, where no tenant can
 // read them. They are generated, with at least 128 bits, from letters and digits.
 type Passwords interface {
-	// Ensure returns the password of a login, making and storing one first if there is none.
+	// Ensure returns the password of a login. If there is none it generates and stores one first.
 	Ensure(ctx context.Context, login string) (string, error)
-	// Stored returns the password of a login, "" if there is none.
+	// Stored returns the stored password of a login, "" if there is none.
 	Stored(ctx context.Context, login string) (string, error)
-	// Forget drops the password of a login; one that is not there is no error.
+	// Forget deletes the password of a login; an absent one is no error.
 	Forget(ctx context.Context, login string) error
 }
 
-// Key is what the step key saw.
+// Key is what the step key observed.
 type Key struct {
 	ID, ARN string
 	// Recorded is the database that the key's tag records.
 	Recorded Record
 }
 
-// Firewall is what the step firewall saw.
+// Firewall is what the step firewall observed.
 type Firewall struct {
 	// GroupID is the tenant's security group.
 	GroupID string
 }
 
-// Database is what the step database saw.
+// Database is what the step database observed.
 type Database struct {
 	Identifier, Endpoint, EngineVersion, State string
 	Port, AllocatedGiB                         int32
-	// Connectable says that clients can connect, as far as AWS tells.
+	// Connectable says that clients can connect, as far as AWS reports.
 	Connectable bool
-	// Record identifies this very database.
+	// Record identifies this database.
 	Record Record
 }
 
-// Roles are the logins that the step dbrole saw in place: each with the rights and the password that it
-// should have.
+// Roles are the logins that the step dbrole observed in place, each with the desired rights and password.
 type Roles struct {
 	Logins []RoleLogin
 }

@@ -28,7 +28,7 @@ func TestOnlyAnEmptyTextIsNoRecord(t *testing.T) {
 	}
 }
 
-func TestAFingerprintTellsPasswordsApartAndHidesThem(t *testing.T) {
+func TestAFingerprintDistinguishesPasswordsAndHidesThem(t *testing.T) {
 	one, two := Fingerprint("one-password"), Fingerprint("another-password")
 	if one == two || one != Fingerprint("one-password") {
 		t.Error("a fingerprint must be that of its password, and of no other")

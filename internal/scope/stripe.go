@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Secret is a text that is never printed: whoever needs it asks for it by Reveal.
+// Secret is a text that is never printed; Reveal returns it.
 type Secret struct{ text string }
 
 // NewSecret hides a text.
@@ -34,8 +34,8 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String()))
 // MarshalJSON keeps the text out of every document.
 func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String() + `"`), nil }
 
-// Account is what is read of a Stripe connected account, and all that is: nothing personal, nothing of a
-// bank or a card, no free text of Stripe's.
+// Account is all that is read of a Stripe connected account: nothing personal, nothing of a bank or a
+// card, no free text of Stripe's.
 // https://docs.stripe.com/api/accounts/object
 type Account struct {
 	ID string
@@ -48,7 +48,7 @@ type Account struct {
 	Metadata map[string]string
 
 	DetailsSubmitted, PayoutsEnabled bool
-	// Transfers and CardPayments are the capabilities' statuses: active, inactive, pending, or "" if not asked for.
+	// Transfers and CardPayments are the capabilities' statuses: active, inactive, pending, or "" if not requested.
 	Transfers, CardPayments string
 	Controller              Controller
 	// Agreement is the service agreement: "full" or "recipient"; "" reads as full.
@@ -65,20 +65,20 @@ type Account struct {
 	BankStatus string
 }
 
-// Controller says who bears what of an account.
+// Controller says who is responsible for what of an account.
 // https://docs.stripe.com/api/accounts/object#account_object-controller
 type Controller struct {
 	Losses, Fees, RequirementCollection, Dashboard string
 }
 
-// Requirements are the names of what Stripe wants to know, never what it was told.
+// Requirements are the names of the data that Stripe requires, never the data.
 type Requirements struct {
 	CurrentlyDue, PastDue, EventuallyDue, PendingVerification []string
-	// DisabledReason is Stripe's own word; "" if nothing is disabled.
+	// DisabledReason is Stripe's code; "" if nothing is disabled.
 	DisabledReason string
 	// Deadline is zero if there is none.
 	Deadline time.Time
-	// Errors are code and field of what was refused.
+	// Errors are code and requirement of what Stripe refused.
 	Errors []RequirementError
 }
 
@@ -91,7 +91,7 @@ type FutureRequirements struct {
 	Deadline     time.Time
 }
 
-// Schedule is how often payouts are made, in Stripe's words.
+// Schedule is how often payouts are sent, in Stripe's terms.
 type Schedule struct {
 	// Interval is manual, daily, weekly or monthly.
 	Interval string
@@ -102,5 +102,5 @@ type Schedule struct {
 	MonthlyAnchor int
 }
 
-// BusinessProfile is what the business tells about itself.
+// BusinessProfile is what the business says of itself.
 type BusinessProfile struct{ URL, ProductDescription, MCC string }
