@@ -1,4 +1,4 @@
-// Command manager is the operator: it reads its flags, wires the controllers and runs until it is told
+// Command manager is the operator: it reads its flags, wires the controllers and runs until it is signalled
 // to stop.
 package main
 
@@ -139,7 +139,7 @@ func newManager(settings config.Config) (ctrl.Manager, error) {
 	})
 }
 
-// metricsOptions are those of a server that tells its metrics over TLS, to those who may read them.
+// metricsOptions are those of a server that serves its metrics over TLS, to those who may read them.
 // HTTP/2 is off: it is of no use here, and its rapid resets (CVE-2023-44487) are not worth a thought.
 func metricsOptions(settings config.Config) metricsserver.Options {
 	return metricsserver.Options{
@@ -183,7 +183,7 @@ func wire(
 	return nil
 }
 
-// probes registers the health probes. What the controllers read is asked for here and now, so that it
+// probes registers the health probes. The informers of what the controllers read are requested here and now, so that it
 // is there before the first probe says so, also in a replica that waits for its turn.
 func probes(ctx context.Context, mgr ctrl.Manager) error {
 	for _, kind := range []client.Object{

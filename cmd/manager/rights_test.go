@@ -26,7 +26,7 @@ const deadline = time.Minute
 // scraper is who may read the metrics.
 const scraper = "system:serviceaccount:monitoring:prometheus"
 
-// install makes what config/rbac ships, and lets the scraper read metrics as docs/operations.md says.
+// install creates what config/rbac ships, and lets the scraper read metrics as docs/operations.md says.
 func install(t *testing.T, cluster *env.Cluster) {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: env.OperatorNamespace}}
@@ -92,11 +92,11 @@ func objects(t *testing.T, file string) []*unstructured.Unstructured {
 func TestTheOperatorHasTheRightsItUsesAndNoOthers(t *testing.T) {
 	cluster := env.APIServer(t)
 	install(t, cluster)
-	tells := authorizationv1.ResourceAttributes{Verb: "create", Resource: "events", Namespace: env.OperatorNamespace}
+	events := authorizationv1.ResourceAttributes{Verb: "create", Resource: "events", Namespace: env.OperatorNamespace}
 	metrics := authorizationv1.NonResourceAttributes{Verb: "get", Path: "/metrics"}
 	// The API server reads rights from caches of its own: the last that were written hold when these do.
 	for _, asks := range []authorizationv1.SubjectAccessReviewSpec{
-		{User: env.OperatorUser, ResourceAttributes: &tells}, {User: scraper, NonResourceAttributes: &metrics},
+		{User: env.OperatorUser, ResourceAttributes: &events}, {User: scraper, NonResourceAttributes: &metrics},
 	} {
 		gomega.NewWithT(t).Eventually(func() bool { return allowed(t, cluster, asks) }, deadline).Should(gomega.BeTrue())
 	}
@@ -106,13 +106,13 @@ func TestTheOperatorHasTheRightsItUsesAndNoOthers(t *testing.T) {
 		asks attributes
 		want bool
 	}{
-		"it tells who leads":                       {tells, true},
-		"it tells once more who leads":             {attributes{Verb: "patch", Resource: "events", Namespace: own}, true},
+		"it records who leads":                     {events, true},
+		"it records again who leads":               {attributes{Verb: "patch", Resource: "events", Namespace: own}, true},
 		"it writes no events of the old API there": {attributes{Verb: "create", Resource: "events", Namespace: "tenant"}, false},
-		"it tells tenants what happens": {
+		"it emits events for tenants": {
 			attributes{Verb: "create", Group: "events.k8s.io", Resource: "events", Namespace: "tenant"}, true,
 		},
-		"it looks at one namespace":    {attributes{Verb: "get", Resource: "namespaces", Name: "tenant"}, true},
+		"it reads one namespace":       {attributes{Verb: "get", Resource: "namespaces", Name: "tenant"}, true},
 		"it lists no namespaces":       {attributes{Verb: "list", Resource: "namespaces"}, false},
 		"it watches no namespaces":     {attributes{Verb: "watch", Resource: "namespaces"}, false},
 		"it watches platforms":         {attributes{Verb: "watch", Group: ours, Resource: "coachplatforms"}, true},
@@ -128,8 +128,8 @@ func TestTheOperatorHasTheRightsItUsesAndNoOthers(t *testing.T) {
 			}
 		})
 	}
-	stranger := authorizationv1.SubjectAccessReviewSpec{User: "system:serviceaccount:tenant:default", NonResourceAttributes: &metrics}
-	if allowed(t, cluster, stranger) {
+	unprivileged := authorizationv1.SubjectAccessReviewSpec{User: "system:serviceaccount:tenant:default", NonResourceAttributes: &metrics}
+	if allowed(t, cluster, unprivileged) {
 		t.Error("everybody may read the metrics")
 	}
 }

@@ -14,7 +14,7 @@ import (
 type Config struct {
 	// Namespace that the operator lives in; it keeps master credentials and the installation ID there.
 	Namespace string
-	// Installation overrides the stored installation ID, for disaster recovery; empty uses or makes it.
+	// Installation overrides the stored installation ID, for disaster recovery; empty uses or creates it.
 	Installation string
 	// MetricsAddress and ProbeAddress are listen addresses.
 	MetricsAddress, ProbeAddress string
@@ -22,13 +22,13 @@ type Config struct {
 	LeaderElection bool
 	// Workers is how many platforms are reconciled at a time.
 	Workers int
-	// Resync is how often a quiet platform is looked at.
+	// Resync is how often a quiet platform is observed.
 	Resync time.Duration
-	// Freshness is how old a look without a batch form may be (key rotation).
+	// Freshness is how old an observation without a batch form may be (key rotation).
 	Freshness time.Duration
 	// Lag is how long AWS listings may lag behind writes.
 	Lag time.Duration
-	// StripeResync is how often all accounts of a Stripe account are looked at.
+	// StripeResync is how often all accounts of a Stripe account are observed.
 	StripeResync time.Duration
 	// Grace is how long a control may be violated before payouts stop, where they are to stop.
 	Grace time.Duration
@@ -42,7 +42,7 @@ type Config struct {
 }
 
 // A control counts as observed for 3 minutes when sweeps see it and for 20 when the freshness clock
-// does (package evidence). Looks that are further apart than these would leave all of them unknown.
+// does (package evidence). Observations that are further apart than these would leave all of them unknown.
 const (
 	maxResync    = 2 * time.Minute
 	maxFreshness = 18 * time.Minute
@@ -63,8 +63,8 @@ func Bind(fs *flag.FlagSet, namespace string) *Config {
 	fs.StringVar(&c.ProbeAddress, "health-probe-bind-address", ":8081", "listen address of the health probes")
 	fs.BoolVar(&c.LeaderElection, "leader-elect", true, "let one of several replicas work")
 	fs.IntVar(&c.Workers, "workers", 20, "how many platforms are reconciled at a time")
-	fs.DurationVar(&c.Resync, "resync", 50*time.Second, "how often a quiet platform is looked at, at most 2m")
-	fs.DurationVar(&c.Freshness, "freshness", 15*time.Minute, "how old a look without a batch form may be, at most 18m")
+	fs.DurationVar(&c.Resync, "resync", 50*time.Second, "how often a quiet platform is observed, at most 2m")
+	fs.DurationVar(&c.Freshness, "freshness", 15*time.Minute, "how old an observation without a batch form may be, at most 18m")
 	fs.DurationVar(&c.Lag, "aws-lag", 15*time.Second, "how long AWS listings may lag behind writes")
 	fs.DurationVar(&c.StripeResync, "stripe-resync", 10*time.Minute, "how often all accounts of a Stripe account are listed, at most 15m")
 	fs.DurationVar(&c.Grace, "violation-grace", 10*time.Minute,
@@ -107,14 +107,14 @@ func (c *Config) Validate() error {
 	return errors.Join(problems...)
 }
 
-// StripeSweep is how old a listing of a Stripe account's accounts may be: all look in the same short part
+// StripeSweep is how old a listing of a Stripe account's accounts may be: all are observed in the same short part
 // of a resync, so one listing serves them all.
 func (c *Config) StripeSweep() time.Duration { return c.StripeResync * 9 / 10 }
 
-// oldest is how old a shared look may be at most: what is on its way is followed that closely.
+// oldest is how old a shared observation may be at most: what is on its way is followed that closely.
 const oldest = 5 * time.Second
 
-// Sweep is how old a shared look may be. All platforms look in the same short part of a resync, so few
-// looks serve them all; and resync, window and this together keep what changed in AWS unseen for less
+// Sweep is how old a shared observation may be. All platforms are observed in the same short part of a resync, so few
+// reads serve them all; and resync, window and this together keep what changed in AWS unseen for less
 // than a minute.
 func (c *Config) Sweep() time.Duration { return min(c.Resync/10, oldest) }

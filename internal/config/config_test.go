@@ -51,7 +51,7 @@ func TestASettingThatCannotWorkIsRefusedByItsFlag(t *testing.T) {
 		"an installation ID of hyphens":       {[]string{"--installation-id=-nothere-"}, "--installation-id"},
 		"no workers":                          {[]string{"--workers=0"}, "--workers"},
 		"too many workers":                    {[]string{"--workers=201"}, "--workers"},
-		"no time between looks":               {[]string{"--resync=0s"}, "--resync"},
+		"no time between observations":        {[]string{"--resync=0s"}, "--resync"},
 		"resyncs so rare that evidence ages":  {[]string{"--resync=121s"}, "--resync"},
 		"a freshness beyond that of evidence": {[]string{"--freshness=18m1s"}, "--freshness"},
 		"freshness below the resync":          {[]string{"--resync=2m", "--freshness=1m"}, "--freshness"},
@@ -78,22 +78,22 @@ func TestASettingThatCannotWorkIsRefusedByItsFlag(t *testing.T) {
 
 func TestWhatWorksIsNotRefused(t *testing.T) {
 	for name, args := range map[string][]string{
-		"the shortest installation ID":  {"--installation-id=abcdef"},
-		"the longest installation ID":   {"--installation-id=" + strings.Repeat("a", 40)},
-		"one with digits and hyphens":   {"--installation-id=7-eleven-7"},
-		"one worker":                    {"--workers=1"},
-		"as many as there may be":       {"--workers=200"},
-		"freshness equal to resync":     {"--resync=2m", "--freshness=2m"},
-		"the rarest looks there may be": {"--resync=2m", "--freshness=18m"},
-		"no lag":                        {"--aws-lag=0s"},
-		"one payout worker":             {"--payout-workers=1"},
-		"as many as there may be, too":  {"--payout-workers=200"},
-		"the quickest listings":         {"--stripe-resync=1s"},
-		"the rarest listings":           {"--stripe-resync=15m"},
-		"no grace":                      {"--violation-grace=0s"},
-		"a grace of a day":              {"--violation-grace=24h"},
-		"a receiver":                    {"--stripe-webhook-bind-address=:9443"},
-		"no receiver and no directory":  {"--stripe-webhook-cert-dir="},
+		"the shortest installation ID":         {"--installation-id=abcdef"},
+		"the longest installation ID":          {"--installation-id=" + strings.Repeat("a", 40)},
+		"one with digits and hyphens":          {"--installation-id=7-eleven-7"},
+		"one worker":                           {"--workers=1"},
+		"as many as there may be":              {"--workers=200"},
+		"freshness equal to resync":            {"--resync=2m", "--freshness=2m"},
+		"the rarest observations there may be": {"--resync=2m", "--freshness=18m"},
+		"no lag":                               {"--aws-lag=0s"},
+		"one payout worker":                    {"--payout-workers=1"},
+		"as many as there may be, too":         {"--payout-workers=200"},
+		"the quickest listings":                {"--stripe-resync=1s"},
+		"the rarest listings":                  {"--stripe-resync=15m"},
+		"no grace":                             {"--violation-grace=0s"},
+		"a grace of a day":                     {"--violation-grace=24h"},
+		"a receiver":                           {"--stripe-webhook-bind-address=:9443"},
+		"no receiver and no directory":         {"--stripe-webhook-cert-dir="},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := parse(t, args...).Validate(); err != nil {
@@ -103,14 +103,14 @@ func TestWhatWorksIsNotRefused(t *testing.T) {
 	}
 }
 
-// TestEvidenceOutlivesTheRarestLooks holds because a control whose last look is older than its bound is
+// TestEvidenceOutlivesTheRarestObservations holds because a control whose last observation is older than its bound is
 // unknown: with settings that allow that, every report would be.
-func TestEvidenceOutlivesTheRarestLooks(t *testing.T) {
+func TestEvidenceOutlivesTheRarestObservations(t *testing.T) {
 	c := parse(t, "--resync="+maxResync.String(), "--freshness="+maxFreshness.String(), "--stripe-resync="+maxStripeResync.String())
 	if err := c.Validate(); err != nil {
 		t.Fatalf("refused: %v", err)
 	}
-	// A pass may have to wait for a turn, and what it sees may be as old as a shared look.
+	// A pass may have to wait for a turn, and what it sees may be as old as a shared observation.
 	const slack = 30 * time.Second
 	swept, clocked := c.Resync+c.Sweep()+slack, c.Freshness+slack
 	listed := c.Resync + c.StripeSweep() + slack
@@ -139,7 +139,7 @@ func TestASharedLookIsYoungerThanAResync(t *testing.T) {
 	for _, resync := range []time.Duration{time.Second, time.Minute, time.Hour} {
 		c := Config{Resync: resync}
 		if sweep := c.Sweep(); sweep <= 0 || sweep >= resync || sweep > 5*time.Second {
-			t.Errorf("at a resync of %s a shared look may be %s old", resync, sweep)
+			t.Errorf("at a resync of %s a shared observation may be %s old", resync, sweep)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 )
 
-// attested is a statement of somebody else about what nobody but they can observe.
+// attested is another party's statement about what only they can observe.
 type attested struct {
 	id, claim, statement, source string
 	// read is when the source was last read, and review when it has to be read again.

@@ -32,8 +32,8 @@ type Answer struct {
 }
 
 const (
-	// notLooked is what is known about a control that no step answered.
-	notLooked = "nobody could look"
+	// notObserved is what is known about a control that no step answered.
+	notObserved = "nobody could look"
 	// tooLongAgo begins what is known about a control that was observed before its bound.
 	tooLongAgo = "last seen too long ago: "
 )
@@ -62,9 +62,9 @@ func judge(c Control, f converge.Finding, now time.Time) Answer {
 	a := Answer{Control: c, Status: Unknown, Seen: f.Seen, At: f.At}
 	switch {
 	case f.Control == "":
-		a.Seen = notLooked
+		a.Seen = notObserved
 	case f.Verdict == converge.Unknown:
-		a.At = time.Time{} // who looked and could not tell observed nothing
+		a.At = time.Time{} // an observation without an answer is none
 	case now.Sub(f.At) > c.Bound:
 		a.Seen = tooLongAgo + f.Seen
 	case f.Verdict == converge.Verified:

@@ -17,7 +17,7 @@ import (
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// control is one of the catalogue for the tests below; it is looked at in every sweep.
+// control is one of the catalogue for the tests below; it is observed in every sweep.
 const control = "CP-DB-03"
 
 func answerTo(t *testing.T, id string, answers []Answer) Answer {
@@ -44,19 +44,19 @@ func TestHowAFindingIsJudged(t *testing.T) {
 		status     Status
 		seen       string
 	}{
-		"what holds is verified":                  {found(converge.Verified, 0), nil, Verified, "seen"},
-		"what does not hold is violated":          {found(converge.Violated, 0), nil, Violated, "seen"},
-		"what could not be told is unknown":       {found(converge.Unknown, 0), nil, Unknown, "seen"},
-		"what nobody looked at is unknown":        {nil, nil, Unknown, "nobody could look"},
-		"what was seen within its bound counts":   {found(converge.Verified, swept), nil, Verified, "seen"},
-		"what was seen too long ago is unknown":   {found(converge.Verified, swept+time.Second), nil, Unknown, "last seen too long ago: seen"},
-		"a violation of long ago is unknown too":  {found(converge.Violated, swept+time.Second), nil, Unknown, "last seen too long ago: seen"},
-		"a time that nobody gave is too long ago": {[]converge.Finding{{Control: control, Verdict: converge.Verified, Seen: "seen"}}, nil, Unknown, "last seen too long ago: seen"},
+		"what holds is verified":                 {found(converge.Verified, 0), nil, Verified, "seen"},
+		"what does not hold is violated":         {found(converge.Violated, 0), nil, Violated, "seen"},
+		"what could not be decided is unknown":   {found(converge.Unknown, 0), nil, Unknown, "seen"},
+		"what was not observed is unknown":       {nil, nil, Unknown, "nobody could look"},
+		"what was seen within its bound counts":  {found(converge.Verified, swept), nil, Verified, "seen"},
+		"what was seen too long ago is unknown":  {found(converge.Verified, swept+time.Second), nil, Unknown, "last seen too long ago: seen"},
+		"a violation of long ago is unknown too": {found(converge.Violated, swept+time.Second), nil, Unknown, "last seen too long ago: seen"},
+		"a missing time is too long ago":         {[]converge.Finding{{Control: control, Verdict: converge.Verified, Seen: "seen"}}, nil, Unknown, "last seen too long ago: seen"},
 
 		"an exemption covers what does not hold":       {found(converge.Violated, 0), exempt(control, time.Hour), Exempt, "seen"},
 		"an exemption that has ended covers nothing":   {found(converge.Violated, 0), exempt(control, 0), Violated, "seen"},
 		"an exemption of another control covers none":  {found(converge.Violated, 0), exempt("CP-DB-04", time.Hour), Violated, "seen"},
-		"an exemption makes nothing verified":          {found(converge.Verified, 0), exempt(control, time.Hour), Verified, "seen"},
+		"an exemption verifies nothing":                {found(converge.Verified, 0), exempt(control, time.Hour), Verified, "seen"},
 		"an exemption does not cover what is not seen": {nil, exempt(control, time.Hour), Unknown, "nobody could look"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestTheCatalogueIsSound(t *testing.T) {
 				t.Errorf("it is seen at %q", c.Where)
 			}
 			if c.Bound < time.Minute {
-				t.Errorf("its bound is %s: a look of the last sweep would not count", c.Bound)
+				t.Errorf("its bound is %s: an observation of the last sweep would not count", c.Bound)
 			}
 		})
 	}

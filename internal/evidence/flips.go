@@ -21,7 +21,7 @@ func Flips(before, after []v1alpha1.ReportedControl) []Flip {
 }
 
 // News says that a flip is worth telling: what was seen not to hold, what holds again, and what held and
-// is out of sight. That a thing which is being made is seen for the first time, and holds, is none.
+// is not observed any more. That something new is observed for the first time, and holds, is none.
 func (f Flip) News() bool {
 	switch f.After.Status {
 	case Violated:

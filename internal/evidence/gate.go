@@ -36,7 +36,7 @@ type Gated struct {
 	Open bool
 	// Why names those that are not.
 	Why string
-	// Violated is since when one of them has been violated; zero if none is. That nobody could look is no
+	// Violated is since when one of them has been violated; zero if none is. A failed observation is no
 	// violation.
 	Violated time.Time
 }

@@ -13,14 +13,14 @@ import (
 const (
 	// ReportBound is how long a report counts after it was written, and the least that an observation in
 	// it counts. While nothing changes a report is rewritten at half its bound, so a reader waits at most
-	// this long to learn that nobody looks any more.
+	// this long to learn that nothing is observed any more.
 	ReportBound = 10 * time.Minute
-	// renewal is how long before the end of a report, which nothing else changes, it is written anew.
+	// renewal is how long before the end of a report, which nothing else changes, it is written again.
 	renewal = ReportBound / 2
 	// rowRenewal is how long before the end of one observation it is replaced by a newer one. It is longer
 	// than the longest time between two passes.
 	rowRenewal = 150 * time.Second
-	// Expired is what a reader is told about every row of a report that has ended.
+	// Expired is what a reader sees about every row of a report that has ended.
 	Expired = "the report expired: is the operator running?"
 )
 
@@ -29,8 +29,8 @@ const (
 //
 // A row counts until its own observation is as old as the control's bound, or as ReportBound if that is
 // longer; and never longer than the report itself. So nothing reads Verified for longer than ten minutes
-// (twenty for what is looked at by the freshness clock) after it was last observed, whatever becomes of
-// the operator.
+// (twenty for what is observed by the freshness clock) after it was last observed, even if the operator
+// stops.
 func Report(answers []Answer, earlier *v1alpha1.SecurityReportContent, now time.Time) v1alpha1.SecurityReportContent {
 	now = now.Truncate(time.Second) // as it is stored
 	r := v1alpha1.SecurityReportContent{

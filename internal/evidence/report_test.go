@@ -58,12 +58,12 @@ func TestAClaimIsAsGoodAsItsWorstControl(t *testing.T) {
 		change map[string]Status
 		want   Status
 	}{
-		"all are verified":                       {nil, Verified},
-		"one is exempt":                          {map[string]Status{"CP-DB-03": Exempt}, Exempt},
-		"unknown is worse than exempt":           {map[string]Status{"CP-DB-03": Exempt, "CP-DB-04": Unknown}, Unknown},
-		"violated is worse than unknown":         {map[string]Status{"CP-DB-03": Violated, "CP-DB-04": Unknown}, Violated},
-		"another claim's control has no say":     {map[string]Status{"CP-DB-07": Violated}, Verified},
-		"violated outweighs whatever comes last": {map[string]Status{"CP-NET-02": Violated, "CP-DB-04": Exempt}, Violated},
+		"all are verified":                   {nil, Verified},
+		"one is exempt":                      {map[string]Status{"CP-DB-03": Exempt}, Exempt},
+		"unknown is worse than exempt":       {map[string]Status{"CP-DB-03": Exempt, "CP-DB-04": Unknown}, Unknown},
+		"violated is worse than unknown":     {map[string]Status{"CP-DB-03": Violated, "CP-DB-04": Unknown}, Violated},
+		"another claim's control has no say": {map[string]Status{"CP-DB-07": Violated}, Verified},
+		"violated outweighs what comes last": {map[string]Status{"CP-NET-02": Violated, "CP-DB-04": Exempt}, Violated},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answers := seenAll(converge.Verified, now)
@@ -80,7 +80,7 @@ func TestAClaimIsAsGoodAsItsWorstControl(t *testing.T) {
 				unseen = unseen || s == Unknown
 			}
 			if claim.ValidUntil.IsZero() != unseen {
-				t.Errorf("it is valid until %s though it can be told until when: %t", claim.ValidUntil, !unseen)
+				t.Errorf("it is valid until %s though its end is known: %t", claim.ValidUntil, !unseen)
 			}
 		})
 	}
@@ -144,7 +144,7 @@ func TestAReportRemembersWhatTheEarlierOneSaid(t *testing.T) {
 
 func TestWhenAReportIsDue(t *testing.T) {
 	stored := Report(seenAll(converge.Verified, now), nil, now)
-	// Some were looked at long ago when the report was written.
+	// Some were observed long ago when the report was written.
 	early := Report(with(seenAll(converge.Verified, now), "CP-KEY-01", func(a *Answer) { a.At = now.Add(-15 * time.Minute) }), nil, now)
 	for name, c := range map[string]struct {
 		stored  v1alpha1.SecurityReportContent
@@ -248,7 +248,7 @@ func TestAStatementThatIsDueForReviewIsUnknown(t *testing.T) {
 	}
 	written := Report(nil, nil, due.Add(-time.Minute))
 	if got := Read(&written, due).Attestations[0].Status; got != Unknown {
-		t.Errorf("a reader is told %s", got)
+		t.Errorf("a reader sees %s", got)
 	}
 }
 
@@ -264,17 +264,17 @@ func TestWhichFlipsAreNews(t *testing.T) {
 		before, after v1alpha1.ReportedControl
 		flips, news   bool
 	}{
-		"it stays verified":                     {row(Verified, true), row(Verified, true), false, false},
-		"what held does not":                    {row(Verified, true), row(Violated, true), true, true},
-		"what held is out of sight":             {row(Verified, true), row(Unknown, true), true, true},
-		"what did not hold is out of sight":     {row(Violated, true), row(Unknown, true), true, false},
-		"what was out of sight does not hold":   {row(Unknown, true), row(Violated, true), true, true},
-		"what was out of sight holds again":     {row(Unknown, true), row(Verified, true), true, true},
-		"what was never seen is made and holds": {row(Unknown, false), row(Verified, true), true, false},
-		"what was never seen does not hold":     {row(Unknown, false), row(Violated, true), true, true},
-		"what did not hold does":                {row(Violated, true), row(Verified, true), true, true},
-		"what did not hold is accepted":         {row(Violated, true), row(Exempt, true), true, false},
-		"what was accepted is not any more":     {row(Exempt, true), row(Violated, true), true, true},
+		"it stays verified":                            {row(Verified, true), row(Verified, true), false, false},
+		"what held does not":                           {row(Verified, true), row(Violated, true), true, true},
+		"what held is not observed any more":           {row(Verified, true), row(Unknown, true), true, true},
+		"what did not hold is not observed any more":   {row(Violated, true), row(Unknown, true), true, false},
+		"what was not observed does not hold":          {row(Unknown, true), row(Violated, true), true, true},
+		"what was not observed holds again":            {row(Unknown, true), row(Verified, true), true, true},
+		"what was never observed is created and holds": {row(Unknown, false), row(Verified, true), true, false},
+		"what was never seen does not hold":            {row(Unknown, false), row(Violated, true), true, true},
+		"what did not hold does":                       {row(Violated, true), row(Verified, true), true, true},
+		"what did not hold is accepted":                {row(Violated, true), row(Exempt, true), true, false},
+		"what was accepted is not any more":            {row(Exempt, true), row(Violated, true), true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			flips := Flips([]v1alpha1.ReportedControl{c.before}, []v1alpha1.ReportedControl{c.after})

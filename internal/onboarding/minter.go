@@ -13,7 +13,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// Minter has Stripe make links and sessions, each when it is asked for. Its errors are faults, which hold
+// Minter creates links and sessions at Stripe, each when it is requested. Its errors are faults, which hold
 // nothing that is secret or personal.
 type Minter struct {
 	Stripe *stripe.Clients
@@ -42,7 +42,7 @@ func (m Minter) Link(ctx context.Context, o Order, pages Pages) (stripe.Link, er
 }
 
 // Session returns what lets Stripe's forms appear in a page of the business's. It lasts for some minutes:
-// it must not be stored or logged, and goes to nobody but the coach.
+// it must not be stored or logged, and goes to the coach only.
 // https://docs.stripe.com/connect/embedded-onboarding
 func (m Minter) Session(ctx context.Context, o Order) (stripe.Session, error) {
 	d, err := m.open(ctx, o, v1alpha1.OnboardingEmbedded)
@@ -65,7 +65,7 @@ type door struct {
 	account string
 }
 
-// open looks whether the coach may be sent to the forms, and notes at Stripe that this was done: it tells
+// open checks whether the coach may be sent to the forms, and notes at Stripe that this was done: it tells
 // a coach who never began from one who has not finished.
 func (m Minter) open(ctx context.Context, o Order, mode v1alpha1.OnboardingMode) (door, error) {
 	record, err := o.record(mode)
@@ -88,7 +88,7 @@ func (m Minter) open(ctx context.Context, o Order, mode v1alpha1.OnboardingMode)
 }
 
 // client returns the client of the business's Stripe account, which must be the one that the coach's
-// account was made under: another one's key sees nothing.
+// account was created under: another one's key sees nothing.
 func (m Minter) client(ctx context.Context, o Order, record scope.AccountRecord) (*stripe.Client, error) {
 	client, err := m.Stripe.For(o.Key)
 	if err != nil {
@@ -105,7 +105,7 @@ func (m Minter) client(ctx context.Context, o Order, record scope.AccountRecord)
 	}
 	if business.ID != record.Business {
 		return nil, fault.New(fault.Denied, v1alpha1.ReasonPlatformCredentialsInvalid,
-			"the key belongs to the Stripe account %s, and this coach's account was made under %s; put a key of that one into the Secret %s",
+			"the key belongs to the Stripe account %s, and this coach's account was created under %s; put a key of that one into the Secret %s",
 			business.ID, record.Business, o.Platform.Spec.Stripe.CredentialsSecretName)
 	}
 	return client, nil

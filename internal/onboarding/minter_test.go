@@ -137,15 +137,15 @@ func TestNobodyIsSentToTheFormsOfAnAccountThatIsNotTheCoachs(t *testing.T) {
 			func(w *world) { w.order.Account.Spec.CoachID = "joe" }, "marked as somebody else's", fault.Conflict,
 		},
 		"the account of another coach": {
-			func(w *world) { w.records(w.stripe.ID, w.make(w.coach("joe").Metadata())) }, "marked as somebody else's", fault.Conflict,
+			func(w *world) { w.records(w.stripe.ID, w.create(w.coach("joe").Metadata())) }, "marked as somebody else's", fault.Conflict,
 		},
 		"an account without marks": {
-			func(w *world) { w.records(w.stripe.ID, w.make(nil)) }, "marked as somebody else's", fault.Conflict,
+			func(w *world) { w.records(w.stripe.ID, w.create(nil)) }, "marked as somebody else's", fault.Conflict,
 		},
-		"another installation":            {func(w *world) { w.order.Installation = "elsewhere" }, "marked as somebody else's", fault.Conflict},
-		"a namespace that was made again": {func(w *world) { w.order.NamespaceUID = "3333-4444" }, "marked as somebody else's", fault.Conflict},
-		"no installation":                 {func(w *world) { w.order.Installation = "" }, "must be known", fault.Transient},
-		"no namespace":                    {func(w *world) { w.order.NamespaceUID = "" }, "must be known", fault.Transient},
+		"another installation":               {func(w *world) { w.order.Installation = "elsewhere" }, "marked as somebody else's", fault.Conflict},
+		"a namespace that was created again": {func(w *world) { w.order.NamespaceUID = "3333-4444" }, "marked as somebody else's", fault.Conflict},
+		"no installation":                    {func(w *world) { w.order.Installation = "" }, "must be known", fault.Transient},
+		"no namespace":                       {func(w *world) { w.order.NamespaceUID = "" }, "must be known", fault.Transient},
 		"rejected by Stripe": {
 			func(w *world) { w.sandbox.Act(w.t, w.id, "reject", env.StripeAct{Reason: "rejected.fraud"}) }, "is rejected, for good", fault.Denied,
 		},
@@ -162,12 +162,12 @@ func TestNobodyIsSentToTheFormsOfAnAccountThatIsNotTheCoachs(t *testing.T) {
 		},
 		"a key of another business": {
 			func(w *world) { w.order.Key = scope.NewSecret(w.sandbox.NewStripePlatform(w.t).Keys.TestRestricted) },
-			"and this coach's account was made under", fault.Denied,
+			"and this coach's account was created under", fault.Denied,
 		},
 		"a key that was revoked": {
 			func(w *world) { w.sandbox.RevokeStripeKey(w.t, w.stripe.ID, w.stripe.Keys.TestRestricted) }, "does not accept the key", fault.Denied,
 		},
-		"a key that may not look at accounts": {
+		"a key that may not read accounts": {
 			func(w *world) {
 				w.order.Key = scope.NewSecret(w.sandbox.NewStripeKey(w.t, w.stripe.ID, false, env.MayLinks))
 			},
@@ -200,7 +200,7 @@ func deletedAs(answer string) func(w *world) {
 	}
 }
 
-// refuses says whether an error is of the class, says what it should, and tells nothing that it must not.
+// refuses says whether an error is of the class, says what it should, and shows nothing that it must not.
 func (w *world) refuses(err error, want string, class fault.Class) bool {
 	return err != nil && fault.ClassOf(err) == class && strings.Contains(err.Error(), want) && w.discreet(err)
 }
@@ -284,8 +284,8 @@ func TestWhatStripeRefusesAtTheLastMomentIsTold(t *testing.T) {
 		for _, call := range []string{"POST /v1/account_links", "POST /v1/account_sessions"} {
 			t.Run(name+" "+call, func(t *testing.T) {
 				w := newWorld(t)
-				w.before = func(made string) {
-					if made == call {
+				w.before = func(creating string) {
+					if creating == call {
 						c.meanwhile(w)
 					}
 				}

@@ -46,12 +46,12 @@ func (o Order) record(mode v1alpha1.OnboardingMode) (scope.AccountRecord, error)
 			"the PayoutAccount %s is not of the platform %s", name, o.Platform.Name)
 	case !o.Account.DeletionTimestamp.IsZero():
 		return record, fault.New(fault.Invalid, v1alpha1.ReasonReleasing,
-			"the PayoutAccount %s is being deleted; make it anew to go on: it gets the same account", name)
+			"the PayoutAccount %s is being deleted; create it again to go on: it gets the same account", name)
 	case o.Account.Spec.Onboarding != mode:
 		return record, fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec, "%s", elsewhere(name, mode))
 	case record == scope.AccountRecord{}:
 		return record, fault.Wait(v1alpha1.ReasonCreating, 0,
-			"the PayoutAccount %[1]s has no account at Stripe yet; kubectl -n %[2]s describe pa %[1]s tells what it waits for",
+			"the PayoutAccount %[1]s has no account at Stripe yet; kubectl -n %[2]s describe pa %[1]s shows what it waits for",
 			name, o.Account.Namespace)
 	case record.Business == "":
 		return record, fault.New(fault.Conflict, v1alpha1.ReasonConflict,

@@ -10,7 +10,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// rejected is how Stripe's reasons begin when it is done with an account. Why it is, is told to nobody.
+// rejected is how Stripe's reasons begin when it is done with an account. The reason is not reported.
 const rejected = "rejected."
 
 // welcome refuses an account that is not the coach's, or that nothing can be done for.
@@ -23,7 +23,7 @@ func welcome(coach naming.Coach, account scope.Account) error {
 			"the account %s is marked as somebody else's (another coach, platform or installation), and nobody is sent to its forms", account.ID)
 	case strings.HasPrefix(account.Requirements.DisabledReason, rejected):
 		return fault.New(fault.Denied, v1alpha1.ReasonRejectedByStripe,
-			"the account %s is rejected, for good, and there is nothing to fill in; whoever runs the business's Stripe account can ask "+
+			"the account %s is rejected, for good, and there is nothing to fill in; an administrator of the business's Stripe account can ask "+
 				"Stripe's support", account.ID)
 	}
 	return nil
@@ -34,7 +34,7 @@ func gone(id string) error {
 		"Stripe does not show the account %s: the coach has disconnected it, or it was deleted", id)
 }
 
-// unmade says why nothing was made. Stripe refuses an account that it has rejected, and gives no code.
+// unmade says why nothing was created. Stripe refuses an account that it has rejected, and gives no code.
 // https://docs.stripe.com/api/account_links/create
 func (d door) unmade(err error) error {
 	code, param := stripe.Code(err)
@@ -49,7 +49,7 @@ func (d door) unmade(err error) error {
 	return stripe.Classify(err)
 }
 
-// nothing is an answer without what was asked for. That it may pass is all that is known of it.
+// nothing is an answer without what was requested. It may be transient.
 func nothing(what string) error {
 	return fault.New(fault.Transient, v1alpha1.ReasonTransientError, "Stripe answered without a %s", what)
 }

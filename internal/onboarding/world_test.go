@@ -29,7 +29,7 @@ var (
 	pages = onboarding.Pages{Return: "https://studio.example.com/welcome", Refresh: "https://studio.example.com/again?coach=jo"}
 )
 
-// world is a business with one coach, whose account nobody has filled in.
+// world is a business with one coach, whose account is not filled in.
 type world struct {
 	t       *testing.T
 	sandbox *env.Sandbox
@@ -62,7 +62,7 @@ func newWorld(t *testing.T) *world {
 			},
 		},
 	}
-	w.id = w.make(w.coach("jo").Metadata())
+	w.id = w.create(w.coach("jo").Metadata())
 	w.order.Account = &v1alpha1.PayoutAccount{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-a", Name: "jo"},
 		Spec:       v1alpha1.PayoutAccountSpec{PlatformName: "studio", CoachID: "jo", Onboarding: v1alpha1.OnboardingHosted},
@@ -94,7 +94,7 @@ func (w *world) transport() http.RoundTripper {
 	return transport
 }
 
-// watched tells of each call before it is made.
+// watched reports each call before it is sent.
 type watched struct {
 	*world
 	http.RoundTripper
@@ -113,8 +113,8 @@ func (w *world) coach(id string) naming.Coach {
 	}, ID: id}
 }
 
-// make makes an account as the operator does.
-func (w *world) make(metadata map[string]string) string {
+// create creates an account as the operator does.
+func (w *world) create(metadata map[string]string) string {
 	w.t.Helper()
 	client, err := w.minter.Stripe.For(scope.NewSecret(w.stripe.Keys.TestRestricted))
 	if err != nil {
@@ -133,14 +133,14 @@ func (w *world) make(metadata map[string]string) string {
 // rand is a key that no other test uses.
 func rand(t *testing.T) string { return t.Name() + time.Now().String() }
 
-// records makes the operator's record that of an account.
+// records sets the operator's record to an account.
 func (w *world) records(business, account string) {
 	w.order.Account.Annotations = map[string]string{
 		v1alpha1.AnnotationAccount: scope.AccountRecord{Business: business, Account: account}.String(),
 	}
 }
 
-// embedded makes the coach one who finds the forms in a page of the business's.
+// embedded shows the coach the forms in a page of the business's.
 func (w *world) embedded() { w.order.Account.Spec.Onboarding = v1alpha1.OnboardingEmbedded }
 
 // started is what the account notes of when the coach was first sent to the forms.

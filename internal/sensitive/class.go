@@ -1,4 +1,4 @@
-// Package sensitive tells bank, card and identity numbers, and secrets of Stripe's, from all other text: by
+// Package sensitive recognizes bank, card and identity numbers, and secrets of Stripe's, in any text: by
 // the names of fields and by the numbers themselves. What it finds it names by class and place, and never
 // repeats. It imports no other package of the operator's.
 package sensitive

@@ -8,7 +8,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/sensitive"
 )
 
-// Annotations hold up to a quarter of a megabyte of whatever their writer likes: no text costs more than its
+// Annotations hold up to a quarter of a megabyte of any text: no text costs more than its
 // length. https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/
 func TestNoTextCostsMoreThanItsLength(t *testing.T) {
 	t.Parallel()

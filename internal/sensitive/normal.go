@@ -123,5 +123,5 @@ func decoded(text string) (string, bool) {
 	return string(plain), true
 }
 
-// uuid is taken out of a text before numbers are looked for: its digits are chance.
+// uuid is taken out of a text before numbers are searched for: its digits are chance.
 var uuid = regexp.MustCompile(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)

@@ -25,18 +25,18 @@ type Hit struct {
 	Class Class
 }
 
-// Scan looks through an object, as decoded from JSON, at every key and every value. whole is false when it
-// was more than can be looked through, so that the rest was not.
+// Scan searches an object, as decoded from JSON, at every key and every value. whole is false when it
+// was more than can be searched, so that the rest was not.
 func Scan(object any) (hits []Hit, whole bool) {
 	s := &scan{left: largest}
 	s.value(nil, object)
 	return s.hits, s.left >= 0
 }
 
-// scan is one look through an object.
+// scan is one search of an object.
 type scan struct {
 	hits []Hit
-	// left is how many bytes may be looked at yet; less than 0 when a bound was reached.
+	// left is how many bytes may be read yet; less than 0 when a bound was reached.
 	left int
 }
 
@@ -86,7 +86,7 @@ func (s *scan) object(path []string, object map[string]any) {
 	s.named(path, object)
 }
 
-// named looks at a pair of a name and a value, where the name is no key: {name: iban, value: 1234567}.
+// named checks a pair of a name and a value, where the name is no key: {name: iban, value: 1234567}.
 func (s *scan) named(path []string, object map[string]any) {
 	for _, key := range []string{"name", "key"} {
 		name, _ := object[key].(string)
@@ -100,8 +100,8 @@ func (s *scan) named(path []string, object map[string]any) {
 	}
 }
 
-// applied looks through an object that is written in an annotation, and says whether anything was found there.
-// If not, the text itself is still to be looked at: of two equal keys the object has the last one only.
+// applied searches an object that is written in an annotation, and says whether anything was found there.
+// If not, the text itself is still to be checked: of two equal keys the object has the last one only.
 func (s *scan) applied(path []string, text string) bool {
 	before := len(s.hits)
 	decoder := json.NewDecoder(strings.NewReader(text))
@@ -133,14 +133,14 @@ func (s *scan) found(path []string, class Class) {
 const (
 	// Masked stands for a name that holds what must not be repeated.
 	Masked = "(masked)"
-	// longestElement and longestPath bound what strangers can have repeated.
+	// longestElement and longestPath bound what others can have repeated.
 	longestElement, longestPath = 80, 240
 )
 
 // digitsShown is how many digits in a row a name may show: those of a date.
 const digitsShown = 8
 
-// Shown is a name that strangers choose, fit to be shown: bounded, quoted where it needs to be, and masked
+// Shown is a name that others choose, fit to be shown: bounded, quoted where it needs to be, and masked
 // where it holds a number or a secret itself.
 func Shown(name string) string {
 	if _, bad := Value(name); bad || rows(normal(name)) > digitsShown {

@@ -45,7 +45,7 @@ func TestAnObjectIsLookedThroughAtEveryPlace(t *testing.T) {
 		"a key that is a number": {
 			`{"labels": {"` + visa + `": "x"}}`, []sensitive.Hit{{Path: "labels.(masked)", Class: sensitive.Card}},
 		},
-		"a number below a key that is one, which is told once": {
+		"a number below a key that is one, which is reported once": {
 			`{"labels": {"` + germanIBAN + `": {"a": "` + visa + `"}}}`, []sensitive.Hit{{Path: "labels.(masked)", Class: sensitive.Bank}},
 		},
 		"a pair of name and value": {

@@ -14,7 +14,7 @@ func Value(text string) (Class, bool) {
 	return "", false
 }
 
-// plain looks at a text in its normal form.
+// plain checks a text in its normal form.
 func plain(text string) (Class, bool) {
 	if secret(text) {
 		return Secret, true

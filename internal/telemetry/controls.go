@@ -50,7 +50,7 @@ func (c *controls) Collect(to chan<- prometheus.Metric) {
 }
 
 // Controls sets who counts platforms by control and status, for gauges that are never out of date; nil
-// for nobody, which shows no gauges. A count has zeroes for what no platform has.
+// for none, which shows no gauges. A count has zeroes for what no platform has.
 func (m *Metrics) Controls(census func() map[Control]int) {
 	if census == nil {
 		m.controls.census.Store(nil)

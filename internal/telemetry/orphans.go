@@ -17,7 +17,7 @@ type orphans struct {
 func newOrphans() *orphans {
 	return &orphans{
 		total: prometheus.NewDesc("coach_stripe_orphan_accounts",
-			"Accounts at Stripe that carry a platform's mark, were not let go, and are claimed by no PayoutAccount.", nil, nil),
+			"Accounts at Stripe that carry a platform's mark, were not released, and are claimed by no PayoutAccount.", nil, nil),
 		counts: map[string]int{},
 	}
 }
@@ -25,7 +25,7 @@ func newOrphans() *orphans {
 // Describe implements prometheus.Collector.
 func (o *orphans) Describe(to chan<- *prometheus.Desc) { to <- o.total }
 
-// Collect implements prometheus.Collector. While no platform was looked at there is nothing to tell.
+// Collect implements prometheus.Collector. Until a platform was observed there is nothing to report.
 func (o *orphans) Collect(to chan<- prometheus.Metric) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

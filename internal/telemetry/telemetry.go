@@ -74,8 +74,8 @@ func (m *Metrics) Request(service, operation, code string) {
 // Standing counts one payout account that came to stand elsewhere.
 func (m *Metrics) Standing(phase, reason string) { m.standing.WithLabelValues(phase, reason).Inc() }
 
-// Unknown counts one payout account that came to a state that nobody here knows. Only metrics, which no
-// tenant reads, tell Stripe's own word.
+// Unknown counts one payout account that came to an unknown state. Only metrics, which no
+// tenant reads, show Stripe's own word.
 func (m *Metrics) Unknown(reason string) { m.strange.WithLabelValues(reason).Inc() }
 
 // Event counts one delivery to the receiver of Stripe's events.

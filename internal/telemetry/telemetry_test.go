@@ -131,7 +131,7 @@ func TestControlsAreCountedWhenTheMetricsAreRead(t *testing.T) {
 	}
 	m.Controls(nil)
 	if diff := cmp.Diff([]string{flipped}, counted(t, registry)); diff != "" {
-		t.Errorf("once nobody counts any more (-want +got):\n%s", diff)
+		t.Errorf("once nothing counts any more (-want +got):\n%s", diff)
 	}
 }
 

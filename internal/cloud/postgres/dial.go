@@ -19,7 +19,7 @@ import (
 const (
 	// connectTimeout bounds one attempt to connect, TLS and login included.
 	connectTimeout = 10 * time.Second
-	// statementTimeout and lockTimeout bound every statement: a tenant's lock holds nobody up.
+	// statementTimeout and lockTimeout bound every statement: a tenant's lock blocks no other work.
 	statementTimeout = 10 * time.Second
 	lockTimeout      = 3 * time.Second
 	// application is how our sessions name themselves.
@@ -40,7 +40,7 @@ type Server struct {
 // Login is who logs in to which database.
 type Login struct {
 	User, Password, Database string
-	// ReadOnly makes every transaction of the session one that cannot write.
+	// ReadOnly makes every transaction of the session a read-only one.
 	ReadOnly bool
 }
 
@@ -77,13 +77,13 @@ func (s Server) config(login Login) (*pgx.ConnConfig, error) {
 	if len(config.Fallbacks) > 0 {
 		return nil, errFallback
 	}
-	// Whatever an environment variable or a service file may have said is replaced.
+	// What an environment variable or a service file set is replaced.
 	config.Host, config.Port = s.Host, s.Port
 	config.User, config.Password, config.Database = login.User, login.Password, login.Database
 	config.TLSConfig = &tls.Config{RootCAs: s.Roots, ServerName: s.Host, MinVersion: tls.VersionTLS12}
 	config.RuntimeParams = parameters(login.ReadOnly)
 	config.ConnectTimeout = connectTimeout
-	// Statements are not prepared: a session makes few, and each once.
+	// Statements are not prepared: a session runs few, and each once.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	if s.Dial != nil {
 		config.DialFunc, config.LookupFunc = s.Dial, itself
@@ -95,7 +95,7 @@ func (s Server) config(login Login) (*pgx.ConnConfig, error) {
 const strongest = "host=none port=1 user=none password=none dbname=none sslmode=verify-full " +
 	"require_auth=scram-sha-256 channel_binding=prefer target_session_attrs=any sslnegotiation=postgres"
 
-// itself resolves nothing: whoever dials by itself resolves by itself.
+// itself resolves nothing: a custom dialer resolves by itself.
 func itself(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 
 // parameters are those of every session; they win over what a tenant sets for a role or a database.

@@ -54,7 +54,7 @@ func TestAServerThatIsNotProvenIsToldNothing(t *testing.T) {
 				t.Errorf("got %v, want %s", err, c.reason)
 			}
 			if err != nil && strings.Contains(err.Error(), secret) {
-				t.Error("the error tells the password")
+				t.Error("the error shows the password")
 			}
 			r.mustNotKnow(t)
 		})

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// refused and unencrypted are how PostgreSQL says that nobody may come in without TLS. Any other answer,
+// refused and unencrypted are how PostgreSQL refuses a login without TLS. Any other answer,
 // and none, proves nothing. https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
 	refused     = "28000" // invalid_authorization_specification

@@ -112,6 +112,6 @@ func talk(r *rogue, conn net.Conn, message pgproto3.BackendMessage) {
 func (r *rogue) mustNotKnow(t *testing.T) {
 	t.Helper()
 	if said := r.said(); strings.Contains(said, secret) {
-		t.Errorf("the server was told the password: %q", said)
+		t.Errorf("the server received the password: %q", said)
 	}
 }

@@ -116,15 +116,15 @@ func blocks(t *testing.T, text []byte) []*x509.Certificate {
 	return all
 }
 
-// made is a certificate that was made up for a test.
-type made struct {
+// issued is a certificate that was created for a test.
+type issued struct {
 	*x509.Certificate
 	key  *ecdsa.PrivateKey
 	text string
 }
 
 // issue returns a certificate that ends at a time: an authority's, or a server's that issuer issued.
-func issue(t *testing.T, name string, until time.Time, issuer *made) *made {
+func issue(t *testing.T, name string, until time.Time, issuer *issued) *issued {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -134,9 +134,9 @@ func issue(t *testing.T, name string, until time.Time, issuer *made) *made {
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
 		NotBefore: until.AddDate(-10, 0, 0), NotAfter: until, BasicConstraintsValid: true, IsCA: issuer == nil,
 	}
-	m := &made{key: key}
+	m := &issued{key: key}
 	if issuer == nil {
-		template.KeyUsage, issuer = x509.KeyUsageCertSign, &made{Certificate: template, key: key}
+		template.KeyUsage, issuer = x509.KeyUsageCertSign, &issued{Certificate: template, key: key}
 	} else {
 		template.DNSNames = []string{name}
 	}
@@ -229,8 +229,8 @@ func mustBeUnfit(t *testing.T, err error, says, canary string) {
 	if !strings.Contains(f.Message, "spec.caBundle of the class") || !strings.Contains(f.Message, says) {
 		t.Errorf("the message %q does not say %q", f.Message, says)
 	}
-	for _, told := range []string{canary, "canary", "Y2FuYXJ5"} { // as it is, and in base64
-		if strings.Contains(err.Error(), told) {
+	for _, shown := range []string{canary, "canary", "Y2FuYXJ5"} { // as it is, and in base64
+		if strings.Contains(err.Error(), shown) {
 			t.Errorf("the error repeats what it found: %v", err)
 		}
 	}
@@ -275,7 +275,7 @@ func TestARegionThatIsNotKnownNeedsABundle(t *testing.T) {
 
 func TestATLSServerIsTrustedByTheBundleOfItsClassAlone(t *testing.T) {
 	until := time.Now().AddDate(1, 0, 0)
-	root, stranger := issue(t, "Root", until, nil), issue(t, "Stranger", until, nil)
+	root, unknown := issue(t, "Root", until, nil), issue(t, "Unknown", until, nil)
 	leaf := issue(t, host, until, root)
 	refusal := &pgproto3.ErrorResponse{Severity: "FATAL", Code: "28P01", Message: "no"}
 	for name, c := range map[string]struct {
@@ -283,9 +283,9 @@ func TestATLSServerIsTrustedByTheBundleOfItsClassAlone(t *testing.T) {
 		reason string
 	}{
 		"its own authority":        {root.text, v1alpha1.ReasonLoginRefused},
-		"another authority":        {stranger.text, v1alpha1.ReasonCertificateRefused},
+		"another authority":        {unknown.text, v1alpha1.ReasonCertificateRefused},
 		"the public ones":          {"", v1alpha1.ReasonCertificateRefused},
-		"both, one behind another": {stranger.text + root.text, v1alpha1.ReasonLoginRefused},
+		"both, one behind another": {unknown.text + root.text, v1alpha1.ReasonLoginRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRogue(t, func(r *rogue, conn net.Conn) {

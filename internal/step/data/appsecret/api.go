@@ -26,9 +26,9 @@ type API interface {
 var _ API = client.Client(nil)
 
 const (
-	// ungranted is when to look again for a grant: nothing else tells of one.
+	// ungranted is when to check for a grant again: no event reports one.
 	ungranted = 30 * time.Second
-	// raced is when to look again after somebody else was faster.
+	// raced is when to observe again after another writer was faster.
 	raced = 2 * time.Second
 )
 
@@ -41,14 +41,14 @@ func classify(err error, namespace, what string) error {
 	var f *fault.Error
 	switch {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsNotFound(err) && !ofSecret(err):
-		f = fault.Wait(v1alpha1.ReasonReleasing, 0, "the namespace %s is being deleted, so no Secret is made in it", namespace)
+		f = fault.Wait(v1alpha1.ReasonReleasing, 0, "the namespace %s is being deleted, so no Secret is created in it", namespace)
 	case apierrors.IsForbidden(err):
 		f = fault.New(fault.Denied, v1alpha1.ReasonNamespaceNotGranted,
 			"the operator may not keep Secrets in the namespace %s (%s); run: kubectl coach grant %s | kubectl apply -f - "+
 				"(if that was done, a quota or an admission policy of the namespace refuses)", namespace, what, namespace)
 		f.After = ungranted
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
-		f = fault.Wait(v1alpha1.ReasonSettling, raced, "somebody else wrote or deleted %s meanwhile; it is looked at again", what)
+		f = fault.Wait(v1alpha1.ReasonSettling, raced, "somebody else wrote or deleted %s meanwhile; it is observed again", what)
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
 		f = fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec,
 			"the API server refuses %s as invalid; look for an admission policy in the namespace %s that refuses it", what, namespace)

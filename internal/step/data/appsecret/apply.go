@@ -14,36 +14,36 @@ import (
 )
 
 // Apply implements converge.Resource. Each write is bound to what was seen, so that of two writers one fails
-// and looks again, and one that fails keeps no other from being tried.
+// and observes again, and one that fails keeps no other from being tried.
 func (r *resource) Apply(
 	ctx context.Context, in *scope.Platform, _ State, got converge.Observation[State], _ []converge.Change,
 ) error {
 	var problems []error
 	for _, one := range got.State.Secrets {
-		if one.condition.mendable() {
-			problems = append(problems, classify(r.mend(ctx, one), in.Tenant.Namespace, "Secret "+one.Name))
+		if one.condition.repairable() {
+			problems = append(problems, classify(r.repair(ctx, one), in.Tenant.Namespace, "Secret "+one.Name))
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// mend makes one Secret what it should be.
-func (r *resource) mend(ctx context.Context, one Secret) error {
+// repair makes one Secret what it should be.
+func (r *resource) repair(ctx context.Context, one Secret) error {
 	switch {
 	case one.live == nil:
-		return r.kube.Create(ctx, one.made)
-	case one.made == nil:
+		return r.kube.Create(ctx, one.want)
+	case one.want == nil:
 		return r.drop(ctx, one.live)
 	case one.condition == unfit:
 		if err := r.drop(ctx, one.live); err != nil {
 			return err
 		}
-		return r.kube.Create(ctx, one.made)
+		return r.kube.Create(ctx, one.want)
 	}
-	mended := one.live.DeepCopy()
-	mended.Data, mended.OwnerReferences = one.made.Data, one.made.OwnerReferences
-	mended.Labels, mended.Annotations = with(mended.Labels, one.made.Labels), with(mended.Annotations, one.made.Annotations)
-	return r.kube.Patch(ctx, mended, client.MergeFromWithOptions(one.live, client.MergeFromWithOptimisticLock{}))
+	repaired := one.live.DeepCopy()
+	repaired.Data, repaired.OwnerReferences = one.want.Data, one.want.OwnerReferences
+	repaired.Labels, repaired.Annotations = with(repaired.Labels, one.want.Labels), with(repaired.Annotations, one.want.Annotations)
+	return r.kube.Patch(ctx, repaired, client.MergeFromWithOptions(one.live, client.MergeFromWithOptimisticLock{}))
 }
 
 // drop deletes the very Secret that was seen; one that is gone is no error.
@@ -60,7 +60,7 @@ func with(all, ours map[string]string) map[string]string {
 	return both
 }
 
-// constrain takes out what cannot be mended now: it stays as it is. What is out of date is renewed, which is no
+// constrain takes out what cannot be repaired now: it stays as it is. What is out of date is renewed, which is no
 // return to what was.
 func constrain(want, got State) State {
 	w := want
@@ -71,7 +71,7 @@ func constrain(want, got State) State {
 		case i < 0:
 		case one.condition == outdated:
 			w.Secrets[i].condition = renewed
-		case !one.condition.mendable():
+		case !one.condition.repairable():
 			w.Secrets[i].condition = one.condition
 		}
 	}

@@ -81,12 +81,12 @@ func TestWithoutAGrantItIsSaidHowToGiveOneAndOnceGivenItWorks(t *testing.T) {
 		t.Errorf("got %v", f)
 	}
 	if f.After != 30*time.Second {
-		t.Errorf("it is looked at again after %s", f.After)
+		t.Errorf("it is observed again after %s", f.After)
 	}
 	w.grant()
 	w.converge()
 	if w.secret(first) == nil {
-		t.Error("it was not made")
+		t.Error("it was not created")
 	}
 }
 
@@ -101,7 +101,7 @@ func TestInANamespaceThatIsBeingDeletedNothingIsMade(t *testing.T) {
 		t.Errorf("got %v", f)
 	}
 	if names := w.names(); len(names) > 0 {
-		t.Errorf("made: %v", names)
+		t.Errorf("created: %v", names)
 	}
 }
 
@@ -122,7 +122,7 @@ func TestNothingIsAskedForBeforeTheInputsAreThere(t *testing.T) {
 			c.change(w.in)
 			out := w.pass()
 			if f := fault.As(out.Err); f.Class != c.class || f.Reason != c.reason || !out.ObserveFailed {
-				t.Errorf("got %v, blind %t", f, out.ObserveFailed)
+				t.Errorf("got %v, observe failed %t", f, out.ObserveFailed)
 			}
 			if len(w.calls.made) > 0 {
 				t.Errorf("calls: %v", w.calls.made)
@@ -134,7 +134,7 @@ func TestNothingIsAskedForBeforeTheInputsAreThere(t *testing.T) {
 // story is a way from one state of the world to another, on which a process may end at any call.
 type story struct {
 	name string
-	// before makes the state at the beginning.
+	// before sets up the state at the beginning.
 	before func(*world)
 	// least is how many calls the way has.
 	least int
@@ -213,12 +213,12 @@ func TestOfTwoWritersOneLooksAgain(t *testing.T) {
 		harmless bool
 		after    func(*testing.T, *world)
 	}{
-		"another operator made it": {
+		"another operator created it": {
 			func(*world) {}, "create " + first,
 			func(w *world) { w.beside().converge() }, false,
 			func(t *testing.T, w *world) { t.Helper(); w.converge() },
 		},
-		"a stranger made one of that name": {
+		"another owner created one of that name": {
 			func(*world) {}, "create " + first,
 			func(w *world) { w.put(first, nil) }, false,
 			func(t *testing.T, w *world) {
@@ -245,12 +245,12 @@ func TestOfTwoWritersOneLooksAgain(t *testing.T) {
 			func(w *world) { w.must(w.admin.Delete(w.t.Context(), w.secret(first))) }, false,
 			func(t *testing.T, w *world) { t.Helper(); w.converge() },
 		},
-		"a stranger's stood in its place before it was healed": {
+		"one that is not owned stood in its place before it was repaired": {
 			func(w *world) { w.edit(first, func(s *corev1.Secret) { s.Data["host"] = []byte("elsewhere") }) }, "patch " + first,
 			func(w *world) { w.must(w.admin.Delete(w.t.Context(), w.secret(first))); w.put(first, nil) }, false,
 			mustLeave(first),
 		},
-		"a stranger's stood in its place before it was dropped": {
+		"one that is not owned stood in its place before it was dropped": {
 			func(w *world) {
 				w.in.Roles.Logins = append(w.in.Roles.Logins, report)
 				w.converge()
@@ -263,7 +263,7 @@ func TestOfTwoWritersOneLooksAgain(t *testing.T) {
 			}, false,
 			mustLeave("studio-database-monthly-report"),
 		},
-		"a stranger's stood in its place before it was made anew": {
+		"one that is not owned stood in its place before it was created again": {
 			func(w *world) { w.edit(first, func(s *corev1.Secret) { s.Immutable = new(true) }) }, "delete " + first,
 			func(w *world) { w.must(w.admin.Delete(w.t.Context(), w.secret(first))); w.put(first, nil) }, false,
 			mustLeave(first),
@@ -309,13 +309,13 @@ func TestOfTwoWritersOneLooksAgain(t *testing.T) {
 	}
 }
 
-// mustLeave checks that a stranger's Secret was left alone.
+// mustLeave checks that a Secret that is not owned was left alone.
 func mustLeave(name string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
 		t.Helper()
 		w.until(w.in, func(out converge.Outcome) bool { return len(out.Changes) == 0 })
 		if s := w.secret(name); s == nil || string(s.Data["mine"]) != "kept" || len(s.Data) != 1 {
-			t.Errorf("the stranger's was touched")
+			t.Errorf("the one that is not owned was touched")
 		}
 	}
 }
@@ -332,15 +332,15 @@ func (w *world) beside() *world {
 func TestEveryRefusalHasItsClassAndTellsNoSecret(t *testing.T) {
 	t.Parallel()
 	secrets := schema.GroupResource{Resource: "secrets"}
-	told := errors.New("you sent " + canary)
+	said := errors.New("you sent " + canary)
 	kind := schema.GroupKind{Kind: "Secret"}
 	for name, c := range map[string]struct {
 		err    error
 		class  fault.Class
 		reason string
 	}{
-		"forbidden":    {apierrors.NewForbidden(secrets, first, told), fault.Denied, v1alpha1.ReasonNamespaceNotGranted},
-		"a conflict":   {apierrors.NewConflict(secrets, first, told), fault.Waiting, v1alpha1.ReasonSettling},
+		"forbidden":    {apierrors.NewForbidden(secrets, first, said), fault.Denied, v1alpha1.ReasonNamespaceNotGranted},
+		"a conflict":   {apierrors.NewConflict(secrets, first, said), fault.Waiting, v1alpha1.ReasonSettling},
 		"there is one": {apierrors.NewAlreadyExists(secrets, canary), fault.Waiting, v1alpha1.ReasonSettling},
 		"no namespace": {apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "x"), fault.Waiting, v1alpha1.ReasonReleasing},
 		"invalid": {
@@ -349,9 +349,9 @@ func TestEveryRefusalHasItsClassAndTellsNoSecret(t *testing.T) {
 		},
 		"a bad request":       {apierrors.NewBadRequest(canary), fault.Invalid, v1alpha1.ReasonInvalidSpec},
 		"too many requests":   {apierrors.NewTooManyRequests(canary, 1), fault.Transient, v1alpha1.ReasonTransientError},
-		"an internal error":   {apierrors.NewInternalError(told), fault.Transient, v1alpha1.ReasonTransientError},
+		"an internal error":   {apierrors.NewInternalError(said), fault.Transient, v1alpha1.ReasonTransientError},
 		"a timeout":           {apierrors.NewServerTimeout(secrets, canary, 1), fault.Transient, v1alpha1.ReasonTransientError},
-		"no answer":           {told, fault.Transient, v1alpha1.ReasonTransientError},
+		"no answer":           {said, fault.Transient, v1alpha1.ReasonTransientError},
 		"the end of its time": {fmt.Errorf("%s: %w", canary, context.DeadlineExceeded), fault.Transient, v1alpha1.ReasonTransientError},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -363,7 +363,7 @@ func TestEveryRefusalHasItsClassAndTellsNoSecret(t *testing.T) {
 				}
 				return nil, false
 			}
-			out := w.pass() // which looks for what is told
+			out := w.pass() // which checks what is reported
 			if f := fault.As(out.Err); f.Class != c.class || f.Reason != c.reason || f.Message == "" {
 				t.Errorf("got %s %s: %s", f.Class, f.Reason, f.Message)
 			}
@@ -389,6 +389,6 @@ func TestWithoutTheStoreOfPasswordsNothingIsSeenOrWritten(t *testing.T) {
 	w.in.Passwords = mute{}
 	w.calls.made = nil
 	if out := w.pass(); out.Err == nil || !out.ObserveFailed || len(w.calls.writes()) > 0 {
-		t.Errorf("error %v, blind %t, calls %v", out.Err, out.ObserveFailed, w.calls.made)
+		t.Errorf("error %v, observe failed %t, calls %v", out.Err, out.ObserveFailed, w.calls.made)
 	}
 }

@@ -38,13 +38,13 @@ const (
 var (
 	// labelPlatform is the platform that a Secret is for.
 	labelPlatform = v1alpha1.GroupVersion.Group + "/platform"
-	// annotationWritten fingerprints what we wrote last: it tells an edit from what is only out of date.
+	// annotationWritten fingerprints what we wrote last: it distinguishes an edit from what is only out of date.
 	annotationWritten = v1alpha1.GroupVersion.Group + "/written"
 )
 
 // State is the set of a platform's Secrets.
 type State struct {
-	// Secrets, sorted by name. An observed state also has those of ours that nobody wants any more.
+	// Secrets, sorted by name. An observed state also has those of ours that are no longer desired.
 	Secrets []Secret
 
 	// Wanted only: what is the same in all Secrets, and the names of those whose logins are not in place now.
@@ -58,8 +58,8 @@ type Secret struct {
 
 	condition condition
 	login     scope.RoleLogin
-	// made is what it should be, nil if it should not be there; live is what it is, nil if it is not there.
-	made, live *corev1.Secret
+	// want is what it should be, nil if it should not exist; live is what it is, nil if it does not exist.
+	want, live *corev1.Secret
 }
 
 // String returns the name and how it is.
@@ -77,13 +77,13 @@ const (
 	outdated condition = "outdated"
 	edited   condition = "edited"
 	missing  condition = "missing"
-	// unfit has a type that cannot be changed, or was made immutable.
+	// unfit has a type that cannot be changed, or was set immutable.
 	unfit condition = "of a kind that cannot be changed"
-	// unwanted is ours, of a login that nobody asks for.
+	// unwanted is ours, of a login that is not desired.
 	unwanted condition = "not wanted"
 
-	// stranger is somebody else's.
-	stranger condition = "somebody else's"
+	// unowned belongs to another owner.
+	unowned condition = "not owned"
 	// former belongs to an object of the platform's name that was deleted: Kubernetes is about to collect it.
 	former condition = "of the platform before"
 	// going is being deleted.
@@ -92,8 +92,8 @@ const (
 	unready condition = "without a password"
 )
 
-// mendable says that a write makes it what it should be.
-func (c condition) mendable() bool {
+// repairable says that a write makes it what it should be.
+func (c condition) repairable() bool {
 	return c == outdated || c == edited || c == missing || c == unfit || c == unwanted
 }
 
@@ -169,7 +169,7 @@ func labelsOf(in *scope.Platform) map[string]string {
 	return map[string]string{naming.LabelManagedBy: naming.ManagedBy, labelPlatform: in.Tenant.Name}
 }
 
-// fingerprint tells contents apart without showing them: a password in them has at least 128 bits.
+// fingerprint distinguishes contents without showing them: a password in them has at least 128 bits.
 func fingerprint(data map[string][]byte) string {
 	h := sha256.New()
 	for _, key := range slices.Sorted(maps.Keys(data)) {

@@ -17,12 +17,12 @@ const (
 	renewed condition = "renewed"
 	// soon is when Kubernetes will have collected what it is about to.
 	soon = 5 * time.Second
-	// later is when to look again for logins: a pass in which they are put in place sees them anyway.
+	// later is when to read the logins again: a pass in which they are put in place sees them anyway.
 	later = time.Minute
 )
 
 // Fields are what the step owns. Their texts name Secrets and say how they are, and hold nothing of what is in
-// them. What is out of date has a field of its own, since nobody changed it behind the operator's back.
+// them. What is out of date has a field of its own, since it is no drift.
 var Fields = []converge.Field[State]{
 	{Path: "secrets", About: "a Secret for each login and no others: type, contents, labels and owner", Get: func(s State) string {
 		return list(s.Secrets, func(one Secret) string {
@@ -58,22 +58,22 @@ func (s State) index(name string) int {
 	return slices.IndexFunc(s.Secrets, func(one Secret) bool { return one.Name == name })
 }
 
-// degraded says what no write can mend now.
+// degraded says what no write can repair now.
 func degraded(want, got State) error {
 	names := func(c condition) string {
 		return list(got.of(c), func(one Secret) string { return one.Name })
 	}
 	switch {
-	case len(got.of(stranger)) > 0:
+	case len(got.of(unowned)) > 0:
 		return fault.New(fault.Conflict, v1alpha1.ReasonConflict,
 			"the platform's namespace has Secrets of these names that are not the platform's, and they are not touched: %s; delete or "+
-				"rename them, and the platform's are made", names(stranger))
+				"rename them, and the platform's are created", names(unowned))
 	case len(got.of(former)) > 0:
 		return fault.Wait(v1alpha1.ReasonSettling, soon,
 			"these Secrets belong to a deleted platform of the same name, and Kubernetes is about to collect them: %s", names(former))
 	case len(got.of(going)) > 0:
 		return fault.Wait(v1alpha1.ReasonSettling, soon,
-			"these Secrets are being deleted, and are made anew afterwards (a finalizer on one keeps it): %s", names(going))
+			"these Secrets are being deleted, and are created again afterwards (a finalizer on one keeps it): %s", names(going))
 	case len(got.of(unready)) > 0:
 		return fault.Wait(v1alpha1.ReasonWaitingForRoles, later, "the logins of these Secrets have no password yet: %s", names(unready))
 	case len(want.absent) > 0:

@@ -19,7 +19,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// Observe implements converge.Resource. Every look is live: one listing, and one more request for each
+// Observe implements converge.Resource. Every observation is an uncached read: one listing, and one more request for each
 // Secret that it lacks, which is not there or has lost its labels. The set is always there, if empty.
 func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, _ bool) (
 	converge.Observation[State], error,
@@ -34,8 +34,8 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 		if err != nil {
 			return converge.Observation[State]{}, err
 		}
-		one.made = want.secret(in, one, password)
-		if one.live, err = r.find(ctx, list.Items, one.made); err != nil {
+		one.want = want.secret(in, one, password)
+		if one.live, err = r.find(ctx, list.Items, one.want); err != nil {
 			return converge.Observation[State]{}, err
 		}
 		one.condition = judge(in, one)
@@ -62,37 +62,37 @@ func storedFor(ctx context.Context, in *scope.Platform, login scope.RoleLogin) (
 }
 
 // find returns what has the name of a Secret, nil if nothing has.
-func (r *resource) find(ctx context.Context, listed []corev1.Secret, made *corev1.Secret) (*corev1.Secret, error) {
-	if i := slices.IndexFunc(listed, func(s corev1.Secret) bool { return s.Name == made.Name }); i >= 0 {
+func (r *resource) find(ctx context.Context, listed []corev1.Secret, want *corev1.Secret) (*corev1.Secret, error) {
+	if i := slices.IndexFunc(listed, func(s corev1.Secret) bool { return s.Name == want.Name }); i >= 0 {
 		return &listed[i], nil
 	}
 	var live corev1.Secret
-	err := r.kube.Get(ctx, types.NamespacedName{Namespace: made.Namespace, Name: made.Name}, &live)
+	err := r.kube.Get(ctx, types.NamespacedName{Namespace: want.Namespace, Name: want.Name}, &live)
 	if apierrors.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // absence is an answer
 	}
-	return &live, classify(err, made.Namespace, "Secret "+made.Name)
+	return &live, classify(err, want.Namespace, "Secret "+want.Name)
 }
 
 // judge says how a Secret is.
 func judge(in *scope.Platform, one Secret) condition {
-	made, live := one.made, one.live
+	want, live := one.want, one.live
 	if live == nil {
 		return missing
 	}
 	owner := whose(in, live)
 	switch {
-	case owner == stranger:
-		return stranger
+	case owner == unowned:
+		return unowned
 	case live.DeletionTimestamp != nil:
 		return going
 	case owner == former:
 		return former
-	case live.Type != made.Type, live.Immutable != nil && *live.Immutable:
+	case live.Type != want.Type, live.Immutable != nil && *live.Immutable:
 		return unfit
-	case !attached(made, live):
+	case !attached(want, live):
 		return edited
-	case equality.Semantic.DeepEqual(made.Data, live.Data) && live.Annotations[annotationWritten] == made.Annotations[annotationWritten]:
+	case equality.Semantic.DeepEqual(want.Data, live.Data) && live.Annotations[annotationWritten] == want.Annotations[annotationWritten]:
 		return current
 	case live.Annotations[annotationWritten] == fingerprint(live.Data):
 		return outdated
@@ -102,10 +102,10 @@ func judge(in *scope.Platform, one Secret) condition {
 
 // attached says that a Secret has our labels and annotations, among others perhaps, and our owner alone: a
 // second one would keep it when the platform goes.
-func attached(made, live *corev1.Secret) bool {
-	return contains(live.Labels, made.Labels) &&
-		live.Annotations[naming.AnnotationTenant] == made.Annotations[naming.AnnotationTenant] &&
-		equality.Semantic.DeepEqual(live.OwnerReferences, made.OwnerReferences)
+func attached(want, live *corev1.Secret) bool {
+	return contains(live.Labels, want.Labels) &&
+		live.Annotations[naming.AnnotationTenant] == want.Annotations[naming.AnnotationTenant] &&
+		equality.Semantic.DeepEqual(live.OwnerReferences, want.OwnerReferences)
 }
 
 func contains(all, some map[string]string) bool {
@@ -117,20 +117,20 @@ func contains(all, some map[string]string) bool {
 	return true
 }
 
-// whose says whose a Secret is: current for ours, else stranger or former. Ours belongs to the platform's
-// object, or carries our labels and belongs to nobody.
+// whose says whose a Secret is: current for ours, else unowned or former. Ours belongs to the platform's
+// object, or carries our labels and has no owner.
 func whose(in *scope.Platform, live *corev1.Secret) condition {
 	switch {
 	case owned(in, live):
 		return current
 	case !contains(live.Labels, labelsOf(in)):
-		return stranger
+		return unowned
 	case len(live.OwnerReferences) == 0:
 		return current
 	case slices.ContainsFunc(live.OwnerReferences, func(r metav1.OwnerReference) bool { return namesake(in, r) }):
 		return former
 	}
-	return stranger
+	return unowned
 }
 
 func owned(in *scope.Platform, live *corev1.Secret) bool {
@@ -143,7 +143,7 @@ func namesake(in *scope.Platform, r metav1.OwnerReference) bool {
 	return err == nil && group.Group == v1alpha1.GroupVersion.Group && r.Kind == platformKind && r.Name == in.Tenant.Name
 }
 
-// surplus says that a listed Secret is ours, labels and owner both, and of a login that nobody asks for. One
+// surplus says that a listed Secret is ours, labels and owner both, and of a login that is not desired. One
 // whose login is only out of order keeps its Secret, and a copy under another name is its maker's.
 func surplus(in *scope.Platform, want State, live *corev1.Secret) bool {
 	binding, ofOurs := strings.CutPrefix(live.Name, nameOf(in, ""))

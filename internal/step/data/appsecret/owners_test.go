@@ -51,18 +51,18 @@ func TestTheSecretOfSomebodyElseIsNotTouched(t *testing.T) {
 				t.Errorf("the conflict says %q", f.Message)
 			}
 			if diff := cmp.Diff(before, w.secret(first)); diff != "" {
-				t.Errorf("the stranger's Secret was touched:\n%s", diff)
+				t.Errorf("the Secret that is not owned was touched:\n%s", diff)
 			}
 			if w.secret(second) == nil {
-				t.Error("the other Secret was not made")
+				t.Error("the other Secret was not created")
 			}
 			if w.in.Binding != "" {
-				t.Errorf("a stranger's Secret is published: %s", w.in.Binding)
+				t.Errorf("a Secret that is not owned is published: %s", w.in.Binding)
 			}
 			w.calls.made = nil
 			w.pass()
 			if writes := w.calls.writes(); len(writes) > 0 {
-				t.Errorf("beside a stranger's Secret: %v", writes)
+				t.Errorf("beside a Secret that is not owned: %v", writes)
 			}
 			w.must(w.admin.Delete(t.Context(), w.secret(first)))
 			w.converge()

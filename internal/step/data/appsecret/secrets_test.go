@@ -136,16 +136,16 @@ func TestWhatSomebodyChangesIsToldAndHealed(t *testing.T) {
 		"an owner that is no controller": change(func(s *corev1.Secret) { s.OwnerReferences[0].Controller = nil }),
 		"an owner that waits":            change(func(s *corev1.Secret) { s.OwnerReferences[0].BlockOwnerDeletion = new(true) }),
 		"a second owner":                 change(func(s *corev1.Secret) { s.OwnerReferences = append(s.OwnerReferences, another) }),
-		"made immutable":                 change(func(s *corev1.Secret) { s.Immutable = new(true) }),
-		"made immutable, with another password": change(func(s *corev1.Secret) {
+		"set immutable":                  change(func(s *corev1.Secret) { s.Immutable = new(true) }),
+		"set immutable, with another password": change(func(s *corev1.Secret) {
 			s.Immutable, s.Data["password"] = new(true), []byte("guess")
 		}),
 		"deleted": func(w *world) { w.must(w.admin.Delete(w.t.Context(), w.secret(first))) },
 		"another type": func(w *world) {
-			w.anew(first, func(s *corev1.Secret) { s.Type = corev1.SecretTypeOpaque })
+			w.recreate(first, func(s *corev1.Secret) { s.Type = corev1.SecretTypeOpaque })
 		},
-		"made anew with other contents": func(w *world) {
-			w.anew(first, func(s *corev1.Secret) { s.Data = map[string][]byte{"password": []byte("guess")} })
+		"created again with other contents": func(w *world) {
+			w.recreate(first, func(s *corev1.Secret) { s.Data = map[string][]byte{"password": []byte("guess")} })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestWhatSomebodyChangesIsToldAndHealed(t *testing.T) {
 			do(w)
 			out := w.pass()
 			if len(out.Changes) != 1 || out.Changes[0].Path != "secrets" || !out.Changes[0].Drift || !out.Applied {
-				t.Errorf("the change is not told as drift: %+v, %v", out.Changes, out.Err)
+				t.Errorf("the change is not reported as drift: %+v, %v", out.Changes, out.Err)
 			}
 			if f := fault.As(out.Err); f.Reason != converge.ReasonApplied {
 				t.Errorf("healing says %v", f)
@@ -215,7 +215,7 @@ func TestWhatIsWantedAnewIsWrittenAndIsNoDrift(t *testing.T) {
 				t.Errorf("%s is %q", c.key, got)
 			}
 			if after.UID != before.UID {
-				t.Error("it was made anew")
+				t.Error("it was created again")
 			}
 			w.edit(first, func(s *corev1.Secret) { s.Data["host"] = []byte("elsewhere") })
 			if out := w.pass(); len(out.Changes) != 1 || !out.Changes[0].Drift {

@@ -36,7 +36,7 @@ type resource struct {
 // publish names the first login's Secret, once it is there.
 func publish(in *scope.Platform, s State) {
 	for _, one := range s.Secrets {
-		if one.made != nil && one.live != nil && one.login.Binding == "" && (one.condition == current || one.condition.mendable()) {
+		if one.want != nil && one.live != nil && one.login.Binding == "" && (one.condition == current || one.condition.repairable()) {
 			in.Binding = one.Name
 		}
 	}

@@ -34,7 +34,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
 
 const (
-	// canary is in every password of these tests, and must never be told. It needs escaping in a URI.
+	// canary is in every password of these tests, and must never be reported. It needs escaping in a URI.
 	canary   = "canary:/@#?%&"
 	endpoint = "coach-studio.abc.eu-central-1.rds.amazonaws.com"
 	// first and second are the names of the first two Secrets.
@@ -184,12 +184,12 @@ func (w *world) run(in *scope.Platform, mode converge.Mode) converge.Outcome {
 	mode.LastConverged = map[string]string{appsecret.Name: w.known[in.Tenant.Name]}
 	out := appsecret.New(w.calls).Run(w.t.Context(), &run, mode)
 	in.Binding, w.known[in.Tenant.Name] = run.Binding, out.LastConverged
-	told := fmt.Sprintf("%+v %#v", out, out)
+	said := fmt.Sprintf("%+v %#v", out, out)
 	if out.Err != nil {
-		told += out.Err.Error() + fmt.Sprintf("%+v", fault.As(out.Err))
+		said += out.Err.Error() + fmt.Sprintf("%+v", fault.As(out.Err))
 	}
-	if strings.Contains(told, "canary") || strings.Contains(told, "Y2FuYXJ5") { // as it is, and in base64
-		w.t.Errorf("the outcome tells a password: %s", told)
+	if strings.Contains(said, "canary") || strings.Contains(said, "Y2FuYXJ5") { // as it is, and in base64
+		w.t.Errorf("the outcome shows a password: %s", said)
 	}
 	return out
 }
@@ -253,8 +253,8 @@ func (w *world) edit(name string, change func(*corev1.Secret)) {
 	w.must(w.admin.Update(w.t.Context(), s))
 }
 
-// anew deletes a Secret and makes it again, changed.
-func (w *world) anew(name string, change func(*corev1.Secret)) {
+// recreate deletes a Secret and creates it again, changed.
+func (w *world) recreate(name string, change func(*corev1.Secret)) {
 	w.t.Helper()
 	s := w.secret(name)
 	w.must(w.admin.Delete(w.t.Context(), s))
@@ -263,7 +263,7 @@ func (w *world) anew(name string, change func(*corev1.Secret)) {
 	w.must(w.admin.Create(w.t.Context(), s))
 }
 
-// put makes a Secret.
+// put creates a Secret.
 func (w *world) put(name string, change func(*corev1.Secret)) {
 	w.t.Helper()
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}, Data: map[string][]byte{"mine": []byte("kept")}}

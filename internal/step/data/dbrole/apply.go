@@ -28,8 +28,8 @@ type writer struct {
 	want, got State
 }
 
-// Apply implements converge.Resource. What is wanted is made; then strangers are shut out and roles that nobody
-// asks for any more are dropped. Each part is a transaction by itself, so that one that resists keeps none of
+// Apply implements converge.Resource. What is desired is created; then unmanaged logins are shut out, and roles
+// that are no longer desired are dropped. Each part is a transaction by itself, so that one that resists keeps none of
 // the others.
 func (r *resource) Apply(
 	ctx context.Context, in *scope.Platform, want State, got converge.Observation[State], _ []converge.Change,
@@ -52,8 +52,8 @@ func (r *resource) Apply(
 	}
 	defer func() { _ = conn.Close(ctx) }() // what it did is committed or undone
 	leaving := unwanted(want, got.State)
-	failures := []error{w.make(ctx, conn, withoutRoles(got.State, leaving))}
-	for _, name := range got.State.Strangers {
+	failures := []error{w.ensure(ctx, conn, withoutRoles(got.State, leaving))}
+	for _, name := range got.State.Unmanaged {
 		failures = append(failures, w.shutOut(ctx, conn, name))
 	}
 	for _, name := range leaving {
@@ -70,8 +70,8 @@ func (w writer) master(ctx context.Context, database string) (*pgx.Conn, error) 
 // elsewhere is a database that every server has, and that the master may connect to.
 const elsewhere = "postgres"
 
-// regain makes the master's what somebody else made his own: a database that the master does not own does not
-// let it in. The next pass does the rest.
+// regain makes the master the owner again of what another role took: a database that the master does not own does
+// not let it in. The next pass does the rest.
 func (w writer) regain(ctx context.Context) error {
 	conn, err := w.master(ctx, elsewhere)
 	if err != nil {
@@ -81,9 +81,9 @@ func (w writer) regain(ctx context.Context) error {
 	return transact(ctx, conn, databaseStatements(w.want.Databases, w.got.Databases), nil)
 }
 
-// make makes what is missing, mends what differs, and proves that the master can still log in. Its parts do
-// not wait for each other: a tenant that holds a lock on its own role keeps nobody else's from being mended.
-func (w writer) make(ctx context.Context, conn *pgx.Conn, got State) error {
+// ensure creates what is missing, repairs what differs, and verifies that the master can still log in. Its
+// parts do not wait for each other: a tenant's lock on its own role blocks the repair of no other.
+func (w writer) ensure(ctx context.Context, conn *pgx.Conn, got State) error {
 	verifiers, err := w.verifiers(ctx, got)
 	if err != nil {
 		return err
@@ -105,14 +105,14 @@ func (w writer) make(ctx context.Context, conn *pgx.Conn, got State) error {
 	} {
 		failures = append(failures, transact(ctx, conn, part, nil))
 	}
-	failures = append(failures, w.defaults(ctx, conn, got), w.proveMaster(ctx, conn, iam))
+	failures = append(failures, w.defaults(ctx, conn, got), w.tryMaster(ctx, conn, iam))
 	return errors.Join(failures...)
 }
 
 // relation is a table or a sequence; Kind is the word of default privileges for it.
 type relation struct{ Kind, Name string }
 
-// ownedRelations are what the owner has made in the schema that logins share. What somebody else owns there
+// ownedRelations are what the owner created in the schema that logins share. What somebody else owns there
 // is not ours to grant.
 const ownedRelations = `
 SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCES' ELSE 'TABLES' END, c.relname
@@ -138,7 +138,7 @@ func (w writer) defaults(ctx context.Context, conn *pgx.Conn, got State) error {
 }
 
 // verifiers are those of the logins whose stored password does not log in. A password is stored before its
-// verifier is set, so that no crash leaves a login that nobody can use.
+// verifier is set, so that no crash leaves a login without a usable password.
 func (w writer) verifiers(ctx context.Context, got State) (map[string]string, error) {
 	all := map[string]string{}
 	for _, name := range without(w.want.Logins, got.Logins) {
@@ -167,7 +167,7 @@ WITH RECURSIVE reach AS (
 SELECT EXISTS (SELECT FROM reach JOIN pg_catalog.pg_roles r ON r.oid = reach.roleid WHERE r.rolname = $2)`
 
 // harmless refuses, before anything is committed, a membership in rds_iam that would be the master's too:
-// from PostgreSQL 16 on whoever makes a role is a member of it, and RDS admits members of rds_iam by IAM
+// from PostgreSQL 16 on who creates a role is a member of it, and RDS admits members of rds_iam by IAM
 // only. https://www.postgresql.org/docs/16/release-16.html
 func (w writer) harmless(ctx context.Context, tx pgx.Tx, iam []string) error {
 	for _, name := range iam {
@@ -188,13 +188,13 @@ func (w writer) lock(name string) error {
 	defer w.mu.Unlock()
 	w.locking[w.in.Database.Record.String()+" "+name] = true
 	return fault.Wait(v1alpha1.ReasonIAMLoginRefused, retryPoll,
-		"%s is none of IAM, since granting it rds_iam would lock the database's master out; the rest is made next", name)
+		"%s does not use IAM, since granting it rds_iam would lock the database's master out; the rest is done next", name)
 }
 
-// proveMaster logs in as the master. When that fails, whatever the reason, the grants of rds_iam are taken
+// tryMaster logs in as the master. When that fails, for any reason, the grants of rds_iam are taken
 // back in the session that gave them, which a lock-out does not end.
-func (w writer) proveMaster(ctx context.Context, conn *pgx.Conn, iam []string) error {
-	err := knock(ctx, w.server, scope.Master, w.password)
+func (w writer) tryMaster(ctx context.Context, conn *pgx.Conn, iam []string) error {
+	err := tryLogin(ctx, w.server, scope.Master, w.password)
 	if err == nil || len(iam) == 0 {
 		return err
 	}
@@ -216,7 +216,7 @@ func (w writer) proveMaster(ctx context.Context, conn *pgx.Conn, iam []string) e
 }
 
 // shutOut keeps a role from logging in and ends its sessions; what it owns stays. The sessions end first, since
-// one of them may hold a lock on its role, and once more when nobody can log in any more.
+// one of them may hold a lock on its role, and once more when the role cannot log in any more.
 func (w writer) shutOut(ctx context.Context, conn *pgx.Conn, name string) error {
 	for _, statement := range []string{end(name), "ALTER ROLE " + identifier(name) + " NOLOGIN", end(name)} {
 		if err := transact(ctx, conn, []string{statement}, nil); err != nil {
@@ -231,7 +231,7 @@ func end(name string) string {
 	return "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a WHERE a.usename = " + literal(name)
 }
 
-// drop removes a role that we made: it cannot log in any more, its password is forgotten, what it owns in
+// drop removes a role that we created: it cannot log in any more, its password is forgotten, what it owns in
 // any database becomes the owner's, and then it goes. Each part can be repeated.
 func (w writer) drop(ctx context.Context, conn *pgx.Conn, name string) error {
 	if err := w.shutOut(ctx, conn, name); err != nil {

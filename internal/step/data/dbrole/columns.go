@@ -11,7 +11,7 @@ import (
 )
 
 // columnsQuery reads the names of the live columns of whatever holds or shows rows: tables (r), partitioned
-// (p) and foreign ones (f), views (v), materialized views (m) and composite types (c). Catalogues are for all
+// (p) and foreign ones (f), views (v), materialized views (m) and composite types (c). Catalogs are for all
 // to read, so no right on a table is needed. The names are the tenant's: they are bounded in number here, and
 // by PostgreSQL in length. https://www.postgresql.org/docs/current/catalog-pg-attribute.html
 const columnsQuery = `
@@ -24,27 +24,27 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'v', 
 LIMIT $1`
 
 const (
-	// mostColumns is how many columns are looked at: an application of five hundred tables has a tenth of them.
+	// mostColumns is how many columns are read: an application of five hundred tables has a tenth of them.
 	mostColumns = 50_000
-	// shownColumns and longestColumns bound what is told of them.
+	// shownColumns and longestColumns bound what is reported of them.
 	shownColumns, longestColumns = 3, 200
 )
 
 // column is one column's name. Nothing in it may be believed or repeated as it is.
 type column struct{ schema, relation, name string }
 
-// columnSight is what the names of columns tell.
-type columnSight struct {
+// columnState is what the names of columns say.
+type columnState struct {
 	// Names of the columns that are made for what must not be kept, fit to be shown, and sorted.
 	Names []string
-	// Seen is how many columns were looked at, and More that there are others.
+	// Seen is how many columns were read, and More that there are others.
 	Seen int
 	More bool
 }
 
 // judged judges the columns that were read.
-func judged(all []column) columnSight {
-	found := columnSight{Seen: min(len(all), mostColumns), More: len(all) > mostColumns}
+func judged(all []column) columnState {
+	found := columnState{Seen: min(len(all), mostColumns), More: len(all) > mostColumns}
 	for _, one := range all[:found.Seen] {
 		if class, bad := one.class(); bad {
 			found.Names = append(found.Names, fmt.Sprintf("%s.%s.%s (%s)",
@@ -70,13 +70,13 @@ func checkColumns(_, got State) (converge.Verdict, string) {
 	case len(names) > 0:
 		return converge.Violated, "made for such numbers: " + few(names)
 	case got.Columns.More:
-		return converge.Unknown, fmt.Sprintf("there are more columns than the %d that are looked at; none of those is made for such numbers",
+		return converge.Unknown, fmt.Sprintf("there are more columns than the %d that are read; none of those is made for such numbers",
 			got.Columns.Seen)
 	}
-	return converge.Verified, fmt.Sprintf("columns looked at by name: %d", got.Columns.Seen)
+	return converge.Verified, fmt.Sprintf("columns read by name: %d", got.Columns.Seen)
 }
 
-// few tells the first names, as far as there is room, and how many more there are.
+// few lists the first names, as far as there is room, and how many more there are.
 func few(names []string) string {
 	shown := names[:min(len(names), shownColumns)]
 	for len(shown) > 1 && len(strings.Join(shown, "; ")) > longestColumns {

@@ -16,12 +16,12 @@ const data = "CP-DATA-02"
 // foundAs is what is said of a column.
 const foundAs = "made for such numbers: "
 
-// vaults are ways to make a place for numbers that belong at Stripe. Each is of the app's own doing, which no
+// vaults are ways to create a place for numbers that belong at Stripe. Each is of the app's own doing, which no
 // other right than its own allows.
 var vaults = []struct {
 	name     string
 	do, undo string
-	// want is part of what is told, and never what is not.
+	// want is part of what is reported, and never what is not.
 	want, never string
 }{
 	{
@@ -40,7 +40,7 @@ var vaults = []struct {
 		"billing.cards.cvc (card); billing.cards.cardNumber (card)", "",
 	},
 	{
-		"a column of a schema whose name looks like one of PostgreSQL's",
+		"a column of a schema whose name resembles one of PostgreSQL's",
 		"CREATE SCHEMA pgcatalog; CREATE TABLE pgcatalog.people (ssn text)", "DROP SCHEMA pgcatalog CASCADE",
 		"pgcatalog.people.ssn (identity)", "",
 	},
@@ -92,7 +92,7 @@ var vaults = []struct {
 	},
 }
 
-func TestAPlaceForNumbersIsSeenWhereverItIs(t *testing.T) { //nolint:tparallel // the vaults share a database
+func TestAColumnForNumbersIsFoundInEveryKindOfRelation(t *testing.T) { //nolint:tparallel // the vaults share a database
 	t.Parallel()
 	for _, major := range []string{"14", "18"} {
 		w := newWorld(t, major)
@@ -102,7 +102,7 @@ func TestAPlaceForNumbersIsSeenWhereverItIs(t *testing.T) { //nolint:tparallel /
 			t.Run(v.name+" on "+major, func(t *testing.T) {
 				w.T = t
 				w.mustDo(app.Exec(t.Context(), v.do))
-				out := w.look()
+				out := w.observe()
 				seen := seenOf(out, data)
 				w.mustHold(out, data)
 				if verdicts(out)[data] != converge.Violated || !strings.HasPrefix(seen, foundAs) || !strings.Contains(seen, v.want) {
@@ -115,10 +115,10 @@ func TestAPlaceForNumbersIsSeenWhereverItIs(t *testing.T) { //nolint:tparallel /
 					t.Errorf("%d bytes: %q", len(seen), seen)
 				}
 				if len(out.Changes) > 0 || out.Err != nil {
-					t.Errorf("there is something to mend: %v, %v", paths(out), out.Err)
+					t.Errorf("there is something to repair: %v, %v", paths(out), out.Err)
 				}
 				w.mustDo(app.Exec(t.Context(), v.undo))
-				w.mustHold(w.look())
+				w.mustHold(w.observe())
 			})
 		}
 	}
@@ -131,7 +131,7 @@ func (w *world) mustDo(_ any, err error) {
 	}
 }
 
-func TestWhatIsNoPlaceForNumbersPasses(t *testing.T) {
+func TestColumnsForOtherThingsPass(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "17")
 	w.settle()
@@ -141,21 +141,21 @@ func TestWhatIsNoPlaceForNumbersPasses(t *testing.T) {
 	w.mustDo(app.Exec(t.Context(), "ALTER TABLE public.lessons DROP COLUMN pin_code_hint"))
 	w.mustDo(app.Exec(t.Context(), "CREATE INDEX iban ON public.lessons (company)"))
 	w.mustDo(app.Exec(t.Context(), "CREATE SEQUENCE public.pan"))
-	w.mustHold(w.look())
+	w.mustHold(w.observe())
 }
 
-func TestAColumnOfAnybodysIsSeen(t *testing.T) {
+func TestAColumnOfTheMastersIsFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()
 	w.db.Do(t, "CREATE SCHEMA hidden", "CREATE TABLE hidden.people (tax_id text)")
-	if out := w.look(); verdicts(out)[data] != converge.Violated || !strings.Contains(seenOf(out, data), "hidden.people.tax_id (identity)") {
+	if out := w.observe(); verdicts(out)[data] != converge.Violated || !strings.Contains(seenOf(out, data), "hidden.people.tax_id (identity)") {
 		t.Errorf("seen: %s", seenOf(out, data))
 	}
 }
 
-// More columns than are looked at are as many as one owner makes in a second: the answer is no answer then.
-func TestWithMoreColumnsThanAreLookedAtNobodyKnows(t *testing.T) {
+// More columns than are read are as many as one owner creates in a second: the answer is no answer then.
+func TestWithMoreColumnsThanAreReadTheAnswerIsUnknown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()
@@ -163,21 +163,21 @@ func TestWithMoreColumnsThanAreLookedAtNobodyKnows(t *testing.T) {
 	w.mustDo(app.Exec(t.Context(), `DO $$ BEGIN FOR i IN 1..35 LOOP
 		EXECUTE 'CREATE TABLE public.t' || i || ' (' || (SELECT string_agg('c' || n || ' bool', ', ') FROM generate_series(1, 1500) n) || ')';
 		END LOOP; END $$`))
-	out := w.look()
+	out := w.observe()
 	if verdicts(out)[data] != converge.Unknown || !strings.Contains(seenOf(out, data), "more columns than the 50000") {
 		t.Errorf("%v, seen: %s", verdicts(out)[data], seenOf(out, data))
 	}
 	w.mustHold(out, data)
 	w.mustDo(app.Exec(t.Context(), "DO $$ BEGIN FOR i IN 1..35 LOOP EXECUTE 'DROP TABLE public.t' || i; END LOOP; END $$"))
-	w.mustHold(w.look())
+	w.mustHold(w.observe())
 }
 
-func TestACatalogueThatCannotBeReadSaysNothingOfColumns(t *testing.T) {
+func TestACatalogThatCannotBeReadSaysNothingOfColumns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()
 	w.db.Do(t, "ALTER ROLE coach_probe PASSWORD 'other'", "ALTER ROLE "+scope.Master+" PASSWORD 'other'")
-	if out := w.look(); verdicts(out)[data] != converge.Unknown || !out.ObserveFailed {
-		t.Errorf("%v, blind %t", verdicts(out)[data], out.ObserveFailed)
+	if out := w.observe(); verdicts(out)[data] != converge.Unknown || !out.ObserveFailed {
+		t.Errorf("%v, observe failed %t", verdicts(out)[data], out.ObserveFailed)
 	}
 }

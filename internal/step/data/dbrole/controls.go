@@ -8,11 +8,11 @@ import (
 	"github.com/coachplatform/coach-operator/internal/converge"
 )
 
-// scram is how passwords are kept: as verifiers that nobody can turn back.
+// scram is how passwords are kept: as verifiers that cannot be reversed.
 // https://www.postgresql.org/docs/current/auth-password.html
 const scram = "scram-sha-256"
 
-// Controls are what the step can prove. Each judges what the database itself says, or how it answers.
+// Controls are what the step attests. Each judges what the database itself says, or how it answers.
 var Controls = []converge.Control[State]{
 	{ID: "CP-TLS-01", Check: checkPlaintext},
 	{ID: "CP-TLS-02", Check: checkSessions},
@@ -43,16 +43,16 @@ func checkSessions(_, got State) (converge.Verdict, string) {
 }
 
 func checkLogins(want, got State) (converge.Verdict, string) {
-	extra := slices.Concat(got.Strangers, got.Foreign)
+	extra := slices.Concat(got.Unmanaged, got.Foreign)
 	for _, r := range got.Roles {
 		if w, ok := roleOf(want.Roles, r.Name); r.Login && (!ok || !w.Login) {
 			extra = append(extra, r.Name)
 		}
 	}
 	if len(extra) > 0 {
-		return converge.Violated, "these can log in and nobody asked for them: " + names(extra)
+		return converge.Violated, "these can log in and were not requested: " + names(extra)
 	}
-	return converge.Verified, fmt.Sprintf("roles that can log in, each of them asked for: %d", len(want.Logins))
+	return converge.Verified, fmt.Sprintf("roles that can log in, all of them requested: %d", len(want.Logins))
 }
 
 // checkRights is about rights beyond those that were given; a missing one is drift and no danger.
@@ -72,9 +72,9 @@ func checkRights(want, got State) (converge.Verdict, string) {
 		}
 	}
 	if len(extra) > 0 {
-		return converge.Violated, "given by nobody: " + names(extra)
+		return converge.Violated, "not requested: " + names(extra)
 	}
-	return converge.Verified, fmt.Sprintf("memberships and grants, each of them asked for: %d",
+	return converge.Verified, fmt.Sprintf("memberships and grants, all of them requested: %d",
 		len(got.Members)+len(got.Databases)+len(got.Schema))
 }
 

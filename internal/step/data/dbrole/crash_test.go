@@ -64,7 +64,7 @@ func (l *line) Write(b []byte) (int, error) {
 		return 0, errors.Join(errDied, l.Close())
 	}
 	n, err := l.Conn.Write(b)
-	if dies { // the server does it, and nobody hears of it
+	if dies { // the server does it, and its answer is lost
 		_ = l.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // some messages have no answer of their own
 		_, _ = l.Read(make([]byte, 1))
 		return 0, errors.Join(errDied, l.Close())
@@ -84,7 +84,7 @@ func (m *mortal) counts() bool {
 // leastDeaths is how many deaths the two ways have, at the least; fewer mean that a part of them was lost.
 const leastDeaths = 320
 
-func TestADeathAtAnyMessageIsMadeUpFor(t *testing.T) { //nolint:tparallel // the ways share a database
+func TestADeathAtAnyMessageIsRepaired(t *testing.T) { //nolint:tparallel // the ways share a database
 	t.Parallel()
 	w := newWorld(t, "15")
 	importer := []v1alpha1.DatabaseRole{{Name: "importer", Access: v1alpha1.AccessReadWrite, IAM: true}}
@@ -109,7 +109,7 @@ func TestADeathAtAnyMessageIsMadeUpFor(t *testing.T) { //nolint:tparallel // the
 				way.before()
 				w.spec.Database.Roles = way.roles
 				w.restart(m.Dial)
-				w.write() // all writes are in one pass; the next ones only look
+				w.write() // all writes are in one pass; the next ones only observe
 			}
 			run(&mortal{})
 			w.mustHold(w.settle())
@@ -137,7 +137,7 @@ func TestADeathAtAnyMessageIsMadeUpFor(t *testing.T) { //nolint:tparallel // the
 	}
 }
 
-// reset makes the database as it was.
+// reset restores the database as it was.
 func (w *world) reset() {
 	w.Helper()
 	w.inPlace = ""

@@ -13,13 +13,13 @@ import (
 
 // The roles that every platform has. Their names begin with a prefix that no tenant may use.
 const (
-	// owner cannot log in: it owns all that logins make, so that none of them is needed to keep it.
+	// owner cannot log in: it owns all that logins create, so that none of them is needed to keep it.
 	owner = "coach_owner"
-	// readers cannot log in: its members read what the owner makes.
+	// readers cannot log in: its members read what the owner creates.
 	readers = "coach_readers"
 	// app is the platform's first login, and reader its second.
 	app, reader = "coach_app", "coach_reader"
-	// probe is the operator's own eye: it owns nothing, writes nothing, reads no table, and sees the
+	// probe is the operator's own login to observe with: it owns nothing, writes nothing, reads no table, and sees the
 	// server's statistics.
 	probe = "coach_probe"
 
@@ -27,13 +27,13 @@ const (
 )
 
 const (
-	// mark is the comment on every role that we made.
+	// mark is the comment on every role that we created.
 	mark = "coach-operator"
 	// rdsIAM makes its members log in by IAM only, and monitor lets its members see statistics.
 	rdsIAM, monitor = "rds_iam", "pg_monitor"
 	// home is the schema that logins share.
 	home = "public"
-	// probeSessions is how many sessions the probe may have: two replicas, two looks each, and one to spare.
+	// probeSessions is how many sessions the probe may have: two replicas, two observations each, and one to spare.
 	probeSessions = 5
 	// unlimited is PostgreSQL's own word for no limit of connections.
 	unlimited = -1
@@ -49,7 +49,7 @@ var defaultSettings = map[string]string{
 	"idle_in_transaction_session_timeout": "5min",
 }
 
-// settingRole makes all that a login makes the owner's.
+// settingRole makes the owner own all that a login creates.
 const settingRole = "role"
 
 // role is one role as we own it.
@@ -62,7 +62,7 @@ type role struct {
 	Powers string
 	// Until is when the role's password ends; "" is never.
 	Until string
-	// Marked says that we made it.
+	// Marked says that we created it.
 	Marked bool
 }
 
@@ -118,7 +118,7 @@ func (s setting) String() string {
 	return fmt.Sprintf("%s %s=%s", s.Role, s.Name, s.Value)
 }
 
-// privilege on a database, a schema, or what will be made in one.
+// privilege on a database, a schema, or what will be created in one.
 type privilege struct {
 	Object string
 	// Grantee is "" for PUBLIC.
@@ -132,12 +132,12 @@ func (p privilege) String() string {
 // State is who can log in and what each login may do.
 type State struct {
 	Roles     []role
-	Strangers []string
+	Unmanaged []string
 	Members   []membership
 	Settings  []setting
 	// Databases and Schema are the privileges on all databases and on the schema that logins share.
 	Databases, Schema []privilege
-	// Defaults are the privileges on tables and sequences that the owner will make.
+	// Defaults are the privileges on tables and sequences that the owner will create.
 	Defaults []privilege
 	// Logins are the logins whose password is the stored one.
 	Logins []string
@@ -150,7 +150,7 @@ type State struct {
 	Unproven, Wrong []string
 	// Grantors says who gave the memberships.
 	Grantors []memberRow
-	// Foreign are roles of the spec's names that somebody else made.
+	// Foreign are roles of the spec's names that are not owned.
 	Foreign []string
 	// Locking are IAM logins whose grant locks the master out.
 	Locking []string
@@ -158,13 +158,13 @@ type State struct {
 	MasterRefused bool
 	// Encryption is how the server keeps passwords.
 	Encryption string
-	TLS        tlsSight
+	TLS        tlsState
 	// Columns are those of the tenant's tables.
-	Columns columnSight
+	Columns columnState
 }
 
-// tlsSight is what was seen of TLS.
-type tlsSight struct {
+// tlsState is what was seen of TLS.
+type tlsState struct {
 	// Version of our own session.
 	Version string
 	// Refused and Admitted say how a login without TLS was answered, and Answer says it in words.
@@ -259,7 +259,7 @@ func sorted(s State) State {
 	s.Members, s.Settings = distinct(s.Members), distinct(s.Settings)
 	s.Databases, s.Schema, s.Defaults = distinct(s.Databases), distinct(s.Schema), distinct(s.Defaults)
 	slices.Sort(s.Logins)
-	slices.Sort(s.Strangers)
+	slices.Sort(s.Unmanaged)
 	return s
 }
 

@@ -37,7 +37,7 @@ func (w *world) rolesNow() []string {
 
 var usual = []string{"coach_app", "coach_master", "coach_owner (no login)", "coach_probe", "coach_reader", "coach_readers (no login)"}
 
-func TestARoleThatNobodyAsksForAnyMoreGoesAndWhatItOwnsStays(t *testing.T) {
+func TestARoleThatIsNoLongerDesiredIsDroppedAndWhatItOwnsStays(t *testing.T) {
 	t.Parallel()
 	for _, major := range []string{"15", "17"} {
 		t.Run(major, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestARoleThatNobodyAsksForAnyMoreGoesAndWhatItOwnsStays(t *testing.T) {
 			w.settle()
 			importer := w.as("importer")
 			if got := state(t, importer, "CREATE TABLE imported (line text)"); got != "" {
-				t.Fatalf("making a table: SQLSTATE %s", got)
+				t.Fatalf("creating a table: SQLSTATE %s", got)
 			}
 			w.db.Do(t, "GRANT CREATE ON SCHEMA public TO importer", "GRANT importer TO coach_master",
 				"CREATE TABLE own (line text)", "ALTER TABLE own OWNER TO importer", "REVOKE importer FROM coach_master",
@@ -68,7 +68,7 @@ func TestARoleThatNobodyAsksForAnyMoreGoesAndWhatItOwnsStays(t *testing.T) {
 	}
 }
 
-func TestARoleThatSomebodyElseMadeIsNotTakenOver(t *testing.T) {
+func TestARoleThatIsNotOwnedIsNotTakenOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "16", v1alpha1.DatabaseRole{Name: "reporting", Access: v1alpha1.AccessReadWrite})
 	w.db.Do(t, "CREATE ROLE reporting LOGIN PASSWORD 'theirs'")
@@ -92,7 +92,7 @@ func TestARoleThatSomebodyElseMadeIsNotTakenOver(t *testing.T) {
 	w.db.Do(t, "DROP ROLE reporting")
 	w.mustHold(w.settle())
 	if len(w.in.Roles.Logins) != 3 {
-		t.Errorf("once the name is free the login must be made: %v", w.in.Roles.Logins)
+		t.Errorf("once the name is free the login must be created: %v", w.in.Roles.Logins)
 	}
 }
 
@@ -158,8 +158,8 @@ func TestALoginWhoseConnectionsAreAllTakenIsNotBroken(t *testing.T) {
 	w.mustHold(w.settle())
 }
 
-// TestATenantCannotMisleadTheOperator lets a tenant make everything it can that has the name of what the
-// operator uses, and looks whether any of it takes part.
+// TestATenantCannotMisleadTheOperator lets a tenant create everything it can under the names of what the
+// operator uses, and checks that none of it takes part.
 func TestATenantCannotMisleadTheOperator(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "16")
@@ -173,7 +173,7 @@ func TestATenantCannotMisleadTheOperator(t *testing.T) {
 	w.restart(w.account.Sandbox().Dial)
 	w.mustHold(w.settle())
 	w.db.Do(t, "CREATE ROLE backdoor LOGIN", "GRANT CONNECT ON DATABASE coach TO PUBLIC")
-	w.mustHold(w.look(), "CP-ROLE-01", "CP-ROLE-03")
+	w.mustHold(w.observe(), "CP-ROLE-01", "CP-ROLE-03")
 	w.mustHold(w.settle())
 	w.spec.Database.Roles = []v1alpha1.DatabaseRole{{Name: "reporting", Access: v1alpha1.AccessReadOnly}}
 	w.settle()
@@ -183,7 +183,7 @@ func TestATenantCannotMisleadTheOperator(t *testing.T) {
 	if err := tenant.QueryRow(t.Context(), "SELECT count(*) FROM sprung").Scan(&traps); err != nil || traps > 0 {
 		t.Errorf("%d of the tenant's functions were run by the operator (%v)", traps, err)
 	}
-	// What a tenant may set for its own login bounds its own sessions only, and is mended.
+	// What a tenant may set for its own login bounds its own sessions only, and is repaired.
 	for _, statement := range []string{
 		"SET ROLE NONE", "ALTER ROLE coach_app SET search_path = evil", "ALTER ROLE coach_app SET statement_timeout = 0",
 	} {
@@ -191,13 +191,13 @@ func TestATenantCannotMisleadTheOperator(t *testing.T) {
 			t.Fatalf("%s: SQLSTATE %s", statement, got)
 		}
 	}
-	if diff := cmp.Diff([]string{"settings"}, paths(w.look())); diff != "" {
+	if diff := cmp.Diff([]string{"settings"}, paths(w.observe())); diff != "" {
 		t.Errorf("fields that differ (-want +got):\n%s", diff)
 	}
 	w.mustHold(w.settle())
 }
 
-// hostile is what a tenant makes: stand-ins for the catalogues, functions and operators that the operator
+// hostile is what a tenant creates: stand-ins for the catalogs, functions and operators that the operator
 // names, in the schemas that a careless search path would find first.
 var hostile = func() []string {
 	all := []string{
@@ -223,7 +223,7 @@ var hostile = func() []string {
 	return all
 }()
 
-func TestNothingThatIsSecretIsSaid(t *testing.T) {
+func TestNoSecretIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "16", v1alpha1.DatabaseRole{Name: "reporting", Access: v1alpha1.AccessReadOnly})
 	var said []string
@@ -233,7 +233,7 @@ func TestNothingThatIsSecretIsSaid(t *testing.T) {
 	}
 	w.db.Do(t, "ALTER ROLE reporting PASSWORD 'Canary-1'", "ALTER ROLE coach_probe PASSWORD 'Canary-2'")
 	w.clock.SetTime(w.clock.Now().Add(freshness))
-	hear(w.look())
+	hear(w.observe())
 	hear(w.write())
 	all := strings.Join(said, "\n")
 	for _, login := range []string{"coach_app", "coach_reader", "coach_probe", "reporting", scope.Master} {

@@ -13,7 +13,7 @@ import (
 // Paths of the fields.
 const (
 	pathRoles     = "roles"
-	pathStrangers = "strangers"
+	pathUnmanaged = "strangers"
 	pathMembers   = "memberships"
 	pathSettings  = "settings"
 	pathDatabases = "databaseGrants"
@@ -25,16 +25,16 @@ const (
 // Fields are what the step owns.
 var Fields = []converge.Field[State]{
 	{Path: pathRoles, About: "the roles and their attributes", Get: func(s State) string { return list(s.Roles) }},
-	{Path: pathStrangers, About: "logins that nobody asked for", Get: func(s State) string { return names(s.Strangers) }},
+	{Path: pathUnmanaged, About: "logins that are not in the spec", Get: func(s State) string { return names(s.Unmanaged) }},
 	{Path: pathMembers, About: "which role is a member of which", Get: func(s State) string { return list(s.Members) }},
 	{Path: pathSettings, About: "search path, timeouts and the role that sessions begin with", Get: func(s State) string {
 		return list(s.Settings)
 	}},
-	{Path: pathDatabases, About: "who may connect to which database and make schemas in it", Get: func(s State) string {
+	{Path: pathDatabases, About: "who may connect to which database and create schemas in it", Get: func(s State) string {
 		return list(s.Databases)
 	}},
 	{Path: pathSchema, About: "who may use and fill the schema public", Get: func(s State) string { return list(s.Schema) }},
-	{Path: pathDefaults, About: "who may read what the owner will make", Get: func(s State) string { return list(s.Defaults) }},
+	{Path: pathDefaults, About: "who may read what the owner will create", Get: func(s State) string { return list(s.Defaults) }},
 	{Path: pathPasswords, About: "the logins whose stored password was proven", Get: func(s State) string { return names(s.Logins) }},
 }
 
@@ -53,7 +53,7 @@ func names(all []string) string {
 	return strings.Join(all, "; ")
 }
 
-// constrain takes out what cannot be had: a role whose name somebody else's has, and memberships in rds_iam that
+// constrain takes out what cannot be had: a role whose name is taken by one that is not owned, and memberships in rds_iam that
 // would lock the master out. Such a login stays as it is, so that an edit of the spec breaks none that works.
 func constrain(want, got State) State {
 	if len(got.Foreign)+len(got.Locking) == 0 {
@@ -71,23 +71,23 @@ func constrain(want, got State) State {
 	return w
 }
 
-// degraded says what only a person can mend.
+// degraded says what only a person can repair.
 func degraded(_, got State) error {
 	switch {
 	case len(got.Foreign) > 0:
 		return fault.New(fault.Conflict, v1alpha1.ReasonConflict,
-			"the database has roles of these names that the operator did not make: %s; drop them, or choose other names in "+
+			"the database has roles of these names that the operator did not create: %s; drop them, or choose other names in "+
 				"spec.database.roles", names(got.Foreign))
 	case got.MasterRefused:
 		return fault.New(fault.Denied, v1alpha1.ReasonLoginRefused,
-			"the database refuses the master with the stored password, so nothing in it can be mended; delete the master's Secret in "+
-				"the operator's namespace, and a new password is made and set")
+			"the database refuses the master with the stored password, so nothing in it can be repaired; delete the master's Secret in "+
+				"the operator's namespace, and a new password is created and set")
 	case got.TLS.Admitted:
 		return fault.Wait(v1alpha1.ReasonPlaintextAdmitted, databasePoll,
 			"the database goes on with logins without TLS; the class's parameters (rds.force_ssl) are set again, or wait to be in force")
 	case len(got.Locking) > 0:
 		return fault.New(fault.Invalid, v1alpha1.ReasonIAMLoginRefused,
-			"these logins are none of IAM, since granting them rds_iam would let the database's master log in by IAM only and lock the "+
+			"these logins do not use IAM, since granting them rds_iam would let the database's master log in by IAM only and lock the "+
 				"operator out: %s; leave out iam for them, and they have passwords", names(got.Locking))
 	case len(got.Unproven) > 0:
 		return fault.New(fault.Transient, v1alpha1.ReasonDatabaseFull,

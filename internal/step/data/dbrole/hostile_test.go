@@ -12,7 +12,7 @@ import (
 )
 
 // tricks are what a tenant can do with a login of its own to keep the operator from its work, or to keep more
-// than it was given. Each is ended by the operator, and keeps nothing else from being mended meanwhile.
+// than it was given. Each is ended by the operator, and blocks no other repair meanwhile.
 var tricks = []struct {
 	name, login string
 	do          []string
@@ -44,7 +44,7 @@ var tricks = []struct {
 	},
 }
 
-func TestATenantKeepsNobodyFromMending(t *testing.T) { //nolint:tparallel // the tricks share a database
+func TestATenantCannotBlockRepairs(t *testing.T) { //nolint:tparallel // the tricks share a database
 	t.Parallel()
 	for _, major := range []string{"15", "17"} {
 		w := newWorld(t, major)
@@ -60,7 +60,7 @@ func TestATenantKeepsNobodyFromMending(t *testing.T) { //nolint:tparallel // the
 				}
 				w.db.Do(t, "ALTER ROLE coach_app CREATEDB")
 				w.clock.SetTime(w.clock.Now().Add(freshness))
-				out := w.look()
+				out := w.observe()
 				if diff := cmp.Diff(append([]string{"roles"}, trick.paths...), paths(out)); diff != "" {
 					t.Errorf("fields that differ (-want +got):\n%s", diff)
 				}
@@ -92,23 +92,23 @@ func TestALockOnItsOwnRoleKeepsNoLoginFromBeingDropped(t *testing.T) {
 	}
 }
 
-func TestAStrangerThatIsInsideIsNotForgotten(t *testing.T) {
+func TestASessionOfAnUnmanagedRoleIsEnded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()
 	w.db.Do(t, "CREATE ROLE backdoor LOGIN PASSWORD 'x'", "GRANT CONNECT ON DATABASE coach TO backdoor")
 	inside := w.db.Login(t, "backdoor", "x", scope.DatabaseName)
 	w.db.Do(t, "ALTER ROLE backdoor NOLOGIN")
-	if out := w.look(); verdicts(out)["CP-ROLE-01"] != converge.Violated {
-		t.Errorf("a session of a stranger is not seen: %v", out.Findings)
+	if out := w.observe(); verdicts(out)["CP-ROLE-01"] != converge.Violated {
+		t.Errorf("a session of an unmanaged role is not seen: %v", out.Findings)
 	}
 	w.settle()
 	if got := state(t, inside, "SELECT 1"); got == "" {
-		t.Error("a session of a stranger goes on")
+		t.Error("a session of an unmanaged role goes on")
 	}
 }
 
-func TestWhatWasPassedOnIsTakenBack(t *testing.T) {
+func TestAMembershipThatWasPassedOnIsRevoked(t *testing.T) {
 	t.Parallel()
 	for _, major := range []string{"14", "16", "18"} {
 		t.Run(major, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestWhatWasPassedOnIsTakenBack(t *testing.T) {
 					t.Fatalf("%s: SQLSTATE %s", statement, got)
 				}
 			}
-			out := w.look()
+			out := w.observe()
 			if verdicts(out)["CP-ROLE-02"] != converge.Violated || !strings.Contains(seenOf(out, "CP-ROLE-02"), "coach_reader in coach_owner") {
 				t.Errorf("what was passed on is not seen: %v", out.Findings)
 			}

@@ -26,8 +26,8 @@ func TestEveryMajorGetsItsLogins(t *testing.T) {
 		t.Run(major, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, major, v1alpha1.DatabaseRole{Name: "reporting", Access: v1alpha1.AccessReadOnly, ConnectionLimit: 2})
-			if out := w.look(); out.Exists || len(out.Changes) == 0 || out.Applied {
-				t.Errorf("a look at a new database: exists %v, changes %v, applied %v", out.Exists, paths(out), out.Applied)
+			if out := w.observe(); out.Exists || len(out.Changes) == 0 || out.Applied {
+				t.Errorf("observing a new database: exists %v, changes %v, applied %v", out.Exists, paths(out), out.Applied)
 			}
 			w.mustHold(w.settle())
 			want := []scope.RoleLogin{
@@ -45,20 +45,20 @@ func TestEveryMajorGetsItsLogins(t *testing.T) {
 				statement string
 				want      string
 			}{
-				{"the app makes a table", app, "CREATE TABLE athletes (name text)", ""},
-				{"the app makes a schema", app, "CREATE SCHEMA billing", ""},
+				{"the app creates a table", app, "CREATE TABLE athletes (name text)", ""},
+				{"the app creates a schema", app, "CREATE SCHEMA billing", ""},
 				{"the app writes", app, "INSERT INTO athletes VALUES ('Ada')", ""},
-				{"the app makes no role", app, "CREATE ROLE friend", denied},
-				{"the app makes no database", app, "CREATE DATABASE more", denied},
-				{"the app gives nobody rds_superuser", app, "GRANT rds_superuser TO coach_app", denied},
+				{"the app creates no role", app, "CREATE ROLE friend", denied},
+				{"the app creates no database", app, "CREATE DATABASE more", denied},
+				{"the app cannot grant rds_superuser", app, "GRANT rds_superuser TO coach_app", denied},
 				{"the app drops no database", app, "DROP DATABASE coach", denied},
-				{"the reader reads what the app made", reader, "SELECT name FROM athletes", ""},
+				{"the reader reads what the app created", reader, "SELECT name FROM athletes", ""},
 				{"the reader writes nothing", reader, "INSERT INTO athletes VALUES ('Eve')", denied},
-				{"the reader makes nothing", reader, "CREATE TABLE notes (text text)", denied},
+				{"the reader creates nothing", reader, "CREATE TABLE notes (text text)", denied},
 				{"a role of the spec reads", reporting, "SELECT name FROM athletes", ""},
 				{"a role of the spec writes nothing", reporting, "DELETE FROM athletes", denied},
 				{"the probe reads nothing", probe, "SELECT name FROM public.athletes", denied},
-				{"the probe makes nothing", probe, "CREATE TABLE public.notes (text text)", denied},
+				{"the probe creates nothing", probe, "CREATE TABLE public.notes (text text)", denied},
 			} {
 				if got := state(t, c.conn, c.statement); got != c.want {
 					t.Errorf("%s: SQLSTATE %q, want %q", c.does, got, c.want)
@@ -96,7 +96,7 @@ var damages = []struct {
 	paths, controls []string
 }{
 	{
-		"a login that nobody asked for",
+		"a login that is not in the spec",
 		[]string{"CREATE ROLE backdoor LOGIN PASSWORD 'x'"},
 		[]string{"strangers"},
 		[]string{"CP-ROLE-01"},
@@ -108,7 +108,7 @@ var damages = []struct {
 		[]string{"CP-ROLE-01"},
 	},
 	{
-		"a login whose name looks like one of AWS's",
+		"a login whose name resembles one of AWS's",
 		[]string{"CREATE ROLE rds_backdoor LOGIN"},
 		[]string{"strangers"},
 		[]string{"CP-ROLE-01"},
@@ -120,8 +120,8 @@ var damages = []struct {
 		[]string{"CP-ROLE-01"},
 	},
 	{"the owner can log in", []string{"ALTER ROLE coach_owner LOGIN"}, []string{"roles"}, []string{"CP-ROLE-01"}},
-	{"the app may make roles", []string{"ALTER ROLE coach_app CREATEROLE"}, []string{"roles"}, []string{"CP-ROLE-02"}},
-	{"the app may make databases", []string{"ALTER ROLE coach_app CREATEDB"}, []string{"roles"}, []string{"CP-ROLE-02"}},
+	{"the app may create roles", []string{"ALTER ROLE coach_app CREATEROLE"}, []string{"roles"}, []string{"CP-ROLE-02"}},
+	{"the app may create databases", []string{"ALTER ROLE coach_app CREATEDB"}, []string{"roles"}, []string{"CP-ROLE-02"}},
 	{"the app is a master", []string{"GRANT rds_superuser TO coach_app"}, []string{"memberships"}, []string{"CP-ROLE-02"}},
 	{"the reader is an owner", []string{"GRANT coach_owner TO coach_reader"}, []string{"memberships"}, []string{"CP-ROLE-02"}},
 	{
@@ -161,14 +161,14 @@ var damages = []struct {
 		[]string{"CP-ROLE-03"},
 	},
 	{
-		"PUBLIC may make temporary tables elsewhere",
+		"PUBLIC may create temporary tables elsewhere",
 		[]string{"GRANT TEMPORARY ON DATABASE postgres TO PUBLIC"},
 		[]string{"databaseGrants"},
 		[]string{"CP-ROLE-03"},
 	},
 	{"a new database, open to PUBLIC", []string{"CREATE DATABASE more"}, []string{"databaseGrants"}, []string{"CP-ROLE-03"}},
 	{
-		"the reader may make schemas",
+		"the reader may create schemas",
 		[]string{"GRANT CREATE ON DATABASE coach TO coach_reader"},
 		[]string{"databaseGrants"},
 		[]string{"CP-ROLE-02"},
@@ -194,7 +194,7 @@ var damages = []struct {
 	},
 	{"readers may not use the schema", []string{"REVOKE USAGE ON SCHEMA public FROM coach_readers"}, []string{"schemaGrants"}, nil},
 	{
-		"what the app will make is closed to readers",
+		"what the app will create is closed to readers",
 		[]string{
 			"GRANT coach_owner TO coach_master",
 			"ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public REVOKE SELECT ON TABLES FROM coach_readers",
@@ -226,7 +226,7 @@ var damages = []struct {
 		[]string{"CP-ROLE-02"},
 	},
 	{
-		"what the app will make is open to PUBLIC",
+		"what the app will create is open to PUBLIC",
 		[]string{
 			"GRANT coach_owner TO coach_master",
 			"ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC",
@@ -236,7 +236,7 @@ var damages = []struct {
 		[]string{"CP-ROLE-03"},
 	},
 	{
-		"readers may write what the app will make",
+		"readers may write what the app will create",
 		[]string{
 			"GRANT coach_owner TO coach_master",
 			"ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public GRANT INSERT ON TABLES TO coach_readers",
@@ -255,7 +255,7 @@ var damages = []struct {
 	{"no password", []string{"ALTER ROLE coach_reader PASSWORD NULL"}, []string{"passwords"}, []string{"CP-ROLE-04"}},
 }
 
-func TestWhatIsChangedBehindTheOperatorsBackIsSeenAndMended(t *testing.T) { //nolint:tparallel // one database, one change at a time
+func TestDriftIsObservedAndRepaired(t *testing.T) { //nolint:tparallel // one database, one change at a time
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()
@@ -264,13 +264,13 @@ func TestWhatIsChangedBehindTheOperatorsBackIsSeenAndMended(t *testing.T) { //no
 			w.T = t
 			w.db.Do(t, d.do...)
 			w.clock.SetTime(w.clock.Now().Add(freshness))
-			out := w.look()
+			out := w.observe()
 			if diff := cmp.Diff(d.paths, paths(out)); diff != "" {
 				t.Errorf("fields that differ (-want +got):\n%s", diff)
 			}
 			for _, c := range out.Changes {
 				if !c.Drift {
-					t.Errorf("%s differs and is not told as drift", c.Path)
+					t.Errorf("%s differs and is not reported as drift", c.Path)
 				}
 			}
 			w.mustHold(out, d.controls...)
@@ -279,16 +279,16 @@ func TestWhatIsChangedBehindTheOperatorsBackIsSeenAndMended(t *testing.T) { //no
 	}
 }
 
-func TestTheProofOfALoginIsMadeAnewOnceItIsOld(t *testing.T) {
+func TestALoginIsTriedAgainOnceItsProofIsOld(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()
 	w.db.Do(t, "ALTER ROLE coach_app PASSWORD 'other'")
 	proven := w.clock.Now()
 	w.clock.SetTime(proven.Add(freshness / 2))
-	out := w.look()
+	out := w.observe()
 	if len(out.Changes) > 0 {
-		t.Errorf("a proof that is young was made anew: %v", paths(out))
+		t.Errorf("a login was tried again while its proof was fresh: %v", paths(out))
 	}
 	for _, f := range out.Findings {
 		if want := map[bool]time.Time{true: proven, false: w.clock.Now()}[f.Control == "CP-ROLE-04"]; !f.At.Equal(want) {
@@ -296,11 +296,11 @@ func TestTheProofOfALoginIsMadeAnewOnceItIsOld(t *testing.T) {
 		}
 	}
 	w.clock.SetTime(w.clock.Now().Add(freshness))
-	if out := w.look(); len(out.Changes) != 1 || verdicts(out)["CP-ROLE-04"] != converge.Violated {
-		t.Errorf("a proof that is old was not made anew: %v", out.Findings)
+	if out := w.observe(); len(out.Changes) != 1 || verdicts(out)["CP-ROLE-04"] != converge.Violated {
+		t.Errorf("a login was not tried again though its proof was old: %v", out.Findings)
 	}
 	if out := w.pass(converge.Mode{Fresh: true}); len(out.Changes) != 1 {
-		t.Errorf("a look that was asked for trusts an old proof: %v", paths(out))
+		t.Errorf("a requested observation trusts an old proof: %v", paths(out))
 	}
 }
 
@@ -312,24 +312,24 @@ func TestPlaintextIsSeenWhetherConfiguredOrUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.until("CP-TLS-01", converge.Violated)
-	if out := w.look(); reasonOf(out) != v1alpha1.ReasonPlaintextAdmitted {
+	if out := w.observe(); reasonOf(out) != v1alpha1.ReasonPlaintextAdmitted {
 		t.Errorf("a database that admits plaintext is not Ready: %v", out.Err)
 	}
 	plain := w.db.Plain(t)
-	w.mustHold(w.look(), "CP-TLS-01", "CP-TLS-02")
+	w.mustHold(w.observe(), "CP-TLS-01", "CP-TLS-02")
 	if err := w.account.SetParameter(t.Context(), "group-16", "rds.force_ssl", "1"); err != nil {
 		t.Fatal(err)
 	}
 	w.until("CP-TLS-01", converge.Verified)
-	w.mustHold(w.look(), "CP-TLS-02")
+	w.mustHold(w.observe(), "CP-TLS-02")
 	plain()
 	w.db.AwaitNoPlain(t)
-	w.mustHold(w.look())
+	w.mustHold(w.observe())
 }
 
-// until looks until a control has a verdict: a setting of the server counts a moment after it was set.
+// until observes until a control has a verdict: a setting of the server counts a moment after it was set.
 func (w *world) until(control string, want converge.Verdict) {
 	w.Helper()
-	gomega.NewWithT(w.T).Eventually(func() converge.Verdict { return verdicts(w.look())[control] }, "20s", "50ms").
+	gomega.NewWithT(w.T).Eventually(func() converge.Verdict { return verdicts(w.observe())[control] }, "20s", "50ms").
 		Should(gomega.Equal(want), control)
 }

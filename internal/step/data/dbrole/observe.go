@@ -16,11 +16,11 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// databasePoll is when a database that cannot be connected to yet is looked at again.
+// databasePoll is when a database that cannot be connected to yet is observed again.
 const databasePoll = 5 * time.Second
 
 // Observe implements converge.Resource. It asks the database itself, over verified TLS, as the login that
-// can do nothing; only when that one does not work, the master looks.
+// can do nothing; only when that one does not work, the master reads.
 func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, fresh bool) (converge.Observation[State], error) {
 	none := converge.Observation[State]{Settled: true}
 	server, err := r.server(in)
@@ -28,7 +28,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 		return none, err
 	}
 	at := r.Clock.Now()
-	conn, err := r.eye(ctx, in, server)
+	conn, err := r.observer(ctx, in, server)
 	if err != nil {
 		return none, err
 	}
@@ -42,10 +42,10 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	got.ProvenAt, got.TLS.Version = at, version
 	got.Locking = r.locked(in)
 	r.probe(ctx, server, &got)
-	r.prove(ctx, in, server, want, &got, fresh)
+	r.tryLogins(ctx, in, server, want, &got, fresh)
 	got = sorted(got)
-	_, made := roleOf(got.Roles, owner)
-	return converge.Observation[State]{Exists: made, Settled: true, ID: in.Database.Record.String(), At: at, State: got}, nil
+	_, exists := roleOf(got.Roles, owner)
+	return converge.Observation[State]{Exists: exists, Settled: true, ID: in.Database.Record.String(), At: at, State: got}, nil
 }
 
 // server is the tenant's database, once it can be connected to.
@@ -62,8 +62,8 @@ func (r *resource) server(in *scope.Platform) (postgres.Server, error) {
 	return postgres.Server{Host: db.Endpoint, Port: uint16(db.Port), Roots: roots, Dial: r.Dial}, nil //nolint:gosec // the CRD bounds it
 }
 
-// eye opens the session that looks.
-func (r *resource) eye(ctx context.Context, in *scope.Platform, server postgres.Server) (*pgx.Conn, error) {
+// observer opens the session that reads the catalog.
+func (r *resource) observer(ctx context.Context, in *scope.Platform, server postgres.Server) (*pgx.Conn, error) {
 	for _, user := range []string{probe, scope.Master} {
 		password, err := in.Passwords.Stored(ctx, user)
 		if err != nil {
@@ -81,7 +81,7 @@ func (r *resource) eye(ctx context.Context, in *scope.Platform, server postgres.
 	}
 	return nil, fault.New(fault.Denied, v1alpha1.ReasonLoginRefused,
 		"the database refuses the stored passwords of both %s and %s; delete the Secret of %s in the operator's namespace, and a new "+
-			"password is made and set", probe, scope.Master, scope.Master)
+			"password is created and set", probe, scope.Master, scope.Master)
 }
 
 // SQLSTATEs of logins. https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -119,8 +119,8 @@ type proof struct {
 	wrong bool
 }
 
-// prove logs in with every stored password, the master's too, unless that was done lately.
-func (r *resource) prove(
+// tryLogins logs in with every stored password, the master's too, unless that was done lately.
+func (r *resource) tryLogins(
 	ctx context.Context, in *scope.Platform, server postgres.Server, want State, got *State, fresh bool,
 ) {
 	for _, name := range append(slices.Clone(want.Logins), scope.Master) {
@@ -129,7 +129,7 @@ func (r *resource) prove(
 		case name == scope.Master:
 			got.MasterRefused = err == nil && !result.ok
 			continue
-		case err != nil: // whatever a tenant's login meets is no reason to see nothing else
+		case err != nil: // a failing login of a tenant hides nothing else
 			got.Unproven = append(got.Unproven, name)
 		case !result.ok:
 			if result.wrong {
@@ -143,8 +143,8 @@ func (r *resource) prove(
 	}
 }
 
-// try returns the proof of one login, made now if there is none that is young enough. One that failed is
-// made anew every time.
+// try returns the proof of one login, a new one if none is fresh enough. One that failed is
+// tried again every time.
 func (r *resource) try(ctx context.Context, in *scope.Platform, server postgres.Server, name string, fresh bool) (proof, error) {
 	password, err := in.Passwords.Stored(ctx, name)
 	if err != nil || password == "" {
@@ -154,21 +154,21 @@ func (r *resource) try(ctx context.Context, in *scope.Platform, server postgres.
 	if known, ok := r.known(key); ok && !fresh && r.Clock.Since(known.at) < r.Freshness {
 		return known, nil
 	}
-	made := proof{at: r.Clock.Now()}
-	switch err := knock(ctx, server, name, password); {
+	tried := proof{at: r.Clock.Now()}
+	switch err := tryLogin(ctx, server, name, password); {
 	case err == nil:
-		made.ok = true
-		r.remember(key, made)
+		tried.ok = true
+		r.remember(key, tried)
 	case !refused(err):
 		return proof{}, err
 	default:
-		made.wrong = postgres.Code(err) == wrongPassword
+		tried.wrong = postgres.Code(err) == wrongPassword
 	}
-	return made, nil
+	return tried, nil
 }
 
-// knock logs in and out.
-func knock(ctx context.Context, server postgres.Server, user, password string) error {
+// tryLogin logs in and out.
+func tryLogin(ctx context.Context, server postgres.Server, user, password string) error {
 	conn, err := server.Connect(ctx, postgres.Login{User: user, Password: password, Database: scope.DatabaseName, ReadOnly: true})
 	if err != nil {
 		return err
@@ -184,7 +184,7 @@ func (r *resource) known(key string) (proof, bool) {
 	return p, ok
 }
 
-// remember keeps a proof, and forgets those that nobody has used for long.
+// remember keeps a proof, and forgets those that are too old to be used.
 func (r *resource) remember(key string, p proof) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,20 +13,20 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-// mustBeBlind checks that nothing is claimed and nothing is wanted, for a reason that a person can read.
-func (w *world) mustBeBlind(out converge.Outcome, reason string) {
+// mustBeUnobserved checks that nothing is claimed and nothing is wanted, for a reason that a person can read.
+func (w *world) mustBeUnobserved(out converge.Outcome, reason string) {
 	w.Helper()
 	if reasonOf(out) != reason || !out.ObserveFailed || len(out.Changes) > 0 || len(w.in.Roles.Logins) > 0 {
-		w.Errorf("got %v, blind %v, changes %v; want %s", out.Err, out.ObserveFailed, paths(out), reason)
+		w.Errorf("got %v, observe failed %v, changes %v; want %s", out.Err, out.ObserveFailed, paths(out), reason)
 	}
 	for control, verdict := range verdicts(out) {
 		if verdict != converge.Unknown {
-			w.Errorf("%s is %v of what nobody could see", control, verdict)
+			w.Errorf("%s is %v of what was not observed", control, verdict)
 		}
 	}
 }
 
-func TestADatabaseThatCannotBeAskedIsUnknown(t *testing.T) { //nolint:tparallel // the ways share a database
+func TestADatabaseThatCannotBeObservedIsUnknown(t *testing.T) { //nolint:tparallel // the ways share a database
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()
@@ -43,11 +43,11 @@ func TestADatabaseThatCannotBeAskedIsUnknown(t *testing.T) { //nolint:tparallel 
 			w.restart(w.rogue())
 			return func() { w.restart(dial) }
 		}},
-		{"nobody answers", v1alpha1.ReasonDatabaseUnreachable, func() func() {
+		{"no server answers", v1alpha1.ReasonDatabaseUnreachable, func() func() {
 			w.restart(func(context.Context, string, string) (net.Conn, error) { return nil, net.ErrClosed })
 			return func() { w.restart(dial) }
 		}},
-		{"AWS is still making it", v1alpha1.ReasonWaitingForDatabase, func() func() {
+		{"AWS is still creating it", v1alpha1.ReasonWaitingForDatabase, func() func() {
 			w.unconnectable = true
 			return func() { w.unconnectable = false }
 		}},
@@ -61,7 +61,7 @@ func TestADatabaseThatCannotBeAskedIsUnknown(t *testing.T) { //nolint:tparallel 
 		t.Run(c.name, func(t *testing.T) {
 			w.T = t
 			show := c.hide()
-			w.mustBeBlind(w.write(), c.reason)
+			w.mustBeUnobserved(w.write(), c.reason)
 			show()
 			w.mustHold(w.settle())
 		})
@@ -109,13 +109,13 @@ func (w *world) rogue() func(context.Context, string, string) (net.Conn, error) 
 	}
 }
 
-func TestAMasterThatIsNotAdmittedIsToldBeforeItIsNeeded(t *testing.T) {
+func TestAMasterThatIsRefusedIsReportedBeforeItIsNeeded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()
 	w.db.Do(t, "ALTER ROLE coach_master PASSWORD 'other'")
 	w.clock.SetTime(w.clock.Now().Add(freshness))
-	out := w.look()
+	out := w.observe()
 	if reasonOf(out) != v1alpha1.ReasonLoginRefused || len(out.Changes) > 0 {
 		t.Errorf("got %v, changes %v", out.Err, paths(out))
 	}
@@ -124,14 +124,14 @@ func TestAMasterThatIsNotAdmittedIsToldBeforeItIsNeeded(t *testing.T) {
 	w.mustHold(w.settle())
 }
 
-func TestSessionsThatCannotBeSeenAreNotNone(t *testing.T) {
+func TestSessionsThatCannotBeReadAreUnknown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()
 	w.db.Do(t, "REVOKE pg_monitor FROM coach_probe")
-	out := w.look()
+	out := w.observe()
 	if got := verdicts(out)["CP-TLS-02"]; got != converge.Unknown {
-		t.Errorf("nobody can see the sessions of others, and CP-TLS-02 is %v", got)
+		t.Errorf("the sessions of others cannot be read, and CP-TLS-02 is %v", got)
 	}
 	w.mustHold(out, "CP-TLS-02")
 	w.mustHold(w.settle())

@@ -10,7 +10,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// Statements are built from names of the spec and of the catalogue, so every name is quoted as an
+// Statements are built from names of the spec and of the catalog, so every name is quoted as an
 // identifier and every value as a literal. Passwords appear as SCRAM verifiers only.
 
 func identifier(name string) string { return pgx.Identifier{name}.Sanitize() }
@@ -27,7 +27,7 @@ func grantee(name string) string {
 	return identifier(name)
 }
 
-// roleStatements make the roles that are missing and mend those that are not as wanted, each by itself.
+// roleStatements create the roles that are missing and repair those that differ, each by itself.
 // Verifiers are those of the logins that get a password.
 func roleStatements(want, got State, verifiers map[string]string) [][]string {
 	var every [][]string
@@ -147,7 +147,7 @@ func grants(kind string, want, got []privilege) []string {
 	return all
 }
 
-// defaultStatements also cover what the owner has made already. Only who may use a role may set its defaults,
+// defaultStatements also cover what the owner has created already. Only who may use a role may set its defaults,
 // so the master becomes a member of the owner for the transaction.
 func defaultStatements(want, got []privilege, made []relation) []string {
 	missing, extra := without(want, got), without(got, want)
@@ -185,7 +185,7 @@ func newIAM(want, got State) []string {
 	return all
 }
 
-// unwanted are the roles that we made and that nobody asks for any more.
+// unwanted are the roles that we created and that are no longer desired.
 func unwanted(want, got State) []string {
 	var all []string
 	for _, g := range got.Roles {

@@ -1,6 +1,6 @@
 // Package dbrole is the step that owns who may log in to a tenant's database, and what each login may do
-// there. It looks as a login that can do nothing and writes as the master. What the database holds is the
-// tenant's: nothing that a tenant can make is ever run or trusted. It must not import other steps.
+// there. It observes as a login that can do nothing and writes as the master. What the database holds is the
+// tenant's: nothing that a tenant can create is ever run or trusted. It must not import other steps.
 package dbrole
 
 import (
@@ -24,7 +24,7 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Freshness is how old the proof of a login may be.
 	Freshness time.Duration
-	// Clock tells the time.
+	// Clock is the time.
 	Clock clock.PassiveClock
 }
 
@@ -33,7 +33,7 @@ func New(o Options) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
 		ID: Name,
 		About: "The logins of the tenant's database: one owner that cannot log in, a login that reads and writes, one that " +
-			"reads, those of the spec, and one that can do nothing, by which the operator looks.",
+			"reads, those of the spec, and one that can do nothing, by which the operator observes.",
 		Desire:    Desire,
 		Resource:  &resource{Options: o, proofs: map[string]proof{}, locking: map[string]bool{}},
 		Fields:    Fields,

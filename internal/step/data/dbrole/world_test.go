@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
 // freshness is how old the proof of a login may be in these tests.
 const freshness = 15 * time.Minute
 
-// world is a tenant's database and a process of the operator's that looks after it.
+// world is a tenant's database and a process of the operator's that manages it.
 type world struct {
 	*testing.T
 	account   *env.Account
@@ -38,7 +38,7 @@ type world struct {
 
 	// trust replaces the class's authorities, if it is not nil.
 	trust *string
-	// unconnectable says that AWS does not let anybody connect.
+	// unconnectable says that AWS admits no connection.
 	unconnectable bool
 }
 
@@ -57,7 +57,7 @@ func newWorld(t *testing.T, major string, roles ...v1alpha1.DatabaseRole) *world
 	return w
 }
 
-// restart makes a new process that dials in its own way.
+// restart starts a new process that dials in its own way.
 func (w *world) restart(dial func(context.Context, string, string) (net.Conn, error)) {
 	w.step = dbrole.New(dbrole.Options{Dial: dial, Freshness: freshness, Clock: w.clock})
 }
@@ -81,8 +81,8 @@ func newPasswords() *env.Passwords {
 	return env.NewPasswords(map[string]string{scope.Master: "wrong", "coach_probe": "wrong"})
 }
 
-// look only looks, and write also mends.
-func (w *world) look() converge.Outcome {
+// observe only observes, and write also repairs.
+func (w *world) observe() converge.Outcome {
 	w.Helper()
 	return w.pass(converge.Mode{})
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // Every name is qualified, and the search path of the session holds pg_catalog alone: nothing that a tenant
-// has made can take part. Only PostgreSQL's own catalogues are read, which every login may; what they
-// hold is bounded, since no login of a tenant may make roles or databases, and of columns no more are read.
+// has created can take part. Only PostgreSQL's own catalogs are read, which every login may; what they
+// hold is bounded, since no login of a tenant may create roles or databases, and of columns no more are read.
 // https://www.postgresql.org/docs/current/catalogs.html
 const (
 	rolesQuery = `
@@ -83,8 +83,8 @@ SELECT CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN (
 ) ELSE -1 END, pg_catalog.current_setting('password_encryption')`
 )
 
-// sight is the catalogue as it is.
-type sight struct {
+// catalog is the system catalog as it was read.
+type catalog struct {
 	roles      []role
 	members    []memberRow
 	settings   []setting
@@ -95,7 +95,7 @@ type sight struct {
 	encryption string
 	// inside are the roles that have a session.
 	inside []string
-	// columns are one more than are looked at, if there are as many.
+	// columns are one more than are judged, if there are as many.
 	columns []column
 }
 
@@ -106,9 +106,9 @@ type memberRow struct {
 	use     bool
 }
 
-// read reads the catalogue, all of it at one moment and in one exchange.
-func read(ctx context.Context, conn *pgx.Conn) (sight, error) {
-	var s sight
+// read reads the catalog, all of it at one moment and in one exchange.
+func read(ctx context.Context, conn *pgx.Conn) (catalog, error) {
+	var s catalog
 	err := pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		collect(batch, &s.roles, rolesQuery, mark)(func(row pgx.CollectableRow) (r role, err error) {
@@ -137,7 +137,7 @@ func read(ctx context.Context, conn *pgx.Conn) (sight, error) {
 		return tx.SendBatch(ctx, batch).Close()
 	})
 	if err != nil {
-		return s, postgres.Classify(fmt.Errorf("reading the catalogue: %w", err))
+		return s, postgres.Classify(fmt.Errorf("reading the catalog: %w", err))
 	}
 	return s, nil
 }
@@ -157,10 +157,10 @@ func privilegeOf(row pgx.CollectableRow) (p privilege, err error) {
 	return p, err
 }
 
-// judge returns what of the catalogue is ours: the roles that are wanted or that we made, and whatever
-// touches them; and all that anybody else can log in as.
-func (s sight) judge(want State) State {
-	got := State{TLS: tlsSight{Plain: s.plain}, Encryption: s.encryption, Columns: judged(s.columns)}
+// judge returns what of the catalog is ours: the roles that are desired or that we created, what touches
+// them, and every other role that can log in.
+func (s catalog) judge(want State) State {
+	got := State{TLS: tlsState{Plain: s.plain}, Encryption: s.encryption, Columns: judged(s.columns)}
 	for _, r := range s.roles {
 		_, wanted := roleOf(want.Roles, r.Name)
 		foreign := wanted && !r.Marked && !strings.HasPrefix(r.Name, reservedPrefix)
@@ -168,30 +168,30 @@ func (s sight) judge(want State) State {
 			got.Foreign = append(got.Foreign, r.Name)
 		}
 		switch {
-		case builtIn(r.Name) && !s.madeByMaster(r.Name):
+		case builtIn(r.Name) && !s.createdByMaster(r.Name):
 		case (wanted || r.Marked) && !foreign:
 			got.Roles = append(got.Roles, r)
 		case r.Login || slices.Contains(s.inside, r.Name):
-			got.Strangers = append(got.Strangers, r.Name)
+			got.Unmanaged = append(got.Unmanaged, r.Name)
 		}
 	}
 	s.touching(&got)
 	return got
 }
 
-// madeByMaster says that the master made a role, as far as can be told: from 16 on, who makes a role
-// administers it. None of AWS's own is such a one, whatever it is called.
-func (s sight) madeByMaster(name string) bool {
+// createdByMaster says that the master created a role, if that is visible: from 16 on, who creates a role
+// administers it. None of AWS's own is such a one.
+func (s catalog) createdByMaster(name string) bool {
 	return slices.ContainsFunc(s.members, func(m memberRow) bool {
 		return m.Member == scope.Master && m.Role == name && m.Admin && slices.Contains(amazons, name)
 	})
 }
 
 // touching adds what touches the roles that are ours.
-func (s sight) touching(got *State) {
+func (s catalog) touching(got *State) {
 	ours := func(name string) bool { _, ok := roleOf(got.Roles, name); return ok }
 	for _, m := range s.members {
-		administers := m.Member == scope.Master && m.Admin && !m.use // who makes a role administers it
+		administers := m.Member == scope.Master && m.Admin && !m.use // who creates a role administers it
 		if (ours(m.Member) || ours(m.Role)) && !administers {
 			got.Members = append(got.Members, m.membership)
 			got.Grantors = append(got.Grantors, m)
