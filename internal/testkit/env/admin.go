@@ -167,6 +167,48 @@ func (s *Sandbox) callsOf(t testing.TB, account string, since int64) []Call {
 	return calls
 }
 
+// AWSService is an AWS service that is registered in the sandbox.
+type AWSService struct {
+	// Name is the signing name, as of Call.Service.
+	Name string
+	// Operations are those that the service carries out.
+	Operations []struct {
+		Name string
+		// Needs says that the permissions that it needs are declared; without them it is refused.
+		Needs bool
+	}
+	// Inventory is the names of its lists in an account's inventory: none for a service without resources.
+	Inventory []string
+	// Codes are its error codes by kind of failure: "throttled", "internal", "denied", "invalid", "quota"
+	// and "busy". A kind that the service does not have is absent.
+	Codes map[string]string
+}
+
+// Services returns the AWS services that are registered in the sandbox. Calls of others are refused.
+func (s *Sandbox) Services(t testing.TB) []AWSService {
+	t.Helper()
+	var services []AWSService
+	s.must(t, http.MethodGet, "/services", nil, nil, &services)
+	return services
+}
+
+// UnknownCall is a call that was refused because something about it is not registered in the sandbox.
+type UnknownCall struct {
+	Account, Service, Operation string
+	// Missing is what is not registered: "service", "operation" or "needs".
+	Missing string
+	// Count is how often it was made.
+	Count int
+}
+
+// UnknownCalls returns the unknown calls of an account, or of all when account is "". A reset keeps them.
+func (s *Sandbox) UnknownCalls(t testing.TB, account string) []UnknownCall {
+	t.Helper()
+	var calls []UnknownCall
+	s.must(t, http.MethodGet, "/unknown", query("account", account), nil, &calls)
+	return calls
+}
+
 func query(pairs ...string) url.Values {
 	values := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/calllog"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/fault"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
 )
@@ -37,6 +38,7 @@ type API struct {
 	log      *calllog.Log
 	faults   *fault.Injector
 	settings *setting.Store
+	services *service.Registry
 	world    World
 	errors   *slog.Logger
 	mux      *http.ServeMux
@@ -46,8 +48,12 @@ type API struct {
 type Routes map[string]func(*http.Request) (any, error)
 
 // New returns the API.
-func New(log *calllog.Log, faults *fault.Injector, settings *setting.Store, world World, logger *slog.Logger) *API {
-	a := &API{log: log, faults: faults, settings: settings, world: world, errors: logger, mux: http.NewServeMux()}
+func New(
+	log *calllog.Log, faults *fault.Injector, settings *setting.Store, services *service.Registry, world World, logger *slog.Logger,
+) *API {
+	a := &API{
+		log: log, faults: faults, settings: settings, services: services, world: world, errors: logger, mux: http.NewServeMux(),
+	}
 	a.Add(a.routes())
 	return a
 }
@@ -64,6 +70,9 @@ func (a *API) routes() Routes {
 		"GET /healthz":                    a.health,
 		"GET /calls":                      a.calls,
 		"DELETE /calls":                   a.forgetCalls,
+		"GET /services":                   a.registrations,
+		"GET /unknown":                    a.unknown,
+		"DELETE /unknown":                 a.forgetUnknown,
 		"POST /faults":                    a.addFault,
 		"GET /faults":                     a.listFaults,
 		"DELETE /faults":                  a.clearFaults,
@@ -149,6 +158,17 @@ func (a *API) calls(r *http.Request) (any, error) {
 
 func (a *API) forgetCalls(r *http.Request) (any, error) {
 	a.log.Forget(r.FormValue("account"))
+	return done{true}, nil
+}
+
+func (a *API) registrations(*http.Request) (any, error) { return a.services.Registrations(), nil }
+
+func (a *API) unknown(r *http.Request) (any, error) {
+	return a.services.Refused(r.FormValue("account")), nil
+}
+
+func (a *API) forgetUnknown(r *http.Request) (any, error) {
+	a.services.ForgetRefused(r.FormValue("account"))
 	return done{true}, nil
 }
 

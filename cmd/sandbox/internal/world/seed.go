@@ -39,7 +39,7 @@ func (w *World) Seed(ctx context.Context, account, region string) (admin.Seeded,
 			return admin.Seeded{}, fmt.Errorf("seed account %s: %w", account, err)
 		}
 	}
-	w.Roles.Forget(account)
+	w.Roles.Changed(account)
 	w.Networks.Changed(account, region)
 	w.seeded[at] = s.made
 	return s.made, nil
@@ -52,7 +52,7 @@ func (w *World) SetPolicy(ctx context.Context, account, document string) error {
 	}
 	_, err := w.Moto.As(account, "us-east-1").Call(ctx, "iam", "PutRolePolicy",
 		"RoleName", roleName, "PolicyName", policyName, "PolicyDocument", document)
-	w.Roles.Forget(account)
+	w.Roles.Changed(account)
 	if err != nil {
 		return fmt.Errorf("set policy of account %s: %w", account, err)
 	}

@@ -4,16 +4,15 @@ package world
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/admin"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/ec2"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/iam"
-	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/kms"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/rds"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
 )
 
@@ -21,10 +20,10 @@ import (
 type Services struct {
 	Moto      *moto.Server
 	Roles     *iam.Roles
-	Sessions  *identity.Sessions
 	Databases *rds.Service
 	Keys      *kms.Service
 	Networks  *ec2.Service
+	All       *service.Registry
 }
 
 // World is every account. It is safe for concurrent use.
@@ -46,17 +45,18 @@ func New(services Services) *World {
 func (w *World) Reset(ctx context.Context, account string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := errors.Join(w.Databases.Forget(ctx, account), w.Moto.Reset(ctx, account)); err != nil {
+	if err := w.All.Forget(ctx, account); err != nil {
 		return fmt.Errorf("reset account %s: %w", account, err)
 	}
-	w.Keys.Forget(account)
-	w.Networks.Forget(account)
-	w.Roles.Forget(account)
-	w.Sessions.Forget(account)
 	for at := range w.seeded {
 		if at.account == account {
 			delete(w.seeded, at)
 		}
 	}
 	return nil
+}
+
+// Inventory lists an account and region in a stable order.
+func (w *World) Inventory(ctx context.Context, account, region string) (any, error) {
+	return w.All.Inventory(ctx, account, region)
 }

@@ -8,33 +8,32 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/iam"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/kms"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/policy"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
 )
 
-// Tags finds the tags of a resource by ARN; nil when there is none.
-type Tags func(ctx context.Context, account, region, arn string) (map[string]string, error)
-
 // Guard decides. Every field is needed.
 type Guard struct {
-	Roles *iam.Roles
-	Keys  *kms.Service
-	Tags  map[string]Tags // by service
-	Now   func() time.Time
+	Roles    *iam.Roles
+	Keys     *kms.Service
+	Services *service.Registry
+	Now      func() time.Time
 }
 
 // Resource names what a call is about: the first resource it needs permission for.
 func (g *Guard) Resource(call identity.Call) string {
-	needs := g.needs(call)
-	if len(needs) == 0 || needs[0].resources[0] == "*" {
+	needs := g.Services.Needs(call)
+	if len(needs) == 0 || needs[0].Resources[0] == "*" {
 		return ""
 	}
-	return needs[0].resources[0]
+	return needs[0].Resources[0]
 }
 
 // Check refuses what is not allowed.
@@ -50,9 +49,9 @@ func (g *Guard) Check(ctx context.Context, call identity.Call) error {
 		}
 		rights.role = role
 	}
-	for _, n := range g.needs(call) {
-		for _, resource := range n.resources {
-			if err := g.checkOne(ctx, call, rights, n.action, resource); err != nil {
+	for _, n := range g.Services.Needs(call) {
+		for _, resource := range n.Resources {
+			if err := g.checkOne(ctx, call, rights, n.Action, resource); err != nil {
 				return err
 			}
 		}
@@ -79,7 +78,7 @@ func (g *Guard) checkOne(ctx context.Context, call identity.Call, has rights, ac
 	if decision == policy.Allow {
 		return nil
 	}
-	return refusal(call, action, resource, because)
+	return refusal(call, g.Services.Codes(call.Service).Denied, action, resource, because)
 }
 
 // decide is what the caller's own policies say, and why not.
@@ -116,7 +115,7 @@ func (r rights) decide(caller identity.Principal, request policy.Request) (decis
 
 // keyOf is the key a resource ARN names, if it names one of the account's.
 func (g *Guard) keyOf(call identity.Call, resource string) (kms.Key, bool) {
-	if call.Service != "kms" && call.Service != "rds" {
+	if !strings.HasPrefix(resource, "arn:aws:kms:") {
 		return kms.Key{}, false
 	}
 	return g.Keys.Exact(call.Caller.Account, call.Region, resource)
@@ -147,14 +146,14 @@ func withKeyPolicy(
 }
 
 // refusal is how each service says no.
-func refusal(call identity.Call, action, resource, because string) error {
+func refusal(call identity.Call, code, action, resource, because string) error {
 	message := fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s", call.Caller.ARN, action, resource, because)
 	switch call.Protocol {
 	case wire.EC2Query:
-		return wire.Errorf(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. %s", message)
+		return wire.Errorf(http.StatusForbidden, code, "You are not authorized to perform this operation. %s", message)
 	case wire.JSON, wire.CBOR:
-		return wire.Errorf(http.StatusBadRequest, "AccessDeniedException", "%s", message)
+		return wire.Errorf(http.StatusBadRequest, code, "%s", message)
 	case wire.Query, wire.REST:
 	}
-	return wire.Errorf(http.StatusForbidden, "AccessDenied", "%s", message)
+	return wire.Errorf(http.StatusForbidden, code, "%s", message)
 }

@@ -147,14 +147,15 @@ func (c *conditions) resourceTags() map[string]string {
 		return c.tags
 	}
 	c.read = true
-	find, ok := c.guard.Tags[parts[2]]
-	if !ok {
-		return nil
-	}
-	tags, err := find(c.ctx, c.call.Caller.Account, c.call.Region, c.resource)
+	tags, err := c.guard.Services.Tags(c.ctx, parts[2], c.call.Caller.Account, c.call.Region, c.resource)
 	if err != nil && wire.AsError(err).Status >= http.StatusInternalServerError {
 		c.err = err
 	}
 	c.tags = tags
 	return tags
+}
+
+// isQuery reports whether parameters are in the form.
+func isQuery(call identity.Call) bool {
+	return call.Protocol == wire.Query || call.Protocol == wire.EC2Query
 }

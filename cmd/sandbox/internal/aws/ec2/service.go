@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
@@ -59,46 +60,95 @@ func (s *Service) region(account, name string) *region {
 	return r
 }
 
-// Forget drops what is remembered of an account; moto forgets the rest.
-func (s *Service) Forget(account string) {
+// Forget drops everything an account holds.
+func (s *Service) Forget(ctx context.Context, account string) error {
+	if err := s.moto.Reset(ctx, account); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for at := range s.regions {
-		if at.account == account {
-			delete(s.regions, at)
-		}
-	}
+	maps.DeleteFunc(s.regions, func(at place, _ *region) bool { return at.account == account })
+	return nil
 }
 
+// operation answers one operation in a region.
 type operation func(*region, context.Context, identity.Call) (*wire.Answer, error)
 
-// groupOperations need the mirror of security groups.
-var groupOperations = map[string]operation{
-	"AuthorizeSecurityGroupEgress":               (*region).authorize,
-	"AuthorizeSecurityGroupIngress":              (*region).authorize,
-	"CreateSecurityGroup":                        (*region).createGroup,
-	"DeleteSecurityGroup":                        (*region).deleteGroup,
-	"DescribeSecurityGroupRules":                 (*region).describeRules,
-	"DescribeSecurityGroups":                     (*region).describeGroups,
-	"ModifySecurityGroupRules":                   (*region).changing,
-	"RevokeSecurityGroupEgress":                  (*region).revoke,
-	"RevokeSecurityGroupIngress":                 (*region).revoke,
-	"UpdateSecurityGroupRuleDescriptionsEgress":  (*region).changing,
-	"UpdateSecurityGroupRuleDescriptionsIngress": (*region).changing,
+var operations = map[string]service.Operation[operation, *Service]{
+	"AssociateRouteTable":                        {Handle: (*region).write, Needs: changing},
+	"AttachInternetGateway":                      {Handle: (*region).write, Needs: changing},
+	"AttachNetworkInterface":                     {Handle: (*region).write, Needs: changing},
+	"AuthorizeSecurityGroupEgress":               {Handle: onGroups((*region).authorize), Needs: changing},
+	"AuthorizeSecurityGroupIngress":              {Handle: onGroups((*region).authorize), Needs: changing},
+	"CreateInternetGateway":                      {Handle: (*region).write, Needs: changing},
+	"CreateManagedPrefixList":                    {Handle: (*region).write, Needs: changing},
+	"CreateNetworkInterface":                     {Handle: (*region).write, Needs: changing},
+	"CreateRoute":                                {Handle: (*region).write, Needs: changing},
+	"CreateRouteTable":                           {Handle: (*region).write, Needs: changing},
+	"CreateSecurityGroup":                        {Handle: onGroups((*region).createGroup), Needs: creatingGroup},
+	"CreateSubnet":                               {Handle: (*region).write, Needs: changing},
+	"CreateTags":                                 {Handle: (*region).write, Needs: changing},
+	"CreateVpc":                                  {Handle: (*region).write, Needs: changing},
+	"DeleteNetworkInterface":                     {Handle: (*region).write, Needs: changing},
+	"DeleteRoute":                                {Handle: (*region).write, Needs: changing},
+	"DeleteSecurityGroup":                        {Handle: onGroups((*region).deleteGroup), Needs: changing},
+	"DeleteSubnet":                               {Handle: (*region).write, Needs: changing},
+	"DeleteTags":                                 {Handle: (*region).write, Needs: changing},
+	"DeleteVpc":                                  {Handle: (*region).write, Needs: changing},
+	"DescribeAvailabilityZones":                  {Handle: (*region).read, Needs: describing},
+	"DescribeImages":                             {Handle: (*region).read, Needs: describing},
+	"DescribeInstances":                          {Handle: (*region).read, Needs: describing},
+	"DescribeInternetGateways":                   {Handle: (*region).read, Needs: describing},
+	"DescribeManagedPrefixLists":                 {Handle: (*region).read, Needs: describing},
+	"DescribeNetworkAcls":                        {Handle: (*region).read, Needs: describing},
+	"DescribeNetworkInterfaces":                  {Handle: (*region).read, Needs: describing},
+	"DescribeRouteTables":                        {Handle: (*region).read, Needs: describing},
+	"DescribeSecurityGroupRules":                 {Handle: onGroups((*region).describeRules), Needs: describing},
+	"DescribeSecurityGroups":                     {Handle: onGroups((*region).describeGroups), Needs: describing},
+	"DescribeSubnets":                            {Handle: (*region).read, Needs: describing},
+	"DescribeTags":                               {Handle: (*region).read, Needs: describing},
+	"DescribeVpcs":                               {Handle: (*region).read, Needs: describing},
+	"DetachNetworkInterface":                     {Handle: (*region).write, Needs: changing},
+	"DisassociateRouteTable":                     {Handle: (*region).write, Needs: changing},
+	"ModifySecurityGroupRules":                   {Handle: onGroups((*region).changing), Needs: changing},
+	"ReplaceRoute":                               {Handle: (*region).write, Needs: changing},
+	"ReplaceRouteTableAssociation":               {Handle: (*region).write, Needs: changing},
+	"RevokeSecurityGroupEgress":                  {Handle: onGroups((*region).revoke), Needs: changing},
+	"RevokeSecurityGroupIngress":                 {Handle: onGroups((*region).revoke), Needs: changing},
+	"RunInstances":                               {Handle: (*region).write, Needs: changing},
+	"TerminateInstances":                         {Handle: (*region).write, Needs: changing},
+	"UpdateSecurityGroupRuleDescriptionsEgress":  {Handle: onGroups((*region).changing), Needs: changing},
+	"UpdateSecurityGroupRuleDescriptionsIngress": {Handle: onGroups((*region).changing), Needs: changing},
 }
 
 // Serve answers one call.
 func (s *Service) Serve(ctx context.Context, call identity.Call) (any, error) {
 	r := s.region(call.Caller.Account, call.Region)
-	handle, ofGroups := groupOperations[call.Operation]
-	switch {
-	case call.Form.Bool("DryRun", false):
+	if call.Form.Bool("DryRun", false) {
 		return r.moto.Forward(ctx, call.Request, r.account)
-	case ofGroups:
-		return r.onGroups(ctx, call, handle)
-	case call.ReadOnly():
-		return r.read(ctx, call)
 	}
+	return operations[call.Operation].Handle(r, ctx, call)
+}
+
+// onGroups makes an operation of one that needs the mirror of security groups. Reads do not wait for writes.
+func onGroups(handle operation) operation {
+	return func(r *region, ctx context.Context, call identity.Call) (*wire.Answer, error) {
+		r.mu.Lock()
+		if err := r.ready(ctx); err != nil {
+			r.mu.Unlock()
+			return nil, err
+		}
+		if call.ReadOnly() {
+			r.mu.Unlock()
+			return handle(r, ctx, call)
+		}
+		defer r.mu.Unlock()
+		return handle(r, ctx, call)
+	}
+}
+
+// write lets moto answer; what was read before is the past then.
+func (r *region) write(ctx context.Context, call identity.Call) (*wire.Answer, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	answer, err := r.changing(ctx, call)
@@ -106,21 +156,6 @@ func (s *Service) Serve(ctx context.Context, call identity.Call) (any, error) {
 	defer r.seen.Unlock()
 	r.recall.written()
 	return answer, err
-}
-
-// onGroups answers a call about security groups. Reads do not wait for writes.
-func (r *region) onGroups(ctx context.Context, call identity.Call, handle operation) (*wire.Answer, error) {
-	r.mu.Lock()
-	if err := r.ready(ctx); err != nil {
-		r.mu.Unlock()
-		return nil, err
-	}
-	if call.ReadOnly() {
-		r.mu.Unlock()
-		return handle(r, ctx, call)
-	}
-	defer r.mu.Unlock()
-	return handle(r, ctx, call)
 }
 
 // read lets moto answer and remembers the answer, or gives a remembered one when

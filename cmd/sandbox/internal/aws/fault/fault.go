@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -232,6 +231,8 @@ type Call struct {
 	Subject
 	// Fail is the call's answer with an error, in its protocol.
 	Fail func(*wire.Error) *wire.Answer
+	// Throttled is the service's own throttling error.
+	Throttled *wire.Error
 	// Execute carries the call out.
 	Execute func(context.Context) (*wire.Answer, error)
 	// Stale makes it read the state before the last write.
@@ -249,7 +250,7 @@ func (i *Injector) Through(ctx context.Context, call Call) (*wire.Answer, error)
 	}
 	switch struck.Kind {
 	case Throttle:
-		return call.Fail(throttle(call.Service)), nil
+		return call.Fail(call.Throttled), nil
 	case Error:
 		if struck.After {
 			if _, err := execute(); err != nil {
@@ -294,21 +295,4 @@ func hold(ctx context.Context, after bool, released <-chan struct{}, execute fun
 		return answer, nil
 	}
 	return execute()
-}
-
-// throttle is how each service says "slow down".
-func throttle(service string) *wire.Error {
-	switch service {
-	case "ec2":
-		return wire.Errorf(http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.")
-	case "kms":
-		return wire.Errorf(http.StatusBadRequest, "ThrottlingException", "Rate exceeded")
-	case "tagging":
-		return wire.Errorf(http.StatusBadRequest, "ThrottledException", "Rate exceeded")
-	case "s3":
-		return wire.Errorf(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")
-	case "stripe":
-		return wire.Errorf(http.StatusTooManyRequests, "rate_limit", "Request rate limit exceeded.")
-	}
-	return wire.Errorf(http.StatusBadRequest, "Throttling", "Rate exceeded")
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/beevik/etree"
 
-	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/policy"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
@@ -44,17 +43,8 @@ func NewRoles(server *moto.Server) *Roles {
 	return &Roles{moto: server, cached: map[string]map[string]Role{}}
 }
 
-// Serve forwards a call to moto; a write makes the next use of the account's roles read them again.
-func (r *Roles) Serve(ctx context.Context, call identity.Call) (any, error) {
-	answer, err := r.moto.Forward(ctx, call.Request, call.Caller.Account)
-	if !call.ReadOnly() {
-		r.Forget(call.Caller.Account)
-	}
-	return answer, err
-}
-
-// Forget makes the next use of the account's roles read them again.
-func (r *Roles) Forget(account string) {
+// Changed makes the next use of the account's roles read them again.
+func (r *Roles) Changed(account string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.cached, account)

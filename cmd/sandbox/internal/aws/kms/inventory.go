@@ -1,16 +1,11 @@
 package kms
 
 import (
+	"context"
 	"slices"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
 )
-
-// Inventory is every key and alias of an account and region.
-type Inventory struct {
-	Keys    []KeyEntry   `json:"keys"`
-	Aliases []AliasEntry `json:"aliases"`
-}
 
 // KeyEntry is a key.
 type KeyEntry struct {
@@ -31,18 +26,18 @@ type AliasEntry struct {
 }
 
 // Inventory lists an account and region as it is now.
-func (s *Service) Inventory(account, name string) Inventory {
-	inventory := Inventory{Keys: []KeyEntry{}, Aliases: []AliasEntry{}}
+func (s *Service) Inventory(_ context.Context, account, name string) (map[string]any, error) {
+	keys, aliases := []KeyEntry{}, []AliasEntry{}
 	for _, k := range s.Keys(account, name, versions.View{}) {
-		inventory.Keys = append(inventory.Keys, KeyEntry{
+		keys = append(keys, KeyEntry{
 			ID: k.ID, ARN: k.ARN, State: k.State, Managed: k.Managed, Description: k.Description,
 			RotationDays: k.Rotation, Policy: k.Policy, Tags: k.TagMap(),
 		})
 	}
 	for _, a := range s.region(account, name).aliases.All(versions.View{}) {
-		inventory.Aliases = append(inventory.Aliases, AliasEntry{Name: a.Name, Key: a.KeyID})
+		aliases = append(aliases, AliasEntry{Name: a.Name, Key: a.KeyID})
 	}
-	return inventory
+	return map[string]any{"keys": keys, "aliases": aliases}, nil
 }
 
 // Break changes keys past all rules: those named by ID or ARN, or, with no

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
@@ -54,10 +55,11 @@ func (s *Service) region(account, name string) *region {
 }
 
 // Forget drops everything an account holds.
-func (s *Service) Forget(account string) {
+func (s *Service) Forget(_ context.Context, account string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.regions, func(at place, _ *region) bool { return at.account == account })
+	return nil
 }
 
 // operation answers one operation.
@@ -84,36 +86,32 @@ type input struct {
 	TargetKeyID                    string `json:"TargetKeyId"`
 }
 
-var operations = map[string]operation{
-	"CancelKeyDeletion":    (*region).cancelDeletion,
-	"CreateAlias":          (*region).createAlias,
-	"CreateKey":            (*region).createKey,
-	"DeleteAlias":          (*region).deleteAlias,
-	"DescribeKey":          (*region).describeKey,
-	"DisableKey":           (*region).disableKey,
-	"DisableKeyRotation":   (*region).disableRotation,
-	"EnableKey":            (*region).enableKey,
-	"EnableKeyRotation":    (*region).enableRotation,
-	"GetKeyPolicy":         (*region).getPolicy,
-	"GetKeyRotationStatus": (*region).getRotation,
-	"ListAliases":          (*region).listAliases,
-	"ListKeyPolicies":      (*region).listPolicies,
-	"ListKeys":             (*region).listKeys,
-	"ListResourceTags":     (*region).listTags,
-	"PutKeyPolicy":         (*region).putPolicy,
-	"ScheduleKeyDeletion":  (*region).scheduleDeletion,
-	"TagResource":          (*region).tag,
-	"UntagResource":        (*region).untag,
-	"UpdateAlias":          (*region).updateAlias,
-	"UpdateKeyDescription": (*region).updateDescription,
+var operations = map[string]service.Operation[operation, *Service]{
+	"CancelKeyDeletion":    {Handle: (*region).cancelDeletion, Needs: needs},
+	"CreateAlias":          {Handle: (*region).createAlias, Needs: needs},
+	"CreateKey":            {Handle: (*region).createKey, Needs: creationNeeds},
+	"DeleteAlias":          {Handle: (*region).deleteAlias, Needs: needs},
+	"DescribeKey":          {Handle: (*region).describeKey, Needs: needs},
+	"DisableKey":           {Handle: (*region).disableKey, Needs: needs},
+	"DisableKeyRotation":   {Handle: (*region).disableRotation, Needs: needs},
+	"EnableKey":            {Handle: (*region).enableKey, Needs: needs},
+	"EnableKeyRotation":    {Handle: (*region).enableRotation, Needs: needs},
+	"GetKeyPolicy":         {Handle: (*region).getPolicy, Needs: needs},
+	"GetKeyRotationStatus": {Handle: (*region).getRotation, Needs: needs},
+	"ListAliases":          {Handle: (*region).listAliases, Needs: needs},
+	"ListKeyPolicies":      {Handle: (*region).listPolicies, Needs: needs},
+	"ListKeys":             {Handle: (*region).listKeys, Needs: needs},
+	"ListResourceTags":     {Handle: (*region).listTags, Needs: needs},
+	"PutKeyPolicy":         {Handle: (*region).putPolicy, Needs: needs},
+	"ScheduleKeyDeletion":  {Handle: (*region).scheduleDeletion, Needs: needs},
+	"TagResource":          {Handle: (*region).tag, Needs: needs},
+	"UntagResource":        {Handle: (*region).untag, Needs: needs},
+	"UpdateAlias":          {Handle: (*region).updateAlias, Needs: needs},
+	"UpdateKeyDescription": {Handle: (*region).updateDescription, Needs: needs},
 }
 
 // Serve answers one call.
 func (s *Service) Serve(_ context.Context, call identity.Call) (any, error) {
-	handle, ok := operations[call.Operation]
-	if !ok {
-		return nil, wire.Errorf(http.StatusNotImplemented, "NotImplementedException", "the sandbox does not do kms:%s", call.Operation)
-	}
 	var in input
 	if err := call.Decode(&in); err != nil {
 		return nil, err
@@ -121,7 +119,7 @@ func (s *Service) Serve(_ context.Context, call identity.Call) (any, error) {
 	r := s.region(call.Caller.Account, call.Region)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return handle(r, call, in)
+	return operations[call.Operation].Handle(r, call, in)
 }
 
 func (r *region) arn(resource string) string {

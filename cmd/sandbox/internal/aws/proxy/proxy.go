@@ -1,6 +1,6 @@
 // Package proxy is the AWS endpoint: it finds out who calls what, logs it, lets
-// faults strike, checks permission and has the call answered by the sandbox's own
-// model of a service or by moto.
+// faults strike, checks permission and has the call answered by its service. What is
+// not registered is refused and reported.
 package proxy
 
 import (
@@ -13,19 +13,13 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/calllog"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/fault"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
 )
 
 // statusCut is logged for a call whose client got no answer.
 const statusCut = 499
-
-// Service answers the calls of one AWS service. A result that is a *wire.Answer
-// is sent as it is, any other is encoded in the protocol of the request; an error
-// that is no *wire.Error becomes an InternalFailure.
-type Service interface {
-	Serve(ctx context.Context, call identity.Call) (any, error)
-}
 
 // Guard decides what a caller may do.
 type Guard interface {
@@ -43,8 +37,7 @@ type Config struct {
 	Log      *calllog.Log
 	Faults   *fault.Injector
 	Guard    Guard
-	Services map[string]Service // by signing name
-	Moto     Service            // answers for all other services
+	Services *service.Registry
 	Now      func() time.Time
 	Errors   *slog.Logger
 }
@@ -74,7 +67,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		answer = req.Fail(err)
 	} else {
-		answer, err = p.through(r.Context(), call)
+		answer, err = p.carryOut(r.Context(), call)
 	}
 	if errors.Is(err, fault.ErrCut) {
 		p.Log.End(seq, statusCut, "")
@@ -118,27 +111,33 @@ func (p *Proxy) begin(call identity.Call) int64 {
 	})
 }
 
-func (p *Proxy) through(ctx context.Context, call identity.Call) (*wire.Answer, error) {
+// carryOut lets a registered service answer. What is not registered is refused before anything else.
+func (p *Proxy) carryOut(ctx context.Context, call identity.Call) (*wire.Answer, error) {
+	found, err := p.Services.Find(call)
+	if err != nil {
+		return failed(call, err)
+	}
+	return p.through(ctx, call, found)
+}
+
+func (p *Proxy) through(ctx context.Context, call identity.Call, answering service.Service) (*wire.Answer, error) {
 	return p.Faults.Through(ctx, fault.Call{
 		Subject: fault.Subject{
 			Service: call.Service, Operation: call.Operation,
 			Account: call.Caller.Account, SessionName: call.Caller.SessionName,
 		},
-		Fail:    func(failure *wire.Error) *wire.Answer { return call.Fail(failure) },
-		Execute: func(ctx context.Context) (*wire.Answer, error) { return p.execute(ctx, call) },
-		Stale:   func() { call.Stale = true },
+		Fail:      func(failure *wire.Error) *wire.Answer { return call.Fail(failure) },
+		Throttled: throttled(call, p.Services.Codes(call.Service)),
+		Execute:   func(ctx context.Context) (*wire.Answer, error) { return p.execute(ctx, call, answering) },
+		Stale:     func() { call.Stale = true },
 	})
 }
 
-func (p *Proxy) execute(ctx context.Context, call identity.Call) (*wire.Answer, error) {
+func (p *Proxy) execute(ctx context.Context, call identity.Call, answering service.Service) (*wire.Answer, error) {
 	if err := p.Guard.Check(ctx, call); err != nil {
 		return failed(call, err)
 	}
-	service, own := p.Services[call.Service]
-	if !own {
-		service = p.Moto
-	}
-	result, err := service.Serve(ctx, call)
+	result, err := answering.Serve(ctx, call)
 	if err != nil {
 		return failed(call, err)
 	}
@@ -146,6 +145,14 @@ func (p *Proxy) execute(ctx context.Context, call identity.Call) (*wire.Answer, 
 		return answer, nil
 	}
 	return call.Result(result)
+}
+
+// throttled is how a service says that a caller is too fast.
+func throttled(call identity.Call, codes service.Codes) *wire.Error {
+	if call.Protocol == wire.EC2Query {
+		return wire.Errorf(http.StatusServiceUnavailable, codes.Throttled, "Request limit exceeded.")
+	}
+	return wire.Errorf(http.StatusBadRequest, codes.Throttled, "Rate exceeded")
 }
 
 // failed answers with an AWS error; anything else is the sandbox's own failure.

@@ -1,21 +1,13 @@
 package rds
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
 )
-
-// Inventory is everything RDS holds in an account and region, without the times
-// at which it came about, so that two worlds can be compared.
-type Inventory struct {
-	Instances       []InstanceEntry       `json:"instances"`
-	Snapshots       []SnapshotEntry       `json:"snapshots"`
-	SubnetGroups    []SubnetGroupEntry    `json:"subnetGroups"`
-	ParameterGroups []ParameterGroupEntry `json:"parameterGroups"`
-}
 
 // InstanceEntry is an instance.
 type InstanceEntry struct {
@@ -85,17 +77,17 @@ type ParameterGroupEntry struct {
 	Tags   map[string]string `json:"tags"`
 }
 
-// Inventory lists an account and region as it is now.
-func (s *Service) Inventory(account, name string) Inventory {
+// Inventory lists an account and region as it is now, without the times at which
+// it came about, so that two worlds can be compared.
+func (s *Service) Inventory(_ context.Context, account, name string) (map[string]any, error) {
 	r := s.region(account, name)
-	inventory := Inventory{
-		Instances: []InstanceEntry{}, Snapshots: []SnapshotEntry{}, SubnetGroups: []SubnetGroupEntry{}, ParameterGroups: []ParameterGroupEntry{},
-	}
+	instances, snapshots := []InstanceEntry{}, []SnapshotEntry{}
+	subnetGroups, parameterGroups := []SubnetGroupEntry{}, []ParameterGroupEntry{}
 	for _, inst := range r.instances.All(versions.View{}) {
-		inventory.Instances = append(inventory.Instances, inst.entry())
+		instances = append(instances, inst.entry())
 	}
 	for _, sn := range r.snapshots.All(versions.View{}) {
-		inventory.Snapshots = append(inventory.Snapshots, SnapshotEntry{
+		snapshots = append(snapshots, SnapshotEntry{
 			Name: sn.DBSnapshotIdentifier, ARN: sn.DBSnapshotARN, Instance: sn.DBInstanceIdentifier, ResourceID: sn.ResourceID,
 			Status: sn.Status, Encrypted: sn.Encrypted, KeyARN: sn.KMSKeyID, SharedWith: sorted(sn.shared), Tags: tagMap(sn.TagList),
 		})
@@ -106,15 +98,17 @@ func (s *Service) Inventory(account, name string) Inventory {
 			entry.Subnets = append(entry.Subnets, subnet.SubnetIdentifier)
 		}
 		entry.Subnets = sorted(entry.Subnets)
-		inventory.SubnetGroups = append(inventory.SubnetGroups, entry)
+		subnetGroups = append(subnetGroups, entry)
 	}
 	for _, group := range r.groups.All(versions.View{}) {
-		inventory.ParameterGroups = append(inventory.ParameterGroups, ParameterGroupEntry{
+		parameterGroups = append(parameterGroups, ParameterGroupEntry{
 			Name: group.DBParameterGroupName, ARN: group.DBParameterGroupARN, Family: group.DBParameterGroupFamily,
 			Values: group.effective(), Tags: tagMap(group.tags),
 		})
 	}
-	return inventory
+	return map[string]any{
+		"instances": instances, "snapshots": snapshots, "subnetGroups": subnetGroups, "parameterGroups": parameterGroups,
+	}, nil
 }
 
 // Statuses is what an instance's status was, oldest first, in the last minutes.

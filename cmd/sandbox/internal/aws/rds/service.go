@@ -7,13 +7,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
@@ -59,6 +59,8 @@ type Keys interface {
 	// to the key's full ARN. ok is false when there is no such key or it cannot
 	// encrypt.
 	Usable(account, region, key string) (arn string, ok bool)
+	// ARN resolves a key ID, alias or ARN to an ARN, whether or not there is such a key.
+	ARN(account, region, key string) string
 }
 
 // Config is what the service is made of. Plane is nil when no instance is real.
@@ -140,43 +142,11 @@ func (r *region) remove(ctx context.Context, inst Instance) error {
 	return r.planeDelete(ctx, inst)
 }
 
-// Tagged is every tagged resource of an account and region: tags by ARN.
-func (s *Service) Tagged(account, name string, view versions.View) map[string][]Tag {
-	r := s.region(account, name)
-	tagged := map[string][]Tag{}
-	for _, inst := range r.instances.All(view) {
-		tagged[inst.DBInstanceARN] = inst.TagList
-	}
-	for _, snapshot := range r.snapshots.All(view) {
-		tagged[snapshot.DBSnapshotARN] = snapshot.TagList
-	}
-	for _, group := range r.subnetGroups.All(view) {
-		tagged[group.DBSubnetGroupARN] = group.tags
-	}
-	for _, group := range r.groups.All(view) {
-		tagged[group.DBParameterGroupARN] = group.tags
-	}
-	return tagged
-}
-
 // UsesSecurityGroup reports whether an instance uses a security group.
 func (s *Service) UsesSecurityGroup(account, name, group string) bool {
 	return slices.ContainsFunc(s.region(account, name).instances.All(versions.View{}), func(i Instance) bool {
 		return slices.ContainsFunc(i.VpcSecurityGroups, func(m GroupMembership) bool { return m.VpcSecurityGroupID == group })
 	})
-}
-
-// TagsOf is the tags of the resource an ARN names, nil when there is none.
-func (s *Service) TagsOf(account, name, arn string) map[string]string {
-	tags, err := s.region(account, name).tagsOf(arn, versions.View{})
-	if err != nil {
-		return nil
-	}
-	found := make(map[string]string, len(tags))
-	for _, t := range tags {
-		found[t.Key] = t.Value
-	}
-	return found
 }
 
 // operation answers one operation in a region.
@@ -197,53 +167,49 @@ func (q query) with(name, value string) query {
 // view is how a read of one resource by name sees it.
 func (q query) view() versions.View { return versions.View{Stale: q.stale} }
 
-var operations = map[string]operation{
-	"AddTagsToResource":                  (*region).addTags,
-	"CreateDBInstance":                   (*region).createInstance,
-	"CreateDBParameterGroup":             (*region).createParameterGroup,
-	"CreateDBSnapshot":                   (*region).createSnapshot,
-	"CreateDBSubnetGroup":                (*region).createSubnetGroup,
-	"DeleteDBInstance":                   (*region).deleteInstance,
-	"DeleteDBParameterGroup":             (*region).deleteParameterGroup,
-	"DeleteDBSnapshot":                   (*region).deleteSnapshot,
-	"DeleteDBSubnetGroup":                (*region).deleteSubnetGroup,
-	"DescribeAccountAttributes":          (*region).describeAccountAttributes,
-	"DescribeCertificates":               (*region).describeCertificates,
-	"DescribeDBEngineVersions":           (*region).describeEngineVersions,
-	"DescribeDBInstances":                (*region).describeInstances,
-	"DescribeDBParameterGroups":          (*region).describeParameterGroups,
-	"DescribeDBParameters":               (*region).describeParameters,
-	"DescribeDBSnapshotAttributes":       (*region).describeSnapshotAttributes,
-	"DescribeDBSnapshots":                (*region).describeSnapshots,
-	"DescribeDBSubnetGroups":             (*region).describeSubnetGroups,
-	"DescribeEngineDefaultParameters":    (*region).describeEngineDefaults,
-	"DescribeOrderableDBInstanceOptions": (*region).describeOrderable,
-	"DescribePendingMaintenanceActions":  (*region).describeMaintenance,
-	"ListTagsForResource":                (*region).listTags,
-	"ModifyDBInstance":                   (*region).modifyInstance,
-	"ModifyDBParameterGroup":             (*region).modifyParameterGroup,
-	"ModifyDBSnapshotAttribute":          (*region).modifySnapshotAttribute,
-	"ModifyDBSubnetGroup":                (*region).modifySubnetGroup,
-	"RebootDBInstance":                   (*region).rebootInstance,
-	"RemoveTagsFromResource":             (*region).removeTags,
-	"ResetDBParameterGroup":              (*region).resetParameterGroup,
-	"RestoreDBInstanceFromDBSnapshot":    (*region).restoreFromSnapshot,
-	"StartDBInstance":                    (*region).startInstance,
-	"StopDBInstance":                     (*region).stopInstance,
+var operations = map[string]service.Operation[operation, *Service]{
+	"AddTagsToResource":                  {Handle: (*region).addTags, Needs: needs},
+	"CreateDBInstance":                   {Handle: (*region).createInstance, Needs: needs},
+	"CreateDBParameterGroup":             {Handle: (*region).createParameterGroup, Needs: needs},
+	"CreateDBSnapshot":                   {Handle: (*region).createSnapshot, Needs: needs},
+	"CreateDBSubnetGroup":                {Handle: (*region).createSubnetGroup, Needs: needs},
+	"DeleteDBInstance":                   {Handle: (*region).deleteInstance, Needs: needs},
+	"DeleteDBParameterGroup":             {Handle: (*region).deleteParameterGroup, Needs: needs},
+	"DeleteDBSnapshot":                   {Handle: (*region).deleteSnapshot, Needs: needs},
+	"DeleteDBSubnetGroup":                {Handle: (*region).deleteSubnetGroup, Needs: needs},
+	"DescribeAccountAttributes":          {Handle: (*region).describeAccountAttributes, Needs: needs},
+	"DescribeCertificates":               {Handle: (*region).describeCertificates, Needs: needs},
+	"DescribeDBEngineVersions":           {Handle: (*region).describeEngineVersions, Needs: needs},
+	"DescribeDBInstances":                {Handle: (*region).describeInstances, Needs: needs},
+	"DescribeDBParameterGroups":          {Handle: (*region).describeParameterGroups, Needs: needs},
+	"DescribeDBParameters":               {Handle: (*region).describeParameters, Needs: needs},
+	"DescribeDBSnapshotAttributes":       {Handle: (*region).describeSnapshotAttributes, Needs: needs},
+	"DescribeDBSnapshots":                {Handle: (*region).describeSnapshots, Needs: needs},
+	"DescribeDBSubnetGroups":             {Handle: (*region).describeSubnetGroups, Needs: needs},
+	"DescribeEngineDefaultParameters":    {Handle: (*region).describeEngineDefaults, Needs: needs},
+	"DescribeOrderableDBInstanceOptions": {Handle: (*region).describeOrderable, Needs: needs},
+	"DescribePendingMaintenanceActions":  {Handle: (*region).describeMaintenance, Needs: needs},
+	"ListTagsForResource":                {Handle: (*region).listTags, Needs: needs},
+	"ModifyDBInstance":                   {Handle: (*region).modifyInstance, Needs: needs},
+	"ModifyDBParameterGroup":             {Handle: (*region).modifyParameterGroup, Needs: needs},
+	"ModifyDBSnapshotAttribute":          {Handle: (*region).modifySnapshotAttribute, Needs: needs},
+	"ModifyDBSubnetGroup":                {Handle: (*region).modifySubnetGroup, Needs: needs},
+	"RebootDBInstance":                   {Handle: (*region).rebootInstance, Needs: needs},
+	"RemoveTagsFromResource":             {Handle: (*region).removeTags, Needs: needs},
+	"ResetDBParameterGroup":              {Handle: (*region).resetParameterGroup, Needs: needs},
+	"RestoreDBInstanceFromDBSnapshot":    {Handle: (*region).restoreFromSnapshot, Needs: needs},
+	"StartDBInstance":                    {Handle: (*region).startInstance, Needs: needs},
+	"StopDBInstance":                     {Handle: (*region).stopInstance, Needs: needs},
 }
 
 // Serve answers one call.
 func (s *Service) Serve(ctx context.Context, call identity.Call) (any, error) {
-	handle, ok := operations[call.Operation]
-	if !ok {
-		return nil, wire.Errorf(http.StatusNotImplemented, "NotImplemented", "the sandbox does not do rds:%s", call.Operation)
-	}
 	r := s.region(call.Caller.Account, call.Region)
 	if !call.ReadOnly() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 	}
-	return handle(r, ctx, query{Form: call.Form, stale: call.Stale})
+	return operations[call.Operation].Handle(r, ctx, query{Form: call.Form, stale: call.Stale})
 }
 
 // region is RDS in one account and region. Operations that write hold mu.

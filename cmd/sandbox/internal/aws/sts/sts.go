@@ -12,6 +12,8 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/iam"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/policy"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
 )
 
@@ -26,17 +28,63 @@ func New(sessions *identity.Sessions, roles *iam.Roles) *Service {
 	return &Service{sessions: sessions, roles: roles}
 }
 
+// operation answers one operation.
+type operation func(*Service, context.Context, identity.Call) (any, error)
+
+// noNeeds is for what needs no permission.
+func noNeeds(*Service, identity.Call) []service.Need { return nil }
+
+var operations = map[string]service.Operation[operation, *Service]{
+	"AssumeRole": {Handle: (*Service).assumeRole, Needs: func(_ *Service, call identity.Call) []service.Need {
+		return []service.Need{{Action: "sts:AssumeRole", Resources: []string{call.Form.Get("RoleArn")}}}
+	}},
+	"GetCallerIdentity": {Handle: (*Service).getCallerIdentity, Needs: noNeeds},
+	"GetSessionToken":   {Handle: (*Service).getSessionToken, Needs: noNeeds},
+}
+
+// Facts describe the service, which has no resources.
+// Codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
+func (*Service) Facts() service.Facts {
+	return service.Facts{Name: "sts", Operations: service.Declared(operations), Codes: service.Codes{
+		Throttled: "Throttling", Internal: "InternalFailure", Denied: "AccessDenied", Invalid: "ValidationError",
+	}}
+}
+
+// Needs is what a call needs permission for.
+func (s *Service) Needs(call identity.Call) []service.Need {
+	return operations[call.Operation].Needs(s, call)
+}
+
+// Tags is empty: sessions are no resources.
+func (*Service) Tags(context.Context, string, string, string) (map[string]string, error) {
+	return nil, nil
+}
+
+// Tagged is empty: sessions are no resources.
+func (*Service) Tagged(context.Context, string, string, versions.View) ([]service.Resource, error) {
+	return nil, nil
+}
+
+// Inventory is empty: sessions are no resources.
+func (*Service) Inventory(context.Context, string, string) (map[string]any, error) { return nil, nil }
+
+// Forget closes every session of an account.
+func (s *Service) Forget(_ context.Context, account string) error {
+	s.sessions.Forget(account)
+	return nil
+}
+
 // Serve answers one call.
 func (s *Service) Serve(ctx context.Context, call identity.Call) (any, error) {
-	switch call.Operation {
-	case "GetCallerIdentity":
-		return callerIdentity{ARN: call.Caller.ARN, UserID: call.Caller.UserID, Account: call.Caller.Account}, nil
-	case "AssumeRole":
-		return s.assumeRole(ctx, call)
-	case "GetSessionToken":
-		return session{Credentials: render(s.sessions.Open(call.Caller, time.Hour))}, nil
-	}
-	return nil, wire.Errorf(http.StatusNotImplemented, "NotImplemented", "the sandbox does not do sts:%s", call.Operation)
+	return operations[call.Operation].Handle(s, ctx, call)
+}
+
+func (*Service) getCallerIdentity(_ context.Context, call identity.Call) (any, error) {
+	return callerIdentity{ARN: call.Caller.ARN, UserID: call.Caller.UserID, Account: call.Caller.Account}, nil
+}
+
+func (s *Service) getSessionToken(_ context.Context, call identity.Call) (any, error) {
+	return session{Credentials: render(s.sessions.Open(call.Caller, time.Hour))}, nil
 }
 
 type callerIdentity struct {
@@ -113,7 +161,9 @@ type assumption struct {
 
 func readAssumption(call identity.Call) (assumption, error) {
 	form := call.Form
-	a := assumption{arn: form.Get("RoleArn"), session: form.Get("RoleSessionName"), externalID: form.Get("ExternalId"), tags: map[string]string{}}
+	a := assumption{
+		arn: form.Get("RoleArn"), session: form.Get("RoleSessionName"), externalID: form.Get("ExternalId"), tags: map[string]string{},
+	}
 	parts := strings.Split(a.arn, ":")
 	if len(parts) != 6 || parts[2] != "iam" || !strings.HasPrefix(parts[5], "role/") {
 		return a, invalid(a.arn + " is invalid")

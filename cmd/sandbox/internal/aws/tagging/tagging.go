@@ -5,42 +5,72 @@ package tagging
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
-	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
 )
 
-// Resource is a tagged resource.
-type Resource struct {
-	ARN  string
-	Tags map[string]string
-}
-
-// Source lists the tagged resources of one service that the sandbox models.
-type Source func(account, region string, view versions.View) []Resource
-
-// Lag is how far the listings of an account are behind.
-type Lag func(account string) versions.View
+// Resources lists the tagged resources of the services that wanted admits, by their names in ARNs.
+type Resources func(
+	ctx context.Context, account, region string, view versions.View, wanted func(name string) bool,
+) ([]service.Resource, error)
 
 // Service answers for the tagging API.
 type Service struct {
-	sources map[string]Source // by service name in ARNs: "kms", "rds"
-	lag     Lag
-	moto    *moto.Server
+	resources Resources
+	lag       func(account string) time.Duration
 }
 
-// New returns the service. The resources of all other services are read from moto.
-func New(sources map[string]Source, lag Lag, server *moto.Server) *Service {
-	return &Service{sources: sources, lag: lag, moto: server}
+// New returns the service; lag is how far the listings of an account are behind.
+func New(resources Resources, lag func(account string) time.Duration) *Service {
+	return &Service{resources: resources, lag: lag}
 }
+
+// operation answers one operation.
+type operation func(*Service, context.Context, identity.Call) (any, error)
+
+var operations = map[string]service.Operation[operation, *Service]{
+	"GetResources": {Handle: (*Service).getResources, Needs: func(_ *Service, call identity.Call) []service.Need {
+		return []service.Need{{Action: "tag:" + call.Operation, Resources: service.Everything()}}
+	}},
+}
+
+// Facts describe the service, which has no resources of its own.
+// Codes: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
+func (*Service) Facts() service.Facts {
+	return service.Facts{Name: "tagging", Operations: service.Declared(operations), Codes: service.Codes{
+		Throttled: "ThrottledException", Internal: "InternalServiceException", Denied: "AccessDeniedException",
+		Invalid: "InvalidParameterException",
+	}}
+}
+
+// Needs is what a call needs permission for.
+func (s *Service) Needs(call identity.Call) []service.Need {
+	return operations[call.Operation].Needs(s, call)
+}
+
+// Tags is empty: the service has no resources of its own.
+func (*Service) Tags(context.Context, string, string, string) (map[string]string, error) {
+	return nil, nil
+}
+
+// Tagged is empty: the service has no resources of its own.
+func (*Service) Tagged(context.Context, string, string, versions.View) ([]service.Resource, error) {
+	return nil, nil
+}
+
+// Inventory is empty: the service has no resources of its own.
+func (*Service) Inventory(context.Context, string, string) (map[string]any, error) { return nil, nil }
+
+// Forget has nothing to forget.
+func (*Service) Forget(context.Context, string) error { return nil }
 
 type input struct {
 	ResourceARNList     []string `json:",omitempty"`
@@ -64,17 +94,20 @@ type mapping struct {
 
 // Serve answers one call.
 func (s *Service) Serve(ctx context.Context, call identity.Call) (any, error) {
-	if call.Operation != "GetResources" {
-		return nil, wire.Errorf(http.StatusNotImplemented, "NotImplemented", "the sandbox does not do tag:%s", call.Operation)
-	}
+	return operations[call.Operation].Handle(s, ctx, call)
+}
+
+func (s *Service) getResources(ctx context.Context, call identity.Call) (any, error) {
 	var in input
 	if err := call.Decode(&in); err != nil {
 		return nil, err
 	}
-	resources, err := s.resources(ctx, call, in)
+	view := versions.View{Lag: s.lag(call.Caller.Account), Stale: call.Stale}
+	resources, err := s.resources(ctx, call.Caller.Account, call.Region, view, in.includes)
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(resources, func(a, b service.Resource) int { return strings.Compare(a.ARN, b.ARN) })
 	var found []mapping
 	for _, resource := range resources {
 		if in.wants(resource) {
@@ -85,80 +118,9 @@ func (s *Service) Serve(ctx context.Context, call identity.Call) (any, error) {
 	return output{page, next}, err
 }
 
-// resources is every tagged resource that the requested types may include.
-func (s *Service) resources(ctx context.Context, call identity.Call, in input) ([]Resource, error) {
-	view := s.lag(call.Caller.Account)
-	view.Stale = call.Stale
-	var all []Resource
-	for name, list := range s.sources {
-		if in.includes(name) {
-			all = append(all, list(call.Caller.Account, call.Region, view)...)
-		}
-	}
-	if len(in.ResourceTypeFilters) == 0 || slices.ContainsFunc(in.ResourceTypeFilters, s.isElsewhere) {
-		others, err := s.elsewhere(ctx, call)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, others...)
-	}
-	slices.SortFunc(all, func(a, b Resource) int { return strings.Compare(a.ARN, b.ARN) })
-	return all, nil
-}
-
-// isElsewhere reports whether a type such as "ec2:security-group" is one of moto's.
-func (s *Service) isElsewhere(kind string) bool {
-	service, _, _ := strings.Cut(kind, ":")
-	_, own := s.sources[service]
-	return !own
-}
-
-// elsewhere is what moto knows.
-func (s *Service) elsewhere(ctx context.Context, call identity.Call) ([]Resource, error) {
-	var all []Resource
-	for token := ""; ; {
-		page, err := s.ask(ctx, call, token)
-		if err != nil {
-			return nil, fmt.Errorf("list tagged resources: %w", err)
-		}
-		for _, m := range page.ResourceTagMappingList {
-			if s.isElsewhere(strings.TrimPrefix(m.ResourceARN, "arn:aws:")) {
-				all = append(all, m.resource())
-			}
-		}
-		if token = page.PaginationToken; token == "" {
-			return all, nil
-		}
-	}
-}
-
 type output struct {
 	ResourceTagMappingList []mapping
 	PaginationToken        string
-}
-
-// ask gets one page from moto.
-func (s *Service) ask(ctx context.Context, call identity.Call, token string) (output, error) {
-	body, err := json.Marshal(input{ResourcesPerPage: 100, PaginationToken: token})
-	if err != nil {
-		return output{}, err
-	}
-	answer, err := s.moto.As(call.Caller.Account, call.Region).
-		JSON(ctx, "tagging", "ResourceGroupsTaggingAPI_20170126.GetResources", body)
-	if err != nil {
-		return output{}, err
-	}
-	var page output
-	err = json.Unmarshal(answer, &page)
-	return page, err
-}
-
-func (m mapping) resource() Resource {
-	resource := Resource{ARN: m.ResourceARN, Tags: map[string]string{}}
-	for _, t := range m.Tags {
-		resource.Tags[t.Key] = t.Value
-	}
-	return resource
 }
 
 // includes reports whether resources of a service may be among the requested types.
@@ -168,11 +130,12 @@ func (in input) includes(service string) bool {
 	})
 }
 
-func (in input) wants(resource Resource) bool {
+func (in input) wants(resource service.Resource) bool {
 	if len(resource.Tags) == 0 || len(in.ResourceARNList) > 0 && !slices.Contains(in.ResourceARNList, resource.ARN) {
 		return false
 	}
-	if len(in.ResourceTypeFilters) > 0 && !slices.ContainsFunc(in.ResourceTypeFilters, resource.is) {
+	ofType := func(kind string) bool { return is(resource.ARN, kind) }
+	if len(in.ResourceTypeFilters) > 0 && !slices.ContainsFunc(in.ResourceTypeFilters, ofType) {
 		return false
 	}
 	for _, f := range in.TagFilters {
@@ -184,9 +147,9 @@ func (in input) wants(resource Resource) bool {
 	return true
 }
 
-// is reports whether the resource is of a type such as "kms", "kms:key" or "rds:db".
-func (r Resource) is(kind string) bool {
-	parts := strings.SplitN(r.ARN, ":", 6)
+// is reports whether a resource is of a type such as "kms", "kms:key" or "rds:db".
+func is(arn, kind string) bool {
+	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 {
 		return false
 	}
@@ -194,7 +157,7 @@ func (r Resource) is(kind string) bool {
 	return parts[2] == service && (!detailed || strings.HasPrefix(parts[5], sort+"/") || strings.HasPrefix(parts[5], sort+":"))
 }
 
-func render(resource Resource) mapping {
+func render(resource service.Resource) mapping {
 	m := mapping{ResourceARN: resource.ARN}
 	for key, value := range resource.Tags {
 		m.Tags = append(m.Tags, tag{key, value})

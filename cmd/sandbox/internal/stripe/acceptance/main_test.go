@@ -26,6 +26,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/admin"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/calllog"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/fault"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/pki"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/stripe/control"
@@ -76,7 +77,7 @@ func newSandbox(t testing.TB) *sandbox {
 	if err != nil {
 		t.Fatal(err)
 	}
-	controls := admin.New(calls, faults, setting.New(setting.Values{}), nil, log)
+	controls := admin.New(calls, faults, setting.New(setting.Values{}), service.NewRegistry(), nil, log)
 	controls.Add((&control.Control{World: world, Deliverer: deliverer, Now: time.Now}).Routes())
 	s := &sandbox{t: t, url: serve(t, ca, handler).URL, admin: serve(t, ca, controls).URL}
 	s.client = &http.Client{Transport: &http.Transport{

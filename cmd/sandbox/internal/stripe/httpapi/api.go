@@ -176,7 +176,8 @@ func (a *API) answer(ctx context.Context, q *request) (*wire.Answer, error) {
 	defer a.settle(q, kept)
 	replayed := kept != nil && kept.Answered
 	answer, err := a.Faults.Through(ctx, fault.Call{
-		Subject: fault.Subject{Service: Service, Operation: q.operation.ID, Account: q.platform()},
+		Subject:   fault.Subject{Service: Service, Operation: q.operation.ID, Account: q.platform()},
+		Throttled: wire.Errorf(http.StatusTooManyRequests, "rate_limit", "Request rate limit exceeded."),
 		Fail: func(failure *wire.Error) *wire.Answer {
 			answer := q.fail(state.Fail(failure.Status, failure.Code, "%s", failure.Message))
 			if !replayed {
