@@ -165,8 +165,8 @@ type CoachPlatformStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	ReconcileHandled string `json:"reconcileHandled,omitempty"`
-	// Converged fingerprints what was asked for and was last found in place, field by field; it only tells
-	// drift from a pending edit in reports.
+	// Converged fingerprints what was requested and was last found in place, field by field; it only
+	// distinguishes drift from a pending edit in reports.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Converged string `json:"converged,omitempty"`

@@ -6,7 +6,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:validation:Enum=Retain
 type DeletionPolicy string
 
-// DeletionRetain lets go of everything and deletes nothing.
+// DeletionRetain releases everything and deletes nothing.
 const DeletionRetain DeletionPolicy = "Retain"
 
 // ManagementPolicy says how much the operator may do.
@@ -15,9 +15,9 @@ type ManagementPolicy string
 
 // Management policies.
 const (
-	// ManagementFull makes and mends.
+	// ManagementFull creates and repairs.
 	ManagementFull ManagementPolicy = "Full"
-	// ManagementObserve only looks and reports.
+	// ManagementObserve only observes and reports.
 	ManagementObserve ManagementPolicy = "Observe"
 )
 
@@ -230,7 +230,7 @@ type Database struct {
 	Roles []DatabaseRole `json:"roles,omitempty"`
 }
 
-// CoachPlatformSpec is what a tenant asks for.
+// CoachPlatformSpec is what a tenant requests.
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.stripe) || has(self.stripe)",message="stripe cannot be taken away once it is there, since coaches' accounts depend on it; make a new platform"
 type CoachPlatformSpec struct {
 	// ClassName is the PlatformClass to use. It cannot change.
@@ -291,7 +291,7 @@ type CoachPlatform struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
-	// Spec is what the tenant asks for.
+	// Spec is what the tenant requests.
 	// +required
 	Spec CoachPlatformSpec `json:"spec,omitzero"`
 	// Status is what was last seen.

@@ -2,9 +2,9 @@ package v1alpha1
 
 // Annotations that people and pipelines may set.
 const (
-	// AnnotationPaused stops all writes, whatever its value but "" and "false"; looking and reporting go on.
+	// AnnotationPaused stops all writes, whatever its value but "" and "false"; observing and reporting go on.
 	AnnotationPaused = "payouts.coachplatform.io/paused"
-	// AnnotationReconcile with any new value asks for a look at once, past every cache.
+	// AnnotationReconcile with any new value requests an uncached read at once.
 	AnnotationReconcile = "payouts.coachplatform.io/reconcile-requested-at"
 	// AnnotationApprove holds the hash of the held changes that may be made; it is removed when used.
 	AnnotationApprove = "payouts.coachplatform.io/approve"
@@ -45,7 +45,7 @@ const (
 
 // Condition types. Every kind sets all of its conditions on every pass.
 const (
-	// ConditionReady is true when a look after the last write found nothing to do that is not waiting
+	// ConditionReady is true when an observation after the last write found nothing to do that is not waiting
 	// for an approval.
 	ConditionReady = "Ready"
 	// ConditionReconciling is true while the operator is on its way to the wanted state (kstatus).
@@ -59,7 +59,7 @@ const (
 	// ConditionEvidenceFresh is true when every security control was observed within its bound.
 	ConditionEvidenceFresh = "EvidenceFresh"
 
-	// ConditionStripeReady is true when the business's own Stripe account was looked at and is in order.
+	// ConditionStripeReady is true when the business's own Stripe account was observed and is in order.
 	ConditionStripeReady = "StripeReady"
 	// ConditionWebhookReady is true when Stripe's events of the platform have their one endpoint.
 	ConditionWebhookReady = "WebhookReady"
@@ -96,7 +96,7 @@ const (
 	ReasonApplied = "Applied"
 	// ReasonSettling: AWS is still working on an earlier request.
 	ReasonSettling = "Settling"
-	// ReasonPending: differences that this mode does not mend (Observe, paused).
+	// ReasonPending: differences that this mode does not repair (Observe, paused).
 	ReasonPending = "Pending"
 	// ReasonPaused: the paused annotation is set.
 	ReasonPaused = "Paused"
@@ -106,16 +106,16 @@ const (
 	ReasonApprovalNeeded = "ApprovalNeeded"
 	// ReasonNothingHeld: no change waits for an approval.
 	ReasonNothingHeld = "NothingHeld"
-	// ReasonReplacementRefused: the spec asks for a change that would lose data.
+	// ReasonReplacementRefused: the spec requests a change that would lose data.
 	ReasonReplacementRefused = "ReplacementRefused"
 	// ReasonTransientError: a call failed and is tried again.
 	ReasonTransientError = "TransientError"
 	// ReasonDatabaseUnreachable: no connection to the database could be made.
 	ReasonDatabaseUnreachable = "DatabaseUnreachable"
-	// ReasonCertificateRefused: who answers for the database does not prove to be it.
+	// ReasonCertificateRefused: the server that answers for the database cannot prove its identity.
 	ReasonCertificateRefused = "CertificateRefused"
-	// ReasonTLSRefused: who answers for the database does not speak TLS, or asks for more than a proof of
-	// the password.
+	// ReasonTLSRefused: the server that answers for the database does not speak TLS, or requests more than a proof
+	// of the password.
 	ReasonTLSRefused = "TLSRefused"
 	// ReasonPlaintextAdmitted: the database goes on with logins without TLS.
 	ReasonPlaintextAdmitted = "PlaintextAdmitted"
@@ -125,7 +125,7 @@ const (
 	ReasonDatabaseFull = "DatabaseFull"
 	// ReasonNotObserved: not everything could be seen.
 	ReasonNotObserved = "NotObserved"
-	// ReasonThrottled: AWS asked for fewer calls, or would; they are tried again.
+	// ReasonThrottled: AWS throttled a call, or would; they are tried again.
 	ReasonThrottled = "Throttled"
 	// ReasonAccessDenied: the operator's role lacks a permission.
 	ReasonAccessDenied = "AccessDenied"
@@ -141,7 +141,7 @@ const (
 	ReasonDatabaseReplaced = "DatabaseReplaced"
 	// ReasonKeyLost: the key of a recorded database is gone.
 	ReasonKeyLost = "KeyLost"
-	// ReasonInvalidSpec: the spec asks for what the class does not allow, or AWS refuses.
+	// ReasonInvalidSpec: the spec requests what the class does not allow, or AWS refuses.
 	ReasonInvalidSpec = "InvalidSpec"
 	// ReasonClassNotFound: the named class does not exist yet.
 	ReasonClassNotFound = "ClassNotFound"
@@ -173,7 +173,7 @@ const (
 	ReasonNetworkInvalid = "NetworkInvalid"
 	// ReasonInUse: the class is still used by platforms.
 	ReasonInUse = "InUse"
-	// ReasonReleasing: things are being let go.
+	// ReasonReleasing: things are being released.
 	ReasonReleasing = "Releasing"
 	// ReasonDatabaseState: the instance is in a state that needs time or a person; the message says which.
 	ReasonDatabaseState = "DatabaseState"
@@ -193,13 +193,13 @@ const (
 	ReasonControlUnknown = "ControlUnknown"
 	// ReasonPlatformCredentialsInvalid: Stripe does not accept the tenant's key, or not for what it is for.
 	ReasonPlatformCredentialsInvalid = "PlatformCredentialsInvalid"
-	// ReasonCreateRejected: Stripe refuses to make the account as asked for.
+	// ReasonCreateRejected: Stripe refuses to make the account as requested.
 	ReasonCreateRejected = "CreateRejected"
-	// ReasonStripeUnreachable: Stripe did not answer, or not in a way that tells anything.
+	// ReasonStripeUnreachable: Stripe did not answer, or not conclusively.
 	ReasonStripeUnreachable = "StripeUnreachable"
 	// ReasonCreating: the account is being made.
 	ReasonCreating = "Creating"
-	// ReasonCreationUncertain: nobody knows whether the account was made; it is looked for before it is tried again.
+	// ReasonCreationUncertain: the outcome of the create is unknown; the account is looked for before it is tried again.
 	ReasonCreationUncertain = "CreationUncertain"
 	// ReasonWaitingForPlatform: the platform does not exist, or cannot use Stripe yet.
 	ReasonWaitingForPlatform = "WaitingForPlatform"
@@ -213,7 +213,7 @@ const (
 	ReasonDeauthorized = "Deauthorized"
 	// ReasonDeletedOutOfBand: the account was deleted at Stripe.
 	ReasonDeletedOutOfBand = "DeletedOutOfBand"
-	// ReasonAccessRevokedOrDeleted: the account was deleted at Stripe, or disconnected; Stripe does not tell which.
+	// ReasonAccessRevokedOrDeleted: the account was deleted at Stripe, or disconnected; Stripe does not say which.
 	ReasonAccessRevokedOrDeleted = "AccessRevokedOrDeleted"
 	// ReasonRejectedByStripe: Stripe has rejected the account for good.
 	ReasonRejectedByStripe = "RejectedByStripe"
@@ -225,17 +225,17 @@ const (
 	ReasonNotStarted = "NotStarted"
 	// ReasonIncomplete: the coach has not been through all of Stripe's forms.
 	ReasonIncomplete = "Incomplete"
-	// ReasonRequirementsPastDue: the coach did not tell in time what Stripe must know.
+	// ReasonRequirementsPastDue: the coach did not answer in time what Stripe must know.
 	ReasonRequirementsPastDue = "RequirementsPastDue"
-	// ReasonCapabilityNotRequested: Stripe asks for a capability to be requested, which did not help.
+	// ReasonCapabilityNotRequested: Stripe wants a capability to be requested, which did not help.
 	ReasonCapabilityNotRequested = "CapabilityNotRequested"
-	// ReasonPendingVerification: Stripe verifies what the coach has told.
+	// ReasonPendingVerification: Stripe verifies what the coach has submitted.
 	ReasonPendingVerification = "PendingVerification"
-	// ReasonUnderStripeReview: Stripe looks at the account.
+	// ReasonUnderStripeReview: Stripe reviews the account.
 	ReasonUnderStripeReview = "UnderStripeReview"
 	// ReasonPayoutMethodErrored: the coach's bank refuses payouts, so Stripe makes none.
 	ReasonPayoutMethodErrored = "PayoutMethodErrored"
-	// ReasonRequirementsDue: the coach must tell Stripe more by a deadline.
+	// ReasonRequirementsDue: the coach must submit more to Stripe by a deadline.
 	ReasonRequirementsDue = "RequirementsDue"
 	// ReasonSuspendedBySpec: payouts are suspended as the spec asks.
 	ReasonSuspendedBySpec = "SuspendedBySpec"
@@ -243,7 +243,7 @@ const (
 	ReasonSuspendedByViolation = "SuspendedByViolation"
 	// ReasonPayoutsEnabled: the coach is paid.
 	ReasonPayoutsEnabled = "PayoutsEnabled"
-	// ReasonUnknownStripeState: Stripe tells something of the account that the operator does not know.
+	// ReasonUnknownStripeState: Stripe reports a state of the account that the operator does not know.
 	ReasonUnknownStripeState = "UnknownStripeState"
 	// ReasonInSync: the account is as the spec asks.
 	ReasonInSync = "InSync"

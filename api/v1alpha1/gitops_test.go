@@ -114,7 +114,7 @@ func store(t *testing.T, c client.Client, text string) *unstructured.Unstructure
 	return u
 }
 
-// forget removes the object when the test ends, whatever holds it.
+// forget removes the object when the test ends, also from finalizers.
 func forget(t *testing.T, c client.Client, u *unstructured.Unstructured) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -202,7 +202,7 @@ func TestStatusIsNotAnInput(t *testing.T) {
 		t.Fatalf("updating: %v", err)
 	}
 	if _, has := u.Object["status"]; has {
-		t.Error("whoever may write the spec wrote the status")
+		t.Error("a user who may write the spec wrote the status")
 	}
 	u.Object["status"] = map[string]any{"drift": "None", "security": map[string]any{
 		"verified": int64(0), "violated": int64(0), "unknown": int64(0), "exempt": int64(0), "applicable": int64(0),

@@ -1,5 +1,5 @@
 // Package v1alpha1 holds the kinds of the group payouts.coachplatform.io: what a cluster operator
-// offers (PlatformClass), what a tenant asks for (CoachPlatform) and what was seen to hold
+// offers (PlatformClass), what a tenant requests (CoachPlatform) and what was seen to hold
 // (SecurityReport).
 // +kubebuilder:object:generate=true
 // +groupName=payouts.coachplatform.io

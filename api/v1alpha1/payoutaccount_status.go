@@ -5,7 +5,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // PayoutPhase is where an account stands, in one word.
 type PayoutPhase string
 
-// Phases. docs/kinds/payoutaccount.md tells what each means and who acts.
+// Phases. docs/kinds/payoutaccount.md says what each means and who acts.
 const (
 	PhaseCreating       PayoutPhase = "Creating"
 	PhaseFailed         PayoutPhase = "Failed"
@@ -32,15 +32,15 @@ const (
 	ActorNone PayoutActor = "None"
 	// ActorCoach: the coach, in Stripe's forms.
 	ActorCoach PayoutActor = "Coach"
-	// ActorTenantAdmin: whoever writes this object.
+	// ActorTenantAdmin: the author of this object.
 	ActorTenantAdmin PayoutActor = "TenantAdmin"
-	// ActorPlatform: whoever runs the business's platform and its Stripe account.
+	// ActorPlatform: the operator of the business's platform and its Stripe account.
 	ActorPlatform PayoutActor = "Platform"
-	// ActorStripe: Stripe looks at what it was given.
+	// ActorStripe: Stripe reviews what it was given.
 	ActorStripe PayoutActor = "Stripe"
 )
 
-// PayoutRequirements are the names of what Stripe wants to know, never what it was told.
+// PayoutRequirements are the names of what Stripe wants to know, never the answers.
 type PayoutRequirements struct {
 	// DueCount is how many answers are due now.
 	// +optional
@@ -57,7 +57,7 @@ type PayoutRequirements struct {
 	// +kubebuilder:validation:MaxItems=20
 	// +kubebuilder:validation:items:MaxLength=128
 	PastDue []string `json:"pastDue,omitempty"`
-	// PendingVerification names what Stripe is looking at; more than twenty are cut off.
+	// PendingVerification names what Stripe is reviewing; more than twenty are cut off.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
@@ -138,8 +138,8 @@ type PayoutAccountStatus struct {
 	// Payouts as they are made.
 	// +optional
 	Payouts PayoutsStatus `json:"payouts,omitzero"`
-	// LastSyncTime is when Stripe was read and said what the status says. A look that finds nothing new
-	// writes nothing; the condition Fresh tells whether looks succeed.
+	// LastSyncTime is when Stripe was read and said what the status says. An observation that finds
+	// nothing new writes nothing; the condition Fresh says whether reads succeed.
 	// +optional
 	LastSyncTime metav1.Time `json:"lastSyncTime,omitzero"`
 	// LastEventID is the last event of Stripe that was acted upon.
@@ -155,8 +155,8 @@ type PayoutAccountStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	ReconcileHandled string `json:"reconcileHandled,omitempty"`
-	// Converged fingerprints what was asked for and was last found in place, field by field; it only tells
-	// drift from a pending edit in reports.
+	// Converged fingerprints what was requested and was last found in place, field by field; it only
+	// distinguishes drift from a pending edit in reports.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Converged string `json:"converged,omitempty"`

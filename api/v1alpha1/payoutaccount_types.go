@@ -116,7 +116,7 @@ type BusinessProfile struct {
 	MCC string `json:"mcc,omitempty"`
 }
 
-// PayoutAccountSpec is what a business asks for, for one coach.
+// PayoutAccountSpec is what a business requests, for one coach.
 // +kubebuilder:validation:XValidation:rule="self.serviceAgreement != 'Recipient' || !('card_payments' in self.capabilities)",message="an account under the Recipient agreement cannot charge cards (https://docs.stripe.com/connect/service-agreement-types); leave card_payments out, or use serviceAgreement Full"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.adopt) || has(self.adopt) && self.adopt == oldSelf.adopt",message="adopt cannot be changed once it is set; make a new object"
 type PayoutAccountSpec struct {
@@ -128,7 +128,7 @@ type PayoutAccountSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="platformName cannot change, since accounts do not move between businesses; make a new object"
 	PlatformName string `json:"platformName,omitempty"`
 	// CoachID names the coach for ever, within the platform: an ID of your own database, no name and no
-	// e-mail address. Whatever object names the same coach later gets the same account. It cannot change.
+	// e-mail address. A later object of the same coach gets the same account. It cannot change.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
@@ -142,7 +142,7 @@ type PayoutAccountSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z]{2}$')",message="country: two capital letters as in ISO 3166-1, such as DE"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="country cannot change, since Stripe ties an account to its country; make a new object with a new coachID"
 	Country string `json:"country,omitempty"`
-	// Capabilities that are asked for; transfers, without which nobody is paid, is among them.
+	// Capabilities that are requested; transfers, without which nobody is paid, is among them.
 	// +optional
 	// +default=["transfers"]
 	// +listType=set
@@ -200,7 +200,7 @@ type PayoutAccount struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
-	// Spec is what the business asks for.
+	// Spec is what the business requests.
 	// +required
 	Spec PayoutAccountSpec `json:"spec,omitzero"`
 	// Status is what was last seen.

@@ -46,7 +46,7 @@ type ClassIdentity struct {
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:Pattern=`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+$`
 	RoleARN string `json:"roleARN,omitempty"`
-	// ExternalID is what the role's trust policy asks for, so that nobody else can make the operator
+	// ExternalID is what the role's trust policy requires, so that nobody else can make the operator
 	// act there (the confused deputy problem). It is not a secret.
 	// +required
 	// +kubebuilder:validation:MinLength=2
@@ -92,7 +92,7 @@ type ClassDatabase struct {
 	// +kubebuilder:validation:MaxItems=5
 	// +kubebuilder:validation:items:Enum="14";"15";"16";"17";"18"
 	EngineVersions []string `json:"engineVersions,omitempty"`
-	// MaxStorageGiB is the most storage that a platform may ask for, in GiB.
+	// MaxStorageGiB is the most storage that a platform may request, in GiB.
 	// +optional
 	// +default=1000
 	// +kubebuilder:validation:Minimum=20
@@ -173,7 +173,7 @@ type PlatformClassSpec struct {
 	// Network is where databases live and who may reach all of them.
 	// +required
 	Network ClassNetwork `json:"network,omitzero"`
-	// Database bounds what platforms may ask for.
+	// Database bounds what platforms may request.
 	// +required
 	Database ClassDatabase `json:"database,omitzero"`
 	// Accepted lists the AWS identifiers that platforms may name.

@@ -106,7 +106,7 @@ func TestSchemasAreBoundedAndDocumented(t *testing.T) {
 				t.Error(flaw)
 			}
 			if len(crd.Spec.Versions) != 1 {
-				t.Errorf("%d versions, and only the first is looked at", len(crd.Spec.Versions))
+				t.Errorf("%d versions, and only the first is checked", len(crd.Spec.Versions))
 			}
 		})
 	}

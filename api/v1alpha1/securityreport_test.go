@@ -54,7 +54,7 @@ func apply(t *testing.T, cluster *env.Cluster, manifest string, kinds ...string)
 func produce(t *testing.T, cluster *env.Cluster, object client.Object) {
 	t.Helper()
 	if err := cluster.Client.Create(t.Context(), object); err != nil {
-		t.Fatalf("making %s: %v", object.GetName(), err)
+		t.Fatalf("creating %s: %v", object.GetName(), err)
 	}
 	t.Cleanup(func() {
 		if err := cluster.Client.Delete(context.WithoutCancel(t.Context()), object); err != nil {

@@ -102,8 +102,8 @@ type ReportedControl struct {
 	// ObservedAt is when it was last observed; absent for never.
 	// +optional
 	ObservedAt metav1.Time `json:"observedAt,omitzero"`
-	// ValidUntil is how long that observation counts; then the control is Unknown, whatever its status
-	// says. It is absent while the control is Unknown.
+	// ValidUntil is how long that observation counts; then the control is Unknown, also if its
+	// status says otherwise. It is absent while the control is Unknown.
 	// +optional
 	ValidUntil metav1.Time `json:"validUntil,omitzero"`
 	// ExemptionReason is why the class accepts that the control does not hold.
@@ -115,8 +115,8 @@ type ReportedControl struct {
 	ExemptionExpiresAt metav1.Time `json:"exemptionExpiresAt,omitzero"`
 }
 
-// Attestation is somebody else's statement about what nobody but they can observe. It counts for nothing
-// but itself: it makes no control verified and no claim either.
+// Attestation is a third party's statement about what only they can observe. It counts for nothing
+// but itself: it makes no control and no claim Verified.
 type Attestation struct {
 	// ID of the statement.
 	// +required
@@ -148,7 +148,7 @@ type Attestation struct {
 
 // SecurityReportContent is what a report says.
 type SecurityReportContent struct {
-	// ObservedAt is when the operator last looked and wrote.
+	// ObservedAt is when the operator last observed and wrote.
 	// +required
 	ObservedAt metav1.Time `json:"observedAt,omitzero"`
 	// ValidUntil is how long the report counts. Then every row of it reads Unknown.

@@ -19,7 +19,7 @@ type ViolationPolicy string
 
 // Policies.
 const (
-	// ViolationReport only tells.
+	// ViolationReport only reports.
 	ViolationReport ViolationPolicy = "Report"
 	// ViolationSuspend stops payouts until the platform is safe again.
 	ViolationSuspend ViolationPolicy = "Suspend"
@@ -47,7 +47,7 @@ type PlatformStripe struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="stripe.mode cannot change, since accounts do not move between Stripe's modes; make a new platform"
 	Mode StripeMode `json:"mode,omitempty"`
 	// OnPlatformViolation says what becomes of payouts when a control that they depend on has been violated
-	// for ten minutes: Report only tells, Suspend makes every schedule manual until it holds again.
+	// for ten minutes: Report only reports, Suspend makes every schedule manual until it holds again.
 	// +optional
 	// +default="Report"
 	OnPlatformViolation ViolationPolicy `json:"onPlatformViolation,omitempty"`

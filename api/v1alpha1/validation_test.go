@@ -445,7 +445,7 @@ var classEdges = slices.Concat([]edge{
 }, selectorEdges("network.vpc", "vpc"), selectorEdges("network.subnets", "subnet"),
 	selectorEdges("network.workloadSecurityGroups", "sg"), selectorEdges("network.operatorSecurityGroup", "sg"))
 
-// certificate looks like one, which is all that the schema asks for.
+// certificate looks like one, which is all that the schema requires.
 const certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 func classNames(n int) []string {

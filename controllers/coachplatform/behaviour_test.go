@@ -65,7 +65,7 @@ func TestAPlatformBecomesAnEncryptedFencedDatabase(t *testing.T) {
 	w.checkNowhere(string(secrets[0].Data["password"]))
 }
 
-func TestAQuietPlatformCostsOnlyLooks(t *testing.T) {
+func TestAQuietPlatformCostsOnlyReads(t *testing.T) {
 	t.Parallel()
 	w := made(t)
 	before, mark := w.platform().ResourceVersion, w.account.Mark(t)
@@ -104,7 +104,7 @@ var sabotages = map[string]struct {
 	}},
 }
 
-func TestWhatIsChangedInAWSIsSeenToldAndMended(t *testing.T) {
+func TestWhatIsChangedInAWSIsSeenReportedAndRepaired(t *testing.T) {
 	t.Parallel()
 	for name, c := range sabotages {
 		t.Run(name, func(t *testing.T) {
@@ -120,17 +120,17 @@ func TestWhatIsChangedInAWSIsSeenToldAndMended(t *testing.T) {
 			}) {
 				t.Errorf("the control %s is not violated: %+v", c.control, platform.Status.Security.Open)
 			}
-			if !contains(w.told.take(), "Warning DriftFound Reconcile changed behind the operator's back: "+c.field) {
+			if !contains(w.emitted.take(), "Warning DriftFound Reconcile changed behind the operator's back: "+c.field) {
 				t.Error("no event tells of it")
 			}
 			if platform = w.ready(); c.broken(w) || platform.Status.Security.Summary != proven() || platform.Status.Drift != "None" {
-				t.Errorf("it is not mended: security %s, drift %s", platform.Status.Security.Summary, platform.Status.Drift)
+				t.Errorf("it is not repaired: security %s, drift %s", platform.Status.Security.Summary, platform.Status.Drift)
 			}
 		})
 	}
 }
 
-func TestWhatIsOnlyObservedIsSeenAndNotMended(t *testing.T) {
+func TestWhatIsOnlyObservedIsSeenAndNotRepaired(t *testing.T) {
 	t.Parallel()
 	w := made(t)
 	w.edit(observe)
@@ -222,7 +222,7 @@ func TestWhatSomebodyQueuedInAWSIsNotFiredByARepair(t *testing.T) {
 	}
 }
 
-func TestAStrangersDatabaseIsNotTouched(t *testing.T) {
+func TestAnUnmanagedDatabaseIsNotTouched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
@@ -232,7 +232,7 @@ func TestAStrangersDatabaseIsNotTouched(t *testing.T) {
 		MasterUserPassword: awssdk.String("of-a-stranger"), DBSubnetGroupName: awssdk.String(naming.SubnetGroup(naming.Class{Installation: installation, Name: w.class.Name})),
 	})
 	if err != nil {
-		t.Fatalf("making a stranger's instance: %v", err)
+		t.Fatalf("creating an unmanaged instance: %v", err)
 	}
 	w.settled("DatabaseReady", metav1.ConditionFalse, v1alpha1.ReasonConflict)
 	before := w.inventory().Instances
@@ -240,7 +240,7 @@ func TestAStrangersDatabaseIsNotTouched(t *testing.T) {
 	w.delete()
 	w.gone()
 	if diff := cmp.Diff(before, w.inventory().Instances); diff != "" {
-		t.Errorf("the stranger's instance was changed (-before +after):\n%s", diff)
+		t.Errorf("the unmanaged instance was changed (-before +after):\n%s", diff)
 	}
 }
 

@@ -39,7 +39,7 @@ type bench struct {
 	t         *testing.T
 	client    client.Client
 	clock     *testclock.FakePassiveClock
-	told      *recorder
+	emitted   *recorder
 	logs      *journal
 	class     *v1alpha1.PlatformClass
 	namespace string
@@ -62,15 +62,15 @@ func bareBench(t *testing.T) *bench {
 	t.Helper()
 	metrics, err := telemetry.New(prometheus.NewRegistry())
 	if err != nil {
-		t.Fatalf("making metrics: %v", err)
+		t.Fatalf("creating metrics: %v", err)
 	}
 	b := &bench{
-		t: t, client: env.APIServer(t).Client, told: &recorder{}, logs: &journal{},
+		t: t, client: env.APIServer(t).Client, emitted: &recorder{}, logs: &journal{},
 		clock: testclock.NewFakePassiveClock(time.Now().Truncate(time.Minute)),
 	}
 	b.namespace, b.home = b.createNamespace("tenant-"), b.createNamespace("coach-system-")
 	b.reconciler = &coachplatform.Reconciler{
-		Client: b.client, Live: b.client, Installation: installation, Namespace: b.home, Events: b.told, Metrics: metrics,
+		Client: b.client, Live: b.client, Installation: installation, Namespace: b.home, Events: b.emitted, Metrics: metrics,
 		Clock: b.clock, Resync: time.Minute, Workers: 1,
 	}
 	return b

@@ -1,5 +1,5 @@
 // Package coachplatform reconciles CoachPlatforms: it runs the catalogue's steps for each, reports
-// what they saw, and lets go of everything when the object is deleted.
+// what they saw, and releases everything when the object is deleted.
 package coachplatform
 
 import (
@@ -51,7 +51,7 @@ type Reconciler struct {
 	Events    events.EventRecorder
 	Metrics   *telemetry.Metrics
 	Clock     clock.PassiveClock
-	// Resync is how often a quiet platform is looked at.
+	// Resync is how often a quiet platform is observed.
 	Resync time.Duration
 	// Workers is how many platforms are reconciled at a time.
 	Workers int
@@ -109,7 +109,7 @@ func observing(platform *v1alpha1.CoachPlatform) bool {
 	return platform.Spec.ManagementPolicy == v1alpha1.ManagementObserve
 }
 
-// requested is the value of the annotation that asks for a fresh look.
+// requested is the value of the annotation that requests an uncached read.
 func requested(platform *v1alpha1.CoachPlatform) string {
 	return report.Truncate(platform.Annotations[v1alpha1.AnnotationReconcile], maxDrift)
 }
@@ -157,7 +157,7 @@ func refuse(outcomes []converge.Outcome, denied error) []converge.Outcome {
 	return outcomes
 }
 
-// finish keeps and reports what the pass saw, and says when to look again. It does so even when the
+// finish keeps and reports what the pass saw, and says when the next pass is. It does so even when the
 // time of the pass is up: a status that is not rewritten would go on claiming what was true once.
 func (r *Reconciler) finish(
 	ctx context.Context, before, platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome,
@@ -169,13 +169,13 @@ func (r *Reconciler) finish(
 	defer cancel()
 	unrecorded := r.record(ctx, platform, run, outcomes)
 	answers := evidence.Judge(findings(outcomes), exemptions(run), hasStripe(platform), r.Clock.Now())
-	unproven := r.prove(ctx, platform, answers)
-	r.report(platform, run, outcomes, evident{answers, unproven})
+	unwritten := r.writeReport(ctx, platform, answers)
+	r.report(platform, run, outcomes, reportResult{answers, unwritten})
 	r.announce(before, platform, outcomes)
 	r.audit(ctx, platform, run)
 	base := platform.DeepCopy()
 	base.Status = before.Status
-	if err := errors.Join(unrecorded, retried(ctx, unproven), report.PatchStatus(ctx, r.Client, base, platform)); err != nil {
+	if err := errors.Join(unrecorded, retried(ctx, unwritten), report.PatchStatus(ctx, r.Client, base, platform)); err != nil {
 		return ctrl.Result{}, err
 	}
 	return report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
@@ -200,7 +200,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.CoachPlatform{}, builder.WithPredicates(changed)).
 		Watches(&v1alpha1.PlatformClass{}, handler.EnqueueRequestsFromMapFunc(r.platformsOf),
 										builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Owns(&v1alpha1.SecurityReport{}, builder.WithPredicates(lost)). // who deletes evidence gets it back
+		Owns(&v1alpha1.SecurityReport{}, builder.WithPredicates(lost)). // deleted evidence is written again
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Workers, RateLimiter: report.Backoff(), ReconciliationTimeout: report.PassTimeout,
 		}).

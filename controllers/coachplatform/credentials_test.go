@@ -39,7 +39,7 @@ func (w *trio) asking(given *[]string, fails error) {
 	}
 }
 
-func TestTheMasterPasswordIsMadeOnceAndKeptBeforeItIsUsed(t *testing.T) {
+func TestTheMasterPasswordIsCreatedOnceAndKeptBeforeItIsUsed(t *testing.T) {
 	t.Parallel()
 	b, w := newTrio(t)
 	b.start()
@@ -160,7 +160,7 @@ func TestADamagedSecretIsSaidAndNeverReplaced(t *testing.T) {
 	}
 }
 
-func TestThePasswordIsToldNowhere(t *testing.T) {
+func TestThePasswordIsReportedNowhere(t *testing.T) {
 	t.Parallel()
 	b, w := newTrio(t)
 	b.start()
@@ -179,7 +179,7 @@ func TestThePasswordIsToldNowhere(t *testing.T) {
 	b.checkNowhere(given[0])
 }
 
-// checkNowhere checks that a password is told nowhere.
+// checkNowhere checks that a password is reported nowhere.
 func (b *bench) checkNowhere(password string) {
 	b.t.Helper()
 	object, err := json.Marshal(b.platform())
@@ -188,7 +188,7 @@ func (b *bench) checkNowhere(password string) {
 	}
 	fingerprint := scope.Fingerprint(password)
 	for place, text := range map[string]string{
-		"the object": string(object), "an event": strings.Join(b.told.take(), "\n"), "the log": b.logs.text(),
+		"the object": string(object), "an event": strings.Join(b.emitted.take(), "\n"), "the log": b.logs.text(),
 	} {
 		if text == "" {
 			b.t.Errorf("%s is empty: nothing was looked through", place)

@@ -19,29 +19,29 @@ import (
 )
 
 const (
-	// proveTimeout bounds the writing of a report, so that time is left for the status.
-	proveTimeout = 5 * time.Second
-	// fewFlips is how many controls that hold again, or went out of sight, in one pass are told one by
-	// one. More have one cause, such as AWS out of reach, and are told together: a thousand platforms must
+	// reportTimeout bounds the writing of a report, so that time is left for the status.
+	reportTimeout = 5 * time.Second
+	// fewFlips is how many controls that hold again, or went out of sight, in one pass are reported one by
+	// one. More have one cause, such as AWS out of reach, and are reported together: a thousand platforms must
 	// not tell dozens of things each.
 	fewFlips = 3
 )
 
-// prove writes what was seen into the platform's report, if that says anything else than before or is
-// about to end, and tells what flipped. A platform that is being deleted is not looked at any more: its
+// writeReport writes what was seen into the platform's report, if that says anything else than before or is
+// about to end, and emits an event for what flipped. A platform that is being deleted is not observed any more: its
 // report ends by itself, and goes with it.
-func (r *Reconciler) prove(ctx context.Context, platform *v1alpha1.CoachPlatform, answers []evidence.Answer) error {
+func (r *Reconciler) writeReport(ctx context.Context, platform *v1alpha1.CoachPlatform, answers []evidence.Answer) error {
 	if !platform.DeletionTimestamp.IsZero() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, proveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	if stored, err := stored(ctx, r.Client, platform); err == nil && stored != nil {
 		if _, due := r.next(stored, answers); !due {
 			return nil
 		}
 	}
-	// A cache may not know of our own last write; what is written and told builds on what is there now.
+	// A cache may not know of our own last write; what is written and emitted builds on what is there now.
 	before, err := stored(ctx, r.Live, platform)
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (r *Reconciler) prove(ctx context.Context, platform *v1alpha1.CoachPlatform
 	if err := r.Client.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("writing the security report: %w", err)
 	}
-	r.tell(platform, evidence.Flips(before.Report.Controls, after.Report.Controls))
+	r.emitFlips(platform, evidence.Flips(before.Report.Controls, after.Report.Controls))
 	return nil
 }
 
@@ -79,7 +79,7 @@ func (r *Reconciler) firstReport(ctx context.Context, platform *v1alpha1.CoachPl
 		Report: evidence.Report(answers, nil, r.Clock.Now()),
 	}
 	if err := r.Client.Create(ctx, first); err != nil {
-		return fmt.Errorf("making the security report: %w", err)
+		return fmt.Errorf("creating the security report: %w", err)
 	}
 	return nil
 }
@@ -103,11 +103,11 @@ func stored(ctx context.Context, from client.Reader, platform *v1alpha1.CoachPla
 		return nil, fault.Wait(v1alpha1.ReasonReleasing, 0, "the SecurityReport of an earlier platform of this name is being removed")
 	}
 	return nil, fault.New(fault.Conflict, v1alpha1.ReasonConflict,
-		"the SecurityReport %s is not this platform's own and is not overwritten: delete it, and it is made anew", found.Name)
+		"the SecurityReport %s is not this platform's own and is not overwritten: delete it, and it is created again", found.Name)
 }
 
-// tell counts flips, and tells of those that are news.
-func (r *Reconciler) tell(platform *v1alpha1.CoachPlatform, flips []evidence.Flip) {
+// emitFlips counts flips, and emits events for those that are news.
+func (r *Reconciler) emitFlips(platform *v1alpha1.CoachPlatform, flips []evidence.Flip) {
 	news := map[evidence.Status][]evidence.Flip{}
 	for _, f := range flips {
 		r.Metrics.Flip(f.After.ID, string(f.After.Status))
@@ -145,16 +145,16 @@ func notes(flips []evidence.Flip, words string) []string {
 
 // retried is an error of a report that the queue has to try again. The others are logged, and shown by
 // the condition EvidenceFresh.
-func retried(ctx context.Context, unproven error) error {
-	if unproven == nil || fault.Handle(fault.ClassOf(unproven)).Backoff {
-		return unproven
+func retried(ctx context.Context, unwritten error) error {
+	if unwritten == nil || fault.Handle(fault.ClassOf(unwritten)).Backoff {
+		return unwritten
 	}
 	log := logf.FromContext(ctx)
-	if fault.ClassOf(unproven) == fault.Waiting {
-		log.Info("The security report is not written yet", "reason", unproven.Error())
+	if fault.ClassOf(unwritten) == fault.Waiting {
+		log.Info("The security report is not written yet", "reason", unwritten.Error())
 		return nil
 	}
-	log.Error(unproven, "The security report is not written")
+	log.Error(unwritten, "The security report is not written")
 	return nil
 }
 
@@ -168,7 +168,7 @@ func (r *Reconciler) measure(ctx context.Context) error {
 }
 
 // census counts platforms by control and status. One that is being deleted counts no more; one that was
-// not looked at yet is unknown throughout.
+// not observed yet is unknown throughout.
 func (r *Reconciler) census(ctx context.Context) map[telemetry.Control]int {
 	var platforms v1alpha1.CoachPlatformList
 	if err := r.Client.List(ctx, &platforms, client.UnsafeDisableDeepCopy); err != nil {

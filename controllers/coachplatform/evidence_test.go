@@ -39,7 +39,7 @@ func (b *bench) proof() *v1alpha1.SecurityReport {
 // flips are the events about controls since events were last taken.
 func (b *bench) flips() []string {
 	var flips []string
-	for _, e := range b.told.take() {
+	for _, e := range b.emitted.take() {
 		if strings.Contains(e, " Control") {
 			flips = append(flips, e)
 		}
@@ -47,7 +47,7 @@ func (b *bench) flips() []string {
 	return flips
 }
 
-// colour repaints the firewall behind everybody's back, which breaks CP-NET-01 to 03 or mends them.
+// colour repaints the firewall behind everybody's back, which breaks CP-NET-01 to 03 or repairs them.
 func (w *trio) colour(colour string) {
 	w.firewall.change(func(m *memory) { m.live.Colour, m.looking = colour, nil })
 }
@@ -90,14 +90,14 @@ func TestAReportHasARowForEveryControlFromTheFirstPass(t *testing.T) {
 			if s.Summary != n.Text || s.Unknown != n.Unknown || s.Attested != n.Attested || int(n.Unknown) != len(applicable()) {
 				t.Errorf("the status counts %+v, the report %+v", s, n)
 			}
-			if told := b.flips(); told != nil {
-				t.Errorf("a first report tells %v", told)
+			if emitted := b.flips(); emitted != nil {
+				t.Errorf("a first report emits %v", emitted)
 			}
 		})
 	}
 }
 
-func TestAPlatformThatIsMadeTellsOfNoFlips(t *testing.T) {
+func TestAPlatformThatIsCreatedEmitsNoFlips(t *testing.T) {
 	t.Parallel()
 	b, _ := newTrio(t)
 	b.start()
@@ -105,8 +105,8 @@ func TestAPlatformThatIsMadeTellsOfNoFlips(t *testing.T) {
 	if n := b.proof().Report.Summary; int(n.Verified) != len(applicable()) {
 		t.Errorf("the report counts %+v", n)
 	}
-	if told := b.flips(); told != nil {
-		t.Errorf("told %v", told)
+	if emitted := b.flips(); emitted != nil {
+		t.Errorf("emitted %v", emitted)
 	}
 }
 
@@ -140,14 +140,14 @@ func TestAnUnchangedWorldIsReportedOnceInHalfTheBound(t *testing.T) {
 	}
 }
 
-func TestFlipsAreToldOnce(t *testing.T) {
+func TestFlipsAreEmittedOnce(t *testing.T) {
 	t.Parallel()
 	b, w := newTrio(t)
 	b.start()
 	b.settle()
-	b.edit(observe) // so that nothing is mended
+	b.edit(observe) // so that nothing is repaired
 	b.mustPass()
-	b.told.take()
+	b.emitted.take()
 	each := func(kind, reason, seen string) []string {
 		var all []string
 		for _, c := range evidence.Catalogue {
@@ -166,8 +166,8 @@ func TestFlipsAreToldOnce(t *testing.T) {
 		{"nothing happens", func() {}, nil},
 		{"three are broken", func() { w.colour("red") }, each("Warning", "ControlViolated", "it is red")},
 		{"they stay broken", func() {}, nil},
-		{"they are mended", func() { w.colour("blue") }, each("Normal", "ControlVerified", "it is blue")},
-		{"they stay mended", func() {}, nil},
+		{"they are repaired", func() { w.colour("blue") }, each("Normal", "ControlVerified", "it is blue")},
+		{"they stay repaired", func() {}, nil},
 		{
 			"they are out of sight", func() { w.firewall.change(func(m *memory) { m.looking = denied }) },
 			each("Warning", "ControlUnknown", "could not be observed"),
@@ -184,18 +184,18 @@ func TestFlipsAreToldOnce(t *testing.T) {
 	}
 }
 
-func TestWhatHidesEverythingIsToldOnceForAll(t *testing.T) {
+func TestWhatHidesEverythingIsReportedOnceForAll(t *testing.T) {
 	t.Parallel()
 	b, _ := newTrio(t)
 	b.start()
 	b.settle()
-	b.told.take()
+	b.emitted.take()
 	b.deleteClass()
 	b.mustPass()
 	got := b.flips()
 	want := fmt.Sprintf("Warning ControlUnknown Reconcile %d controls cannot be observed any more (nobody could look): CP-KEY-01 ", len(applicable()))
 	if len(got) != 1 || !strings.HasPrefix(got[0], want) {
-		t.Errorf("told %q, want one that begins %q", got, want)
+		t.Errorf("emitted %q, want one that begins %q", got, want)
 	}
 }
 
@@ -233,7 +233,7 @@ func TestAReportThatCannotBeWrittenIsTriedAgainAndCostsNoStatus(t *testing.T) {
 	b.settle()
 	b.edit(observe)
 	b.mustPass()
-	b.told.take()
+	b.emitted.take()
 	broken := unwritable{b.client, errors.New("connection reset")}
 	b.reconciler.Client = broken
 	w.colour("red")
@@ -243,17 +243,17 @@ func TestAReportThatCannotBeWrittenIsTriedAgainAndCostsNoStatus(t *testing.T) {
 	if s := b.platform().Status.Security; s.Violated != 3 {
 		t.Errorf("the status counts %+v", s)
 	}
-	if told := b.flips(); told != nil {
-		t.Errorf("told what is not written: %v", told)
+	if emitted := b.flips(); emitted != nil {
+		t.Errorf("emitted what is not written: %v", emitted)
 	}
 	b.reconciler.Client = broken.Client
 	b.mustPass()
-	if told := b.flips(); len(told) != 3 || b.proof().Report.Summary.Violated != 3 {
-		t.Errorf("told %v, and the report counts %+v", told, b.proof().Report.Summary)
+	if emitted := b.flips(); len(emitted) != 3 || b.proof().Report.Summary.Violated != 3 {
+		t.Errorf("emitted %v, and the report counts %+v", emitted, b.proof().Report.Summary)
 	}
 }
 
-func TestAStrangersReportIsLeftAlone(t *testing.T) {
+func TestAnUnmanagedReportIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	b, _ := newTrio(t)
 	b.start()
@@ -268,8 +268,8 @@ func TestAStrangersReportIsLeftAlone(t *testing.T) {
 	if now := b.proof(); now.ResourceVersion != strange.ResourceVersion {
 		t.Error("it was written")
 	}
-	if n := b.told.count(v1alpha1.ReasonConflict); n != 1 {
-		t.Errorf("told %d times", n)
+	if n := b.emitted.count(v1alpha1.ReasonConflict); n != 1 {
+		t.Errorf("emitted %d times", n)
 	}
 	if !strings.Contains(b.logs.text(), "The security report is not written") {
 		t.Error("nothing is logged")
@@ -280,7 +280,7 @@ func TestAStrangersReportIsLeftAlone(t *testing.T) {
 	b.mustPass()
 	b.expect(v1alpha1.ConditionEvidenceFresh, metav1.ConditionTrue, v1alpha1.ReasonFresh)
 	if now := b.proof(); now == nil || len(now.Report.Controls) != len(applicable()) {
-		t.Errorf("it is not made anew: %+v", now)
+		t.Errorf("it is not created again: %+v", now)
 	}
 }
 
@@ -297,7 +297,7 @@ func TestAReportOfAnEarlierPlatformIsWaitedFor(t *testing.T) {
 	b.create(old)
 	b.settle()
 	b.expect(v1alpha1.ConditionEvidenceFresh, metav1.ConditionTrue, v1alpha1.ReasonFresh)
-	if now := b.proof(); now.ResourceVersion != old.ResourceVersion || b.told.count(v1alpha1.ReasonConflict) > 0 {
+	if now := b.proof(); now.ResourceVersion != old.ResourceVersion || b.emitted.count(v1alpha1.ReasonConflict) > 0 {
 		t.Error("it was written, or called a conflict")
 	}
 	if err := b.client.Delete(t.Context(), old); err != nil {
@@ -305,7 +305,7 @@ func TestAReportOfAnEarlierPlatformIsWaitedFor(t *testing.T) {
 	}
 	b.mustPass()
 	if now := b.proof(); now == nil || !metav1.IsControlledBy(now, b.platform()) {
-		t.Errorf("it is not made anew: %+v", now)
+		t.Errorf("it is not created again: %+v", now)
 	}
 }
 
@@ -315,19 +315,19 @@ func TestAPlatformThatIsDeletedIsNotReportedOnAnyMore(t *testing.T) {
 	b.start()
 	b.settle()
 	before := b.proof()
-	b.told.take()
+	b.emitted.take()
 	b.delete()
 	b.later(time.Hour)
 	for b.platform() != nil {
 		if _, err := b.pass(); err != nil {
-			t.Fatalf("letting go: %v", err)
+			t.Fatalf("releasing: %v", err)
 		}
 	}
 	if after := b.proof(); after.ResourceVersion != before.ResourceVersion {
 		t.Errorf("it was written: %s", cmp.Diff(before.Report, after.Report))
 	}
-	if told := b.flips(); told != nil {
-		t.Errorf("told %v", told)
+	if emitted := b.flips(); emitted != nil {
+		t.Errorf("emitted %v", emitted)
 	}
 }
 
@@ -394,7 +394,7 @@ func TestMetricsCountTheControlsOfThePlatformsThatAreThere(t *testing.T) {
 	}
 }
 
-func TestAPlatformThatNobodyLookedAtYetIsUnknown(t *testing.T) {
+func TestAPlatformThatWasNotObservedYetIsUnknown(t *testing.T) {
 	b, _ := newTrio(t)
 	registry := prometheus.NewRegistry()
 	metrics, err := telemetry.New(registry)

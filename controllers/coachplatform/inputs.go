@@ -35,7 +35,7 @@ func (r *Reconciler) inputs(ctx context.Context, platform *v1alpha1.CoachPlatfor
 	return run, nil
 }
 
-// tenancy says whose the platform is, where it belongs and what it records: all that letting go takes.
+// tenancy says whose the platform is, where it belongs and what it records: all that releasing takes.
 func (r *Reconciler) tenancy(ctx context.Context, platform *v1alpha1.CoachPlatform) (*scope.Platform, error) {
 	namespace, err := r.namespace(ctx, platform.Namespace)
 	if err != nil {
@@ -76,7 +76,7 @@ func (r *Reconciler) business(ctx context.Context, platform *v1alpha1.CoachPlatf
 	}
 }
 
-// namespace returns the metadata of a namespace, past the cache: one that was made anew under its old
+// namespace returns the metadata of a namespace, past the cache: one that was created again under its old
 // name is another tenant's.
 func (r *Reconciler) namespace(ctx context.Context, name string) (*metav1.PartialObjectMetadata, error) {
 	namespace := &metav1.PartialObjectMetadata{}

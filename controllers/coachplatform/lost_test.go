@@ -22,7 +22,7 @@ var amnesias = map[string]func(*world){
 		w.forget(v1alpha1.AnnotationDatabase)
 		w.restart()
 	},
-	"the object made anew, without its finalizer, and the operator restarted": func(w *world) {
+	"the object created again, without its finalizer, and the operator restarted": func(w *world) {
 		w.edit(func(p *v1alpha1.CoachPlatform) { p.Finalizers = nil })
 		w.delete()
 		w.start()
@@ -30,7 +30,7 @@ var amnesias = map[string]func(*world){
 	},
 }
 
-func TestALostDatabaseIsNeverMadeAnew(t *testing.T) {
+func TestALostDatabaseIsNeverCreatedAgain(t *testing.T) {
 	t.Parallel()
 	for name, forget := range amnesias {
 		t.Run(name, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestALostDatabaseIsNeverMadeAnew(t *testing.T) {
 				t.Errorf("the lost database is shown as %q", state)
 			}
 			w.expect(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonDatabaseLost)
-			if !contains(w.told.take(), "Warning DatabaseLost Reconcile database: ") {
+			if !contains(w.emitted.take(), "Warning DatabaseLost Reconcile database: ") {
 				t.Error("no event tells of it")
 			}
 		})
@@ -68,7 +68,7 @@ func TestAReplacedDatabaseIsNotTouched(t *testing.T) {
 			w.settled("DatabaseReady", metav1.ConditionFalse, v1alpha1.ReasonDatabaseReplaced)
 			mark := w.account.Mark(t)
 			w.until("the new instance", func() bool { return w.inventory().Instances[0].Status == "available" })
-			w.sabotage("unprotect") // would be mended if it were the platform's
+			w.sabotage("unprotect") // would be repaired if it were the platform's
 			for range 5 {
 				w.mustPass()
 			}
@@ -95,7 +95,7 @@ func TestAfterALostDatabaseAPersonCanStartEmpty(t *testing.T) {
 	w.ready()
 }
 
-func TestALostKeyIsNeverMadeAnew(t *testing.T) {
+func TestALostKeyIsNeverCreatedAgain(t *testing.T) {
 	t.Parallel()
 	w := made(t)
 	tags := []string{}
@@ -121,7 +121,7 @@ func TestALostKeyIsNeverMadeAnew(t *testing.T) {
 	}
 }
 
-// released checks that everything is let go and nothing is lost.
+// released checks that everything is released and nothing is lost.
 func (w *world) released(before inventory) {
 	w.t.Helper()
 	after := w.inventory()
@@ -129,7 +129,7 @@ func (w *world) released(before inventory) {
 	rules, tags := after.firewall(w.name())
 	for what, tags := range map[string]map[string]string{"database": db.Tags, "key": key.Tags, "firewall": tags} {
 		if tags[naming.TagReleased] != naming.ReleasedRetain {
-			w.t.Errorf("the %s is not marked as let go: %v", what, tags)
+			w.t.Errorf("the %s is not marked as released: %v", what, tags)
 		}
 	}
 	if len(rules) > 0 {
@@ -158,7 +158,7 @@ func TestDeletingTheObjectKeepsTheDataAndMakingItAgainTakesItBack(t *testing.T) 
 			len(after.Instances), len(after.Keys))
 	}
 	if diff := cmp.Diff(before, after); diff != "" {
-		t.Errorf("what was taken back is not what was let go (-before +after):\n%s", diff)
+		t.Errorf("what was taken back is not what was released (-before +after):\n%s", diff)
 	}
 	if !slices.Equal(secret, w.secrets()[0].Data["password"]) {
 		t.Error("the password was changed")
@@ -177,7 +177,7 @@ func TestLettingGoOutlivesAnOutage(t *testing.T) {
 		}
 	}
 	if w.platform() == nil {
-		t.Fatal("the object went and nothing was let go")
+		t.Fatal("the object went and nothing was released")
 	}
 	end()
 	w.gone()
@@ -201,7 +201,7 @@ func TestAnObjectThatLostItsFinalizerGoesOnAsIfNothingHadHappened(t *testing.T) 
 	t.Parallel()
 	w := made(t)
 	before := w.inventory()
-	amnesias["the object made anew, without its finalizer, and the operator restarted"](w)
+	amnesias["the object created again, without its finalizer, and the operator restarted"](w)
 	w.ready()
 	if diff := cmp.Diff(before, w.inventory()); diff != "" {
 		t.Errorf("the account was changed (-before +after):\n%s", diff)

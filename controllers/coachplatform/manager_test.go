@@ -20,10 +20,10 @@ import (
 )
 
 // deadline bounds what the controller may take to notice something. Its resync is far longer, so what
-// it notices it was told of.
+// it notices it was reported to it.
 const deadline = time.Minute
 
-func TestTheControllerIsToldOfWhatChanges(t *testing.T) {
+func TestTheControllerNoticesWhatChanges(t *testing.T) {
 	b, w := newTrio(t)
 	b.start()
 	run(t, b)
@@ -85,7 +85,7 @@ func run(t *testing.T, b *bench) {
 		Cache: cache.Options{DefaultNamespaces: map[string]cache.Config{b.namespace: {}, b.home: {}}},
 	})
 	if err != nil {
-		t.Fatalf("making a manager: %v", err)
+		t.Fatalf("creating a manager: %v", err)
 	}
 	r := *b.reconciler
 	r.Client, r.Live, r.Events = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("coach-operator")

@@ -46,13 +46,13 @@ func TestNothingIsWrittenWhereNothingMayBe(t *testing.T) {
 			if writes := w.written(); writes != nil {
 				t.Errorf("before there was anything the steps wrote %v", writes)
 			}
-			if contains(b.told.take(), "Apply") {
+			if contains(b.emitted.take(), "Apply") {
 				t.Error("an event claims a write")
 			}
 			b.expect(v1alpha1.ConditionReady, metav1.ConditionFalse, c.reason)
 			// What was never let in has nothing in AWS to look at.
 			if all, _ := w.key.looks(); (all > 0) != (c.reason != v1alpha1.ReasonNamespaceNotAllowed) {
-				t.Errorf("it was looked at %d times", all)
+				t.Errorf("it was read %d times", all)
 			}
 
 			c.allow(b)
@@ -90,7 +90,7 @@ func TestAClassThatComesLaterHeals(t *testing.T) {
 	b.settle()
 }
 
-func TestARequestIsOneFreshLook(t *testing.T) {
+func TestARequestIsOneUncachedRead(t *testing.T) {
 	t.Parallel()
 	b, w := newTrio(t)
 	b.start()
@@ -114,7 +114,7 @@ func TestARequestIsOneFreshLook(t *testing.T) {
 	look("somebody asked again", 1, 1)
 }
 
-func TestARequestIsNotHandledByAPassThatCouldNotLook(t *testing.T) {
+func TestARequestIsNotHandledByAPassThatCouldNotObserve(t *testing.T) {
 	t.Parallel()
 	b, w := newTrio(t)
 	b.start()
@@ -126,7 +126,7 @@ func TestARequestIsNotHandledByAPassThatCouldNotLook(t *testing.T) {
 	b.create(&v1alpha1.PlatformClass{ObjectMeta: metav1.ObjectMeta{Name: b.class.Name}, Spec: anyClass()})
 	b.mustPass()
 	if _, fresh := w.key.looks(); fresh != 1 {
-		t.Errorf("%d fresh looks, want the one that was asked for", fresh)
+		t.Errorf("%d uncached reads, want the one that was requested", fresh)
 	}
 }
 
@@ -140,6 +140,6 @@ func TestARequestOfAnyLengthIsHandledOnce(t *testing.T) {
 	w.key.looks()
 	b.mustPass()
 	if _, fresh := w.key.looks(); fresh != 0 {
-		t.Error("a long request is looked at for ever")
+		t.Error("a long request is served for ever")
 	}
 }

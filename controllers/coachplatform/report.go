@@ -28,14 +28,14 @@ const (
 	separator = ", "
 )
 
-// evident is what a pass says about the controls, and why that could not be written into the report.
-type evident struct {
-	answers  []evidence.Answer
-	unproven error
+// reportResult is what a pass says about the controls, and why that could not be written into the report.
+type reportResult struct {
+	answers   []evidence.Answer
+	unwritten error
 }
 
 // report writes the whole status from what one pass saw. It is the only writer of status.
-func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome, seen evident) {
+func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome, seen reportResult) {
 	now, status := r.Clock.Now(), &platform.Status
 	ready, reconciling, stalled := report.Summary(outcomes)
 	drift := driftOf(outcomes)
@@ -51,7 +51,7 @@ func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platfor
 	status.Security = evidence.Summarize(seen.answers, now)
 	observed(status, run, outcomes)
 	all := append(report.Steps(outcomes), ofStripe(platform, outcomes)...)
-	all = append(all, ready, reconciling, stalled, drifted(drift), held(status), fresh(&status.Security, seen.unproven))
+	all = append(all, ready, reconciling, stalled, drifted(drift), held(status), fresh(&status.Security, seen.unwritten))
 	report.Set(&status.Conditions, platform.Generation, now, withPolicy(platform, all)...)
 }
 
@@ -72,7 +72,7 @@ func withPolicy(platform *v1alpha1.CoachPlatform, all []metav1.Condition) []meta
 	return all
 }
 
-// observed copies what steps saw. What could not be looked at keeps its last value; a database that is
+// observed copies what steps saw. What could not be observed keeps its last value; a database that is
 // known to be gone has no state.
 func observed(status *v1alpha1.CoachPlatformStatus, run *scope.Platform, outcomes []converge.Outcome) {
 	if run.Key.ARN != "" {
@@ -94,7 +94,7 @@ func observed(status *v1alpha1.CoachPlatformStatus, run *scope.Platform, outcome
 	}
 }
 
-// driftOf names what differs although it was in place and nobody asked for anything else since. A thing
+// driftOf names what differs although it was in place and nobody requested anything else since. A thing
 // that is gone is named alone.
 func driftOf(outcomes []converge.Outcome) string {
 	var paths []string
@@ -200,14 +200,14 @@ func held(status *v1alpha1.CoachPlatformStatus) metav1.Condition {
 	}
 }
 
-func fresh(s *v1alpha1.SecuritySummary, unproven error) metav1.Condition {
-	if unproven != nil && fault.ClassOf(unproven) == fault.Conflict {
-		f := fault.As(unproven)
+func fresh(s *v1alpha1.SecuritySummary, unwritten error) metav1.Condition {
+	if unwritten != nil && fault.ClassOf(unwritten) == fault.Conflict {
+		f := fault.As(unwritten)
 		return metav1.Condition{
 			Type: v1alpha1.ConditionEvidenceFresh, Status: metav1.ConditionFalse, Reason: f.Reason, Message: f.Message,
 		}
 	}
-	if unproven != nil && fault.ClassOf(unproven) != fault.Waiting {
+	if unwritten != nil && fault.ClassOf(unwritten) != fault.Waiting {
 		return metav1.Condition{
 			Type: v1alpha1.ConditionEvidenceFresh, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonStale,
 			Message: "the SecurityReport could not be written, so readers see an older one; it is tried again (the operator's log has the details)",
@@ -250,7 +250,7 @@ func obstructed(platform *v1alpha1.CoachPlatform) string {
 }
 
 // news are the fields of a drift that were not known to have drifted. That a known one stays, or
-// is mended, is none.
+// is repaired, is none.
 func news(before, now string) string {
 	known, found := strings.Split(before, separator), []string(nil)
 	for path := range strings.SplitSeq(now, separator) {

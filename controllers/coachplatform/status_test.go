@@ -17,7 +17,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/fault"
 )
 
-func TestTheFinalizerIsStoredBeforeTheFirstLook(t *testing.T) {
+func TestTheFinalizerIsStoredBeforeTheFirstRead(t *testing.T) {
 	t.Parallel()
 	b, w := newTrio(t)
 	b.start()
@@ -25,7 +25,7 @@ func TestTheFinalizerIsStoredBeforeTheFirstLook(t *testing.T) {
 	w.key.onLook = func() {
 		looked = true
 		if !controllerutil.ContainsFinalizer(b.platform(), v1alpha1.FinalizerPlatform) {
-			t.Error("a step looked at AWS before the finalizer was stored")
+			t.Error("a step called AWS before the finalizer was stored")
 		}
 	}
 	b.mustPass()
@@ -70,7 +70,7 @@ func TestWhatEachSituationReadsAs(t *testing.T) {
 			},
 			metav1.ConditionFalse, v1alpha1.ReasonAccessDenied, failed, false,
 		},
-		"something belongs to a stranger": {
+		"something is unmanaged": {
 			func(_ *bench, w *trio) {
 				w.database.looking = fault.New(fault.Conflict, v1alpha1.ReasonConflict, "not ours")
 			},
@@ -143,7 +143,7 @@ func (b *bench) admitOnly(namespaces ...string) {
 	}
 }
 
-func TestAQuietPassWritesNothingAndTellsNothing(t *testing.T) {
+func TestAQuietPassWritesNothingAndEmitsNothing(t *testing.T) {
 	t.Parallel()
 	for name, set := range map[string]func(*bench, *trio){
 		"ready":            func(*bench, *trio) {},
@@ -163,7 +163,7 @@ func TestAQuietPassWritesNothingAndTellsNothing(t *testing.T) {
 			b.mustPass()
 			before := b.platform()
 			w.written()
-			b.told.take()
+			b.emitted.take()
 			for range 3 {
 				b.later(time.Minute)
 				b.mustPass()
@@ -171,7 +171,7 @@ func TestAQuietPassWritesNothingAndTellsNothing(t *testing.T) {
 			if after := b.platform(); after.ResourceVersion != before.ResourceVersion {
 				t.Errorf("the object was written: %s", cmp.Diff(before, after))
 			}
-			if writes, events := w.written(), b.told.take(); writes != nil || events != nil {
+			if writes, events := w.written(), b.emitted.take(); writes != nil || events != nil {
 				t.Errorf("writes %v, events %v", writes, events)
 			}
 		})
@@ -212,18 +212,18 @@ func times(p *v1alpha1.CoachPlatform) map[string]time.Time {
 	return all
 }
 
-func TestEventsTellWhatChangedAndOnlyOnce(t *testing.T) {
+func TestEventsSayWhatChangedAndOnlyOnce(t *testing.T) {
 	t.Parallel()
 	b, w := newTrio(t)
 	b.start()
 	b.settle()
-	b.told.take()
+	b.emitted.take()
 	for _, c := range []struct {
 		name string
 		do   func()
 		want []string
 	}{
-		{"a drift that is mended", func() { w.firewall.change(func(m *memory) { m.live.Colour = "red" }) }, []string{
+		{"a drift that is repaired", func() { w.firewall.change(func(m *memory) { m.live.Colour = "red" }) }, []string{
 			"Normal Applied Apply firewall: changed colour",
 			"Warning DriftFound Reconcile changed behind the operator's back: firewall.colour",
 		}},
@@ -238,11 +238,11 @@ func TestEventsTellWhatChangedAndOnlyOnce(t *testing.T) {
 			"Normal Applied Apply firewall: changed colour",
 			"Warning DriftFound Reconcile changed behind the operator's back: firewall.colour",
 		}},
-		{"which is mended", func() {}, []string{
+		{"which is repaired", func() {}, []string{
 			"Normal ApprovalNeeded Reconcile ready: changes that interrupt database wait for an approval; status.plan lists them and " +
 				"status.approval is the hash to approve",
 		}},
-		{"a stranger", func() {
+		{"an unmanaged resource", func() {
 			w.key.change(func(m *memory) { m.looking = fault.New(fault.Conflict, v1alpha1.ReasonConflict, "not ours") })
 		}, []string{"Warning Conflict Reconcile key: not ours"}},
 		{"who stays", func() {}, nil},
@@ -250,7 +250,7 @@ func TestEventsTellWhatChangedAndOnlyOnce(t *testing.T) {
 		c.do()
 		b.later(time.Minute)
 		b.mustPass()
-		got := slices.DeleteFunc(b.told.take(), func(e string) bool { return strings.Contains(e, " Control") }) // see evidence_test.go
+		got := slices.DeleteFunc(b.emitted.take(), func(e string) bool { return strings.Contains(e, " Control") }) // see evidence_test.go
 		for i := range got {
 			got[i] = strings.Replace(got[i], "ready: database: ", "ready: ", 1)
 		}
@@ -274,7 +274,7 @@ func TestAnEditThatIsHeldIsNoDriftAndHidesNone(t *testing.T) {
 		{"an edit is held", func() {}, "None"},
 		{"it stays held", func() {}, "None"},
 		{"another field is changed in AWS", func() { w.database.change(func(m *memory) { m.live.Colour = "red" }) }, "database.colour"},
-		{"which is mended", func() {}, "None"},
+		{"which is repaired", func() {}, "None"},
 		{"the held one is changed in AWS", func() { w.database.change(func(m *memory) { m.live.Size = "db.m7g.large" }) }, "database.size"},
 		{"and stays so", func() {}, "database.size"},
 	} {
@@ -452,7 +452,7 @@ func TestAnOperatorThatEndsSaysNothingOfWhatItDidNotSee(t *testing.T) {
 	}
 }
 
-func TestTheNextLookIsWhenTheSoonestStepWantsIt(t *testing.T) {
+func TestTheNextPassIsWhenTheSoonestStepWantsIt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		set      func(*bench, *trio)
@@ -474,7 +474,7 @@ func TestTheNextLookIsWhenTheSoonestStepWantsIt(t *testing.T) {
 			c.set(b, w)
 			result, err := b.pass()
 			if err != nil || result.RequeueAfter < c.from || result.RequeueAfter > c.to {
-				t.Errorf("the next look is in %s (%v), want %s to %s", result.RequeueAfter, err, c.from, c.to)
+				t.Errorf("the next pass is in %s (%v), want %s to %s", result.RequeueAfter, err, c.from, c.to)
 			}
 		})
 	}

@@ -39,7 +39,7 @@ type memory struct {
 	// fresh are the looks so far, and whether each had to be fresh; writes are the writes.
 	fresh  []bool
 	writes []string
-	// order is shared by steps: who was let go when.
+	// order is shared by steps: which was released when.
 	order *[]string
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // audit counts the coaches' accounts at Stripe that carry the platform's mark and that no object claims.
-// It tells how many; which ones kubectl coach inventory tells, and nothing is done about them.
+// It counts them only; kubectl coach inventory lists them, and nothing is done about them.
 func (r *Reconciler) audit(ctx context.Context, platform *v1alpha1.CoachPlatform, run *scope.Platform) {
 	if run.Business.ID == "" {
 		return
@@ -52,7 +52,7 @@ func problemOf(outcomes []converge.Outcome, step string) *fault.Error {
 	i := slices.IndexFunc(outcomes, func(o converge.Outcome) bool { return o.Step == step })
 	switch {
 	case i < 0:
-		return fault.Wait(v1alpha1.ReasonNotObserved, 0, "nobody has looked yet")
+		return fault.Wait(v1alpha1.ReasonNotObserved, 0, "not observed yet")
 	case outcomes[i].Err == nil:
 		return nil
 	}

@@ -130,7 +130,7 @@ func says(p *v1alpha1.CoachPlatform, kind string) string {
 	return string(c.Status) + " " + c.Reason
 }
 
-func TestTheConditionsTellWhatIsWrongWithStripe(t *testing.T) {
+func TestTheConditionsSayWhatIsWrongWithStripe(t *testing.T) {
 	t.Parallel()
 	unknown := func(reason string) string { return "Unknown " + reason }
 	for name, c := range map[string]struct {
@@ -229,7 +229,7 @@ func TestAPlatformWithoutStripeSaysSo(t *testing.T) {
 	}
 }
 
-func TestEventsThatArriveAreTold(t *testing.T) {
+func TestEventsThatArriveAreReported(t *testing.T) {
 	t.Parallel()
 	w := newTill(t)
 	w.start(withStripe)
@@ -266,10 +266,10 @@ func TestTheEndpointsSecretIsKeptBesideThePlatformAndNowhereElse(t *testing.T) {
 	if len(again) != 1 || again[0].ID == made[0].ID || string(kept.Data["secret"]) != again[0].Secret {
 		t.Errorf("%d endpoints after the Secret was lost", len(again))
 	}
-	said := fmt.Sprintf("%+v", w.platform()) + strings.Join(w.told.take(), "\n") + w.logs.text()
+	said := fmt.Sprintf("%+v", w.platform()) + strings.Join(w.emitted.take(), "\n") + w.logs.text()
 	for _, secret := range []string{made[0].Secret, again[0].Secret, w.stripe.Keys.TestRestricted} {
 		if strings.Contains(said, secret) {
-			t.Error("a secret is told")
+			t.Error("a secret is reported")
 		}
 	}
 }

@@ -20,15 +20,15 @@ import (
 )
 
 const (
-	// releasePoll is when a release is looked at again.
+	// releasePoll is when a release is tried again.
 	releasePoll = 2 * time.Second
 	// patience is how long a terminating namespace waits for AWS. Then the object goes: everything it
-	// made is kept and still carries its tags, but it was not let go.
+	// made is kept and still carries its tags, but it was not released.
 	patience = 10 * time.Minute
 )
 
-// teardown lets go of everything, last step first, and removes the finalizer when nothing is left to
-// let go of. It needs nothing from the tenant's namespace.
+// teardown releases the steps in reverse order, and removes the finalizer when nothing is left to
+// release. It needs nothing from the tenant's namespace.
 func (r *Reconciler) teardown(ctx context.Context, platform *v1alpha1.CoachPlatform) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(platform, v1alpha1.FinalizerPlatform) {
 		return ctrl.Result{}, nil
@@ -42,25 +42,25 @@ func (r *Reconciler) teardown(ctx context.Context, platform *v1alpha1.CoachPlatf
 		return ctrl.Result{}, r.dropFinalizer(ctx, platform)
 	}
 	before := platform.DeepCopy()
-	outcomes, done := r.letGo(ctx, platform)
+	outcomes, done := r.release(ctx, platform)
 	if done || closing && r.abandon(ctx, platform, outcomes) {
 		return ctrl.Result{}, r.dropFinalizer(ctx, platform)
 	}
 	return r.finish(ctx, before, platform, &scope.Platform{}, outcomes)
 }
 
-// letGo releases every step's thing, last step first, and says whether nothing was left to do.
-func (r *Reconciler) letGo(ctx context.Context, platform *v1alpha1.CoachPlatform) (outcomes []converge.Outcome, done bool) {
+// release releases every step's thing, last step first, and says whether nothing was left to do.
+func (r *Reconciler) release(ctx context.Context, platform *v1alpha1.CoachPlatform) (outcomes []converge.Outcome, done bool) {
 	if v1alpha1.Paused(platform) {
 		return report.Failed(r.names(), fault.New(fault.Invalid, v1alpha1.ReasonPaused,
-			"the platform is to be deleted and is paused: remove the annotation %s, and it is let go", v1alpha1.AnnotationPaused)), false
+			"the platform is to be deleted and is paused: remove the annotation %s, and it is released", v1alpha1.AnnotationPaused)), false
 	}
 	run, err := r.tenancy(ctx, platform)
 	if err != nil {
 		return report.Failed(r.names(), err), false
 	}
 	outcomes = report.Failed(r.names(), fault.Wait(v1alpha1.ReasonReleasing, releasePoll,
-		"everything in AWS is kept and being let go"))
+		"everything in AWS is kept and being released"))
 	done = true
 	for i, step := range slices.Backward(r.Steps) { // one that fails does not keep the others
 		ended, err := report.Release(ctx, step, run)
@@ -68,8 +68,8 @@ func (r *Reconciler) letGo(ctx context.Context, platform *v1alpha1.CoachPlatform
 		case err != nil:
 			outcomes[i].Err = err
 			logf.FromContext(ctx).Info("Release is not done", "step", step.Name(), "reason", err.Error())
-		case ended: // it waits for the others, and asks for no look of its own
-			outcomes[i].Err = fault.Wait(v1alpha1.ReasonReleasing, r.Resync, "let go")
+		case ended: // it waits for the others, and requests no pass of its own
+			outcomes[i].Err = fault.Wait(v1alpha1.ReasonReleasing, r.Resync, "released")
 		}
 		done = done && ended && err == nil
 	}
@@ -91,7 +91,7 @@ func (r *Reconciler) abandon(ctx context.Context, platform *v1alpha1.CoachPlatfo
 		return false
 	}
 	ready, _, _ := report.Summary(outcomes)
-	logf.FromContext(ctx).Info("The namespace is terminating and what the platform has in AWS could not be let go; "+
+	logf.FromContext(ctx).Info("The namespace is terminating and what the platform has in AWS could not be released; "+
 		"it is kept with its tags", "reason", ready.Message)
 	r.Events.Eventf(platform, nil, corev1.EventTypeWarning, v1alpha1.ReasonReleasing, "Release",
 		"kept in AWS without the mark of a release: the namespace is terminating and AWS could not be reached")

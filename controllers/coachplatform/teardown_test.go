@@ -32,7 +32,7 @@ func TestLettingGoIsInReverseAndDoneOnlyWhenItWasSeen(t *testing.T) {
 	b.delete()
 	platform := b.mustPass()
 	if platform == nil {
-		t.Fatal("the object went in the pass that wrote: nobody has seen that everything is let go")
+		t.Fatal("the object went in the pass that wrote: nobody has seen that everything is released")
 	}
 	if kstatus(platform) != terminating {
 		t.Errorf("tools read %s", kstatus(platform))
@@ -44,7 +44,7 @@ func TestLettingGoIsInReverseAndDoneOnlyWhenItWasSeen(t *testing.T) {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
 	if b.mustPass() != nil {
-		t.Errorf("everything was let go and the object stays:%s", describe(b.platform()))
+		t.Errorf("everything was released and the object stays:%s", describe(b.platform()))
 	}
 	if writes := w.written(); writes != nil {
 		t.Errorf("the last pass wrote %v", writes)
@@ -68,17 +68,17 @@ func TestAPlatformThatNeverWasGoesAtOnce(t *testing.T) {
 	w.order = nil
 	b.mustPass()
 	if w.order != nil {
-		t.Errorf("without our finalizer these were let go again: %v", w.order)
+		t.Errorf("without our finalizer these were released again: %v", w.order)
 	}
 	b.edit(func(p *v1alpha1.CoachPlatform) { p.Finalizers = nil })
 }
 
-func TestWhatKeepsAPlatformFromBeingLetGo(t *testing.T) {
+func TestWhatKeepsAPlatformFromBeingReleased(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		block, clear func(*bench, *trio)
 		reason       string
-		// others says that the steps that can are let go; fails that the pass is retried.
+		// others says that the steps that can are released; fails that the pass is retried.
 		others, fails bool
 	}{
 		"a step that fails": {
@@ -124,12 +124,12 @@ func TestWhatKeepsAPlatformFromBeingLetGo(t *testing.T) {
 			}
 			platform := b.platform()
 			if platform == nil {
-				t.Fatal("the object went and things of its own were not let go")
+				t.Fatal("the object went and things of its own were not released")
 			}
 			checkStatus(t, platform)
 			b.expect("FirewallReady", map[bool]metav1.ConditionStatus{true: "Unknown", false: "False"}[c.fails], c.reason)
 			if let := w.written(); (let != nil) != c.others || slices.Contains(w.firewall.written(), "release") {
-				t.Errorf("let go was %v, want any: %t", let, c.others)
+				t.Errorf("released was %v, want any: %t", let, c.others)
 			}
 			c.clear(b, w)
 			b.goes()
@@ -162,7 +162,7 @@ func TestATerminatingNamespaceNeverWaitsForAPerson(t *testing.T) {
 		"a step that fails": {
 			func(_ *bench, w *trio) { w.firewall.leaving = errors.New("connection reset") }, 10 * time.Minute, false,
 		},
-		"a stranger's thing": {
+		"an unmanaged thing": {
 			func(_ *bench, w *trio) {
 				w.key.leaving = fault.New(fault.Conflict, v1alpha1.ReasonConflict, "not ours")
 			},
@@ -184,7 +184,7 @@ func TestATerminatingNamespaceNeverWaitsForAPerson(t *testing.T) {
 					if platform := b.platform(); platform == nil {
 						return true
 					}
-					_, _ = b.pass() // what cannot be let go is retried
+					_, _ = b.pass() // what cannot be released is retried
 				}
 				return b.platform() == nil
 			}
@@ -195,14 +195,14 @@ func TestATerminatingNamespaceNeverWaitsForAPerson(t *testing.T) {
 			if !passes() {
 				t.Errorf("the namespace hangs:%s", describe(b.platform()))
 			}
-			if told := b.told.count(v1alpha1.ReasonReleasing); (told > 0) == c.early {
-				t.Errorf("%d events tell what was kept without a mark, want any: %t", told, !c.early)
+			if emitted := b.emitted.count(v1alpha1.ReasonReleasing); (emitted > 0) == c.early {
+				t.Errorf("%d events say what was kept without a mark, want any: %t", emitted, !c.early)
 			}
 		})
 	}
 }
 
-func TestWhatIsOnlyObservedIsLetGoWithoutAWrite(t *testing.T) {
+func TestWhatIsOnlyObservedIsReleasedWithoutAWrite(t *testing.T) {
 	t.Parallel()
 	b, w := newTrio(t)
 	b.start()
@@ -211,6 +211,6 @@ func TestWhatIsOnlyObservedIsLetGoWithoutAWrite(t *testing.T) {
 	w.written()
 	b.delete()
 	if b.mustPass() != nil || w.written() != nil || w.order != nil {
-		t.Errorf("writes %v, asked to let go %v, object %v", w.written(), w.order, b.platform())
+		t.Errorf("writes %v, released %v, object %v", w.written(), w.order, b.platform())
 	}
 }

@@ -47,7 +47,7 @@ func (b behind) Get(ctx context.Context, key client.ObjectKey, o client.Object, 
 	return err
 }
 
-func TestANamespaceThatWasMadeAnewIsAnotherTenant(t *testing.T) {
+func TestANamespaceThatWasCreatedAgainIsAnotherTenant(t *testing.T) {
 	t.Parallel()
 	b, w := newTrio(t)
 	b.reconciler.Client = behind{b.client, "of-the-namespace-before"}
@@ -63,17 +63,17 @@ func TestANamespaceThatWasMadeAnewIsAnotherTenant(t *testing.T) {
 	}
 }
 
-func TestALetGoThatIsStuckAsksForNoHurry(t *testing.T) {
+func TestAReleaseThatIsStuckRequestsNoHurry(t *testing.T) {
 	t.Parallel()
 	b, w := newTrio(t)
 	b.start()
 	b.settle()
 	w.firewall.change(func(m *memory) { m.leaving = fault.New(fault.Denied, v1alpha1.ReasonAccessDenied, "no") })
 	b.delete()
-	b.mustPass() // the others are let go
+	b.mustPass() // the others are released
 	result, err := b.pass()
 	if err != nil || result.RequeueAfter < 30*time.Second {
-		t.Errorf("the next look is in %s (%v)", result.RequeueAfter, err)
+		t.Errorf("the next pass is in %s (%v)", result.RequeueAfter, err)
 	}
 }
 

@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 // restart replaces the operator by a new process, which remembers nothing.
 func (w *world) restart() {
 	w.t.Helper()
-	// A test has its account for itself: it looks at everything in every pass, and as often as it likes.
+	// A test has its account for itself: it observes everything in every pass, and as often as it likes.
 	sessions := w.account.Sessions(w.t, aws.Options{
 		Sweep: time.Millisecond, Freshness: time.Millisecond, Lag: 5 * env.Lag, Share: 1000,
 	})
@@ -120,7 +120,7 @@ func made(t *testing.T, change ...func(*v1alpha1.CoachPlatform)) *world {
 	w := newWorld(t)
 	w.start(change...)
 	w.ready()
-	w.told.take()
+	w.emitted.take()
 	return w
 }
 

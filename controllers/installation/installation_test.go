@@ -25,7 +25,7 @@ func home(t *testing.T) (client.Client, string) {
 	c := env.APIServer(t).Client
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "coach-system-"}}
 	if err := c.Create(t.Context(), namespace); err != nil {
-		t.Fatalf("making a namespace: %v", err)
+		t.Fatalf("creating a namespace: %v", err)
 	}
 	return c, namespace.Name
 }
@@ -49,7 +49,7 @@ func stored(t *testing.T, c client.Client, namespace string) *corev1.ConfigMap {
 	return &kept
 }
 
-func TestTheIDIsMadeOnceAndStays(t *testing.T) {
+func TestTheIDIsCreatedOnceAndStays(t *testing.T) {
 	c, namespace := home(t)
 	first := id(t, c, namespace, "")
 	if !regexp.MustCompile(`^[a-z0-9]{12}$`).MatchString(first) {
@@ -114,7 +114,7 @@ func TestADamagedIDIsAStopAndNoNewID(t *testing.T) {
 	c, namespace := home(t)
 	broken := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "coach-installation"}}
 	if err := c.Create(t.Context(), broken); err != nil {
-		t.Fatalf("making a damaged ID: %v", err)
+		t.Fatalf("creating a damaged ID: %v", err)
 	}
 	if _, err := installation.ID(t.Context(), c, namespace, ""); err == nil || !strings.Contains(err.Error(), "backup") {
 		t.Errorf("got %v, want an error with the way out", err)

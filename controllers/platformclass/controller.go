@@ -48,15 +48,15 @@ type Reconciler struct {
 	Events       events.EventRecorder
 	Metrics      *telemetry.Metrics
 	Clock        clock.PassiveClock
-	// Resync is how often a quiet class is looked at.
+	// Resync is how often a quiet class is observed.
 	Resync time.Duration
 
-	// answered holds, by class, the question that was last answered with a look past every cache. After
+	// answered holds, by class, the question that was last answered with an uncached read. After
 	// a restart every class gets one.
 	answered sync.Map
 }
 
-// question is what asks for a look past every cache: another spec, since what was seen for the last
+// question is what requests an uncached read: another spec, since what was seen for the last
 // one says nothing about it, or a person.
 type question struct {
 	generation int64
@@ -68,7 +68,7 @@ func asked(class *v1alpha1.PlatformClass) question {
 }
 
 // Reconcile brings what one class shares closer to its spec and reports what was seen. A class that
-// is deleted while platforms use it is looked after like any other: they depend on it.
+// is deleted while platforms use it is reconciled like any other: they depend on it.
 func (r *Reconciler) Reconcile(ctx context.Context, class *v1alpha1.PlatformClass) (ctrl.Result, error) {
 	used, err := r.usage(ctx, class)
 	if err != nil {
@@ -96,7 +96,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, class *v1alpha1.PlatformClas
 	return result, err
 }
 
-// finish tells what the pass saw, and says when to look again.
+// finish says what the pass saw, and says when the next pass is.
 func (r *Reconciler) finish(
 	ctx context.Context, before, class *v1alpha1.PlatformClass, outcomes []converge.Outcome,
 ) (ctrl.Result, error) {

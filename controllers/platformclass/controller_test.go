@@ -42,7 +42,7 @@ type scripted struct {
 	mu sync.Mutex
 	// run is what a pass does; nil finds nothing to do.
 	run func(*scope.Class, converge.Mode) converge.Outcome
-	// release is what letting go does; nil has nothing to let go of.
+	// release is what releasing does; nil has nothing to release.
 	release func() (bool, error)
 	// modes are those of the passes so far.
 	modes []converge.Mode
@@ -103,7 +103,7 @@ func newBench(t *testing.T) *bench {
 	cluster := env.APIServer(t)
 	metrics, err := telemetry.New(prometheus.NewRegistry())
 	if err != nil {
-		t.Fatalf("making metrics: %v", err)
+		t.Fatalf("creating metrics: %v", err)
 	}
 	b := &bench{
 		t: t, client: cluster.Client, clock: testclock.NewFakePassiveClock(time.Now().Truncate(time.Minute).Add(pastBeat)),
@@ -204,8 +204,8 @@ func (b *bench) platform(name string) *v1alpha1.CoachPlatform {
 	return p
 }
 
-// told returns the events so far.
-func (b *bench) told() []string {
+// emitted returns the events so far.
+func (b *bench) emitted() []string {
 	var all []string
 	for {
 		select {
@@ -269,7 +269,7 @@ func TestAPassReportsAllItSaw(t *testing.T) {
 	b.platform("a")
 	result, err := b.pass()
 	if err != nil || result.RequeueAfter != 2*time.Second {
-		t.Errorf("got %v, %v, want the soonest look any step asks for", result, err)
+		t.Errorf("got %v, %v, want the soonest pass any step requests", result, err)
 	}
 	class := b.class()
 	mustBe(t, "conditions", []string{
@@ -286,7 +286,7 @@ func TestAPassReportsAllItSaw(t *testing.T) {
 			Step: "parameters", Path: "pg16-tls12/rds.force_ssl", From: "0", To: "1", Effect: "in-place",
 		}},
 	}, status)
-	mustBe(t, "events", []string{"Normal Applied parameters: changed pg16-tls12/rds.force_ssl"}, b.told())
+	mustBe(t, "events", []string{"Normal Applied parameters: changed pg16-tls12/rds.force_ssl"}, b.emitted())
 
 	b.parameters.run = nil
 	b.network.always(errors.New("no route to host"))
@@ -301,19 +301,19 @@ func TestAQuietPassWritesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.mustPass()
-	b.told()
+	b.emitted()
 	writes := &writes{Client: b.client}
 	b.reconciler.Client = writes
 	b.clock.SetTime(b.clock.Now().Add(time.Minute))
 	result, err := b.pass()
 	if after := time.Minute - pastBeat; err != nil || result.RequeueAfter < after || result.RequeueAfter > after+3*time.Second {
-		t.Errorf("got %v, %v, want a look at the next beat", result, err)
+		t.Errorf("got %v, %v, want a pass at the next beat", result, err)
 	}
 	if len(writes.all) > 0 {
 		t.Errorf("written: %v", writes.all)
 	}
-	if told := b.told(); len(told) > 0 {
-		t.Errorf("events: %v", told)
+	if emitted := b.emitted(); len(emitted) > 0 {
+		t.Errorf("events: %v", emitted)
 	}
 }
 
@@ -383,7 +383,7 @@ func TestAFailingStepStopsNoOther(t *testing.T) {
 	}
 }
 
-func TestWhatNeedsAPersonIsToldOnce(t *testing.T) {
+func TestWhatNeedsAPersonIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.network.always(fault.New(fault.Invalid, v1alpha1.ReasonNetworkInvalid, "one zone only"))
@@ -392,10 +392,10 @@ func TestWhatNeedsAPersonIsToldOnce(t *testing.T) {
 		t.Errorf("not stalled: %v", brief(class))
 	}
 	b.mustPass()
-	mustBe(t, "events", []string{"Warning NetworkInvalid network: one zone only"}, b.told())
+	mustBe(t, "events", []string{"Warning NetworkInvalid network: one zone only"}, b.emitted())
 	b.network.run = nil
 	b.mustPass()
-	mustBe(t, "events", []string{"Normal Converged ready: as wanted"}, b.told())
+	mustBe(t, "events", []string{"Normal Converged ready: as wanted"}, b.emitted())
 }
 
 func TestAnnotations(t *testing.T) {
@@ -442,7 +442,7 @@ func TestAnnotations(t *testing.T) {
 	}
 }
 
-func TestAQuotaThatRunsOutIsToldAndStallsNothing(t *testing.T) {
+func TestAQuotaThatRunsOutIsReportedAndStallsNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		used   int64
@@ -471,7 +471,7 @@ func TestAQuotaThatRunsOutIsToldAndStallsNothing(t *testing.T) {
 			if !meta.IsStatusConditionTrue(class.Status.Conditions, "Ready") {
 				t.Errorf("not ready: %v", brief(class))
 			}
-			mustBe(t, "events", c.events, b.told())
+			mustBe(t, "events", c.events, b.emitted())
 		})
 	}
 }
@@ -488,14 +488,14 @@ func (r backward) List(ctx context.Context, list client.ObjectList, opts ...clie
 	return err
 }
 
-func TestAClassInUseIsKeptAndLookedAfter(t *testing.T) {
+func TestAClassInUseIsKeptAndReconciled(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.mustPass()
 	second, first := b.platform("b"), b.platform("a")
 	b.reconciler.Live = backward{b.client}
 	b.delete()
-	b.told()
+	b.emitted()
 	class := b.mustPass()
 	mustBe(t, "conditions", []string{
 		"AccountReady=True/Converged", "NetworkReady=True/Converged", "ParametersReady=True/Converged",
@@ -506,11 +506,11 @@ func TestAClassInUseIsKeptAndLookedAfter(t *testing.T) {
 		t.Errorf("the message does not say how many and which: %s", ready)
 	}
 	if len(b.network.modes) != 2 || !b.network.modes[1].Write || len(b.released) > 0 {
-		t.Errorf("the class must be looked after: %+v, released %v", b.network.modes, b.released)
+		t.Errorf("the class must be reconciled: %+v, released %v", b.network.modes, b.released)
 	}
 	b.mustPass()
-	if told := b.told(); len(told) != 1 || !strings.HasPrefix(told[0], "Warning InUse ") {
-		t.Errorf("events: %v", told)
+	if emitted := b.emitted(); len(emitted) != 1 || !strings.HasPrefix(emitted[0], "Warning InUse ") {
+		t.Errorf("events: %v", emitted)
 	}
 	for _, p := range []*v1alpha1.CoachPlatform{first, second} {
 		if err := b.client.Delete(t.Context(), p); err != nil {
@@ -533,19 +533,19 @@ func (b *bench) mustBeGone() {
 	}
 }
 
-func TestTheFinalizerStaysUntilALookFoundNothingLeft(t *testing.T) {
+func TestTheFinalizerStaysUntilAReadFoundNothingLeft(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.mustPass()
 	b.delete()
-	b.told()
+	b.emitted()
 	b.parameters.release = func() (bool, error) { return false, nil }
 	b.network.release = func() (bool, error) {
 		return false, fault.New(fault.Denied, v1alpha1.ReasonAccessDenied, "grant it")
 	}
 	result, err := b.pass()
 	if err != nil || result.RequeueAfter != 2*time.Second {
-		t.Errorf("got %v, %v, want another look soon", result, err)
+		t.Errorf("got %v, %v, want another pass soon", result, err)
 	}
 	class := b.class()
 	mustBe(t, "conditions", []string{
@@ -553,7 +553,7 @@ func TestTheFinalizerStaysUntilALookFoundNothingLeft(t *testing.T) {
 		"Ready=False/AccessDenied", "Reconciling=False/AccessDenied", "Stalled=True/AccessDenied",
 	}, brief(class))
 	mustBe(t, "released", []string{"parameters", "network", "account"}, b.released)
-	mustBe(t, "events", []string{"Warning AccessDenied network: grant it"}, b.told())
+	mustBe(t, "events", []string{"Warning AccessDenied network: grant it"}, b.emitted())
 
 	b.annotate(v1alpha1.AnnotationPaused, "true")
 	b.released = nil

@@ -21,7 +21,7 @@ import (
 )
 
 // deadline bounds what the controller may take to notice something. Its resync is far longer, so
-// what it notices it was told of.
+// what it notices was reported to it.
 const deadline = time.Minute
 
 func TestTheLastPlatformLetsADeletedClassGo(t *testing.T) {
@@ -85,7 +85,7 @@ func start(t *testing.T, b *bench) {
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	if err != nil {
-		t.Fatalf("making a manager: %v", err)
+		t.Fatalf("creating a manager: %v", err)
 	}
 	r := &platformclass.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Metrics: b.reconciler.Metrics, Installation: "test", Events: mgr.GetEventRecorder("coach-operator"),

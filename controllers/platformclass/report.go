@@ -38,7 +38,7 @@ func (r *Reconciler) report(class *v1alpha1.PlatformClass, run *scope.Class, use
 	report.Set(&status.Conditions, class.Generation, r.Clock.Now(), append(steps, ready, reconciling, stalled)...)
 }
 
-// observed copies what steps saw. What could not be looked at keeps its last value.
+// observed copies what steps saw. What could not be observed keeps its last value.
 func observed(status *v1alpha1.PlatformClassStatus, run *scope.Class) {
 	if run.Network.VPCID != "" {
 		status.VPCID, status.SubnetIDs = run.Network.VPCID, run.Network.SubnetIDs
@@ -75,12 +75,12 @@ func (r *Reconciler) announce(before, class *v1alpha1.PlatformClass, outcomes []
 			r.Events.Eventf(class, nil, e.Type, e.Reason, e.Action, "%s", e.Note)
 		}
 	}
-	r.tell(before, class, report.Type(account.Name), v1alpha1.ReasonQuotaLow)
-	r.tell(before, class, v1alpha1.ConditionReady, v1alpha1.ReasonInUse)
+	r.emitOnce(before, class, report.Type(account.Name), v1alpha1.ReasonQuotaLow)
+	r.emitOnce(before, class, v1alpha1.ConditionReady, v1alpha1.ReasonInUse)
 }
 
-// tell warns when a condition came to have a reason.
-func (r *Reconciler) tell(before, class *v1alpha1.PlatformClass, kind, reason string) {
+// emitOnce warns when a condition came to have a reason.
+func (r *Reconciler) emitOnce(before, class *v1alpha1.PlatformClass, kind, reason string) {
 	then, now := meta.FindStatusCondition(before.Status.Conditions, kind), meta.FindStatusCondition(class.Status.Conditions, kind)
 	if now != nil && now.Reason == reason && (then == nil || then.Reason != reason) {
 		r.Events.Eventf(class, nil, corev1.EventTypeWarning, reason, report.ActionReconcile, "%s", report.Note(now.Message))

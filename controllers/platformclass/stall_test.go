@@ -66,7 +66,7 @@ func TestAStepHoldsTheOthersForAMinuteAtMost(t *testing.T) {
 
 func TestAPassThatRunsOutOfTimeDoesNotLeaveTheClassReady(t *testing.T) {
 	t.Parallel()
-	for name, deleted := range map[string]bool{"in use": false, "being let go": true} {
+	for name, deleted := range map[string]bool{"in use": false, "being released": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
@@ -88,14 +88,14 @@ func TestAPassThatRunsOutOfTimeDoesNotLeaveTheClassReady(t *testing.T) {
 	}
 }
 
-func TestWhatWasLetGoAsksForNoLookSoon(t *testing.T) {
+func TestWhatWasReleasedRequestsNoPassSoon(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		parameters func() (bool, error)
 		want       time.Duration
 	}{
 		"only what waits for a person is left": {nil, time.Minute},
-		"something is still being let go":      {func() (bool, error) { return false, nil }, 2 * time.Second},
+		"something is still being released":    {func() (bool, error) { return false, nil }, 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,7 +107,7 @@ func TestWhatWasLetGoAsksForNoLookSoon(t *testing.T) {
 				return false, fault.New(fault.Denied, v1alpha1.ReasonAccessDenied, "grant it")
 			}
 			if result, err := b.pass(); err != nil || result.RequeueAfter != c.want {
-				t.Errorf("got %v, %v, want a look in %s", result, err, c.want)
+				t.Errorf("got %v, %v, want a pass in %s", result, err, c.want)
 			}
 		})
 	}

@@ -17,11 +17,11 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// releasePoll is when a release is looked at again.
+// releasePoll is when a release is tried again.
 const releasePoll = 2 * time.Second
 
-// teardown lets go of what the platforms shared, last step first, and removes the finalizer when a
-// look found nothing left to let go of. Nobody uses the class any more.
+// teardown releases in reverse order what the platforms shared, and removes the finalizer when an
+// observation found nothing left to release. No platform uses the class any more.
 func (r *Reconciler) teardown(ctx context.Context, class *v1alpha1.PlatformClass) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(class, v1alpha1.FinalizerClass) {
 		return ctrl.Result{}, nil
@@ -40,13 +40,13 @@ func (r *Reconciler) teardown(ctx context.Context, class *v1alpha1.PlatformClass
 	return r.finish(ctx, before, class, outcomes)
 }
 
-// release lets go of every step's thing and returns what there is to say about each, and whether all
+// release releases every step's thing and returns what there is to say about each, and whether all
 // are gone. One that fails does not keep the others.
 func (r *Reconciler) release(ctx context.Context, class *v1alpha1.PlatformClass) ([]converge.Outcome, bool) {
 	run, all := r.scope(class), true
 	var outcomes []converge.Outcome
 	for _, step := range slices.Backward(r.Steps) {
-		done, err := r.letGo(ctx, step, run)
+		done, err := r.releaseStep(ctx, step, run)
 		all = all && done
 		outcomes = append(outcomes, converge.Outcome{Step: step.Name(), Err: err})
 	}
@@ -54,23 +54,23 @@ func (r *Reconciler) release(ctx context.Context, class *v1alpha1.PlatformClass)
 	return outcomes, all
 }
 
-// letGo lets go of one step's thing. What is not done, and what waits for the others, is a wait: only
-// the former asks for a look soon, or one that is stuck would have all of them asked for ever.
-func (r *Reconciler) letGo(ctx context.Context, step converge.Step[*scope.Class], run *scope.Class) (bool, error) {
+// releaseStep releases one step's thing. What is not done, and what waits for the others, is a wait: only
+// the former requests a pass soon, or one that is stuck would have all of them polled for ever.
+func (r *Reconciler) releaseStep(ctx context.Context, step converge.Step[*scope.Class], run *scope.Class) (bool, error) {
 	if v1alpha1.Paused(run.Class) {
 		return false, fault.Wait(v1alpha1.ReasonPaused, r.Resync,
-			"nothing is let go while the class is paused; remove the annotation %s", v1alpha1.AnnotationPaused)
+			"nothing is released while the class is paused; remove the annotation %s", v1alpha1.AnnotationPaused)
 	}
 	log := logf.FromContext(ctx).WithValues("step", step.Name())
-	log.Info("Letting go")
+	log.Info("Releasing")
 	done, err := report.Release(ctx, step, run)
 	switch {
 	case err != nil:
-		log.Info("Step is not let go", "reason", err.Error())
+		log.Info("Step is not released", "reason", err.Error())
 		return false, err
 	case !done:
-		return false, fault.Wait(v1alpha1.ReasonReleasing, releasePoll, "being let go")
+		return false, fault.Wait(v1alpha1.ReasonReleasing, releasePoll, "being released")
 	default:
-		return true, fault.Wait(v1alpha1.ReasonReleasing, r.Resync, "let go")
+		return true, fault.Wait(v1alpha1.ReasonReleasing, r.Resync, "released")
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // Actions of events: what the operator was doing.
 const (
-	// ActionReconcile is looking and mending.
+	// ActionReconcile is observing and repairing.
 	ActionReconcile = "Reconcile"
 	// ActionApply is writing.
 	ActionApply = "Apply"
@@ -22,7 +22,7 @@ const (
 // maxNote bounds the note of an event, in characters; the API takes 1024 bytes.
 const maxNote = 250
 
-// Event is something worth telling once.
+// Event is something worth an event.
 type Event struct {
 	// Type is Normal or Warning.
 	Type string
@@ -35,7 +35,7 @@ type Event struct {
 }
 
 // Events returns what changed since the earlier conditions: a step that came to need a person or an
-// approval, a write, and readiness that came back. What merely stays is told by conditions.
+// approval, a write, and readiness that came back. What merely stays is reported by conditions.
 func Events(before []metav1.Condition, outcomes []converge.Outcome) []Event {
 	var events []Event
 	for _, o := range outcomes {

@@ -55,7 +55,7 @@ func Run[In any](
 	return out
 }
 
-// Release lets go of one step's thing, within the time of a step.
+// Release releases one step's thing, within the time of a step.
 func Release[In any](ctx context.Context, step converge.Step[In], in In) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, StepTimeout)
 	defer cancel()
@@ -63,7 +63,7 @@ func Release[In any](ctx context.Context, step converge.Step[In], in In) (done b
 }
 
 // Stopping says that the operator is ending, and not that the time of a pass is up. What a pass saw then
-// says nothing: its looks were broken off by us, and the next operator looks again.
+// says nothing: its reads were cancelled by us, and the next operator observes again.
 func Stopping(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
 // Ending returns the context of the writes that end a pass. They happen even when the time of the pass

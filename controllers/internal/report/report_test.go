@@ -63,7 +63,7 @@ func TestConditions(t *testing.T) {
 		"nothing ran, so nothing is known": {
 			nil, nil, "Ready=Unknown/Pending", "Reconciling=False/Pending", "Stalled=False/Pending",
 		},
-		"a look that found nothing to do is ready": {
+		"a pass that found nothing to do is ready": {
 			[]converge.Outcome{of("key", nil), of("database", nil)},
 			[]string{"KeyReady=True/Converged", "DatabaseReady=True/Converged"},
 			"Ready=True/Converged", "Reconciling=False/Converged", "Stalled=False/Converged",
@@ -88,7 +88,7 @@ func TestConditions(t *testing.T) {
 			[]string{"DatabaseReady=False/Pending"},
 			"Ready=False/Pending", "Reconciling=False/Pending", "Stalled=False/Pending",
 		},
-		"a difference that this mode does not mend is not ready": {
+		"a difference that this mode does not repair is not ready": {
 			[]converge.Outcome{of("database", nil, flowing)},
 			[]string{"DatabaseReady=False/Pending"},
 			"Ready=False/Pending", "Reconciling=False/Pending", "Stalled=False/Pending",
@@ -297,7 +297,7 @@ func TestResult(t *testing.T) {
 		"a wait names its own delay":           {[]converge.Outcome{of("key", nil), of("database", settling)}, 0.5, 7 * time.Second, false},
 		"the soonest wins":                     {[]converge.Outcome{of("database", settling), sent("key", flowing)}, 0.5, 2 * time.Second, false},
 		"a wait without a delay looks in 10 s": {[]converge.Outcome{of("database", awaiting)}, 0.5, 10 * time.Second, false},
-		"what a person must mend is slow":      {[]converge.Outcome{of("database", denied)}, 0.5, 2 * time.Minute, false},
+		"what a person must repair is slow":    {[]converge.Outcome{of("database", denied)}, 0.5, 2 * time.Minute, false},
 		"and does not slow down the others":    {[]converge.Outcome{of("key", nil), of("database", denied)}, 0, 20 * time.Second, false},
 		"an approval is waited for quietly":    {[]converge.Outcome{of("database", approval, disruptive)}, 0, 20 * time.Second, false},
 		"a failed call goes back to the queue": {[]converge.Outcome{of("key", errBroken), of("database", denied)}, 0, 0, true},
@@ -306,7 +306,7 @@ func TestResult(t *testing.T) {
 			t.Parallel()
 			got, err := report.Result(c.outcomes, time.Minute, now, func() float64 { return c.jitter })
 			if got.RequeueAfter != c.after {
-				t.Errorf("next look in %v, want %v", got.RequeueAfter, c.after)
+				t.Errorf("next pass in %v, want %v", got.RequeueAfter, c.after)
 			}
 			if errors.Is(err, errBroken) != c.retries || (err != nil) != c.retries {
 				t.Errorf("error %v, want one: %v", err, c.retries)
@@ -323,18 +323,18 @@ func TestEvents(t *testing.T) {
 		before, now []converge.Outcome
 		want        []report.Event
 	}{
-		"what stays is not told again": {
+		"what stays is not reported again": {
 			[]converge.Outcome{of("key", nil), of("database", denied)},
 			[]converge.Outcome{of("key", nil), of("database", denied)},
 			nil,
 		},
-		"a quiet pass tells nothing": {[]converge.Outcome{of("key", nil)}, []converge.Outcome{of("key", nil)}, nil},
+		"a quiet pass emits nothing": {[]converge.Outcome{of("key", nil)}, []converge.Outcome{of("key", nil)}, nil},
 		"a new failure that needs a person is a warning": {
 			[]converge.Outcome{of("database", nil)},
 			[]converge.Outcome{of("database", denied)},
 			[]report.Event{{Type: "Warning", Reason: "AccessDenied", Action: "Reconcile", Note: "database: grant it"}},
 		},
-		"another reason is told": {
+		"another reason is reported": {
 			[]converge.Outcome{of("database", denied)},
 			[]converge.Outcome{of("database", conflict)},
 			[]report.Event{{Type: "Warning", Reason: "Conflict", Action: "Reconcile", Note: "database: somebody else's"}},
@@ -342,12 +342,12 @@ func TestEvents(t *testing.T) {
 		"a call that is tried again is no event": {
 			[]converge.Outcome{of("database", nil)}, []converge.Outcome{of("database", errBroken)}, nil,
 		},
-		"what begins to wait for an approval is told": {
+		"what begins to wait for an approval is reported": {
 			[]converge.Outcome{of("database", nil)},
 			[]converge.Outcome{of("database", approval, disruptive)},
 			[]report.Event{{Type: "Normal", Reason: "ApprovalNeeded", Action: "Reconcile", Note: "database: approve it"}},
 		},
-		"readiness that comes back is told": {
+		"readiness that comes back is reported": {
 			[]converge.Outcome{sent("key", flowing)},
 			[]converge.Outcome{of("key", nil)},
 			[]report.Event{{Type: "Normal", Reason: "Converged", Action: "Reconcile", Note: "ready: as wanted"}},
@@ -357,7 +357,7 @@ func TestEvents(t *testing.T) {
 			[]converge.Outcome{sent("database", flowing, disruptive)},
 			[]report.Event{{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "database: changed tags"}},
 		},
-		"a thing that was not there is told in one word": {
+		"a thing that was not there is reported in one word": {
 			[]converge.Outcome{of("database", nil)},
 			[]converge.Outcome{{Step: "database", Applied: true, Err: applied}},
 			[]report.Event{{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "database: created"}},

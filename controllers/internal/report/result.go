@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// window is the share of a resync in which all quiet objects look: wide enough not to queue up,
-	// short enough that one shared look at AWS serves them all.
+	// window is the share of a resync in which all quiet objects are observed: wide enough not to queue up,
+	// short enough that one shared read of AWS serves them all.
 	window = 0.05
 	// firstRetry and lastRetry bound the growing delay of what is tried again. The longest is no
-	// longer than a resync: one failing step must not keep the others from being looked at.
+	// longer than a resync: one failing step must not keep the others from being observed.
 	firstRetry = time.Second
 	lastRetry  = time.Minute
 )
 
-// Result says when to look again: the soonest that any outcome asks for, and the next beat for what is
+// Result says when the next pass is: the soonest that any outcome requests, and the next beat for what is
 // quiet. Beats are multiples of base on the clock, the same for all objects; jitter, a number in
 // [0,1), places an object in the short window after one. The errors of what is tried again are
 // returned, since the queue gives those growing delays.
@@ -47,7 +47,7 @@ func Result(outcomes []converge.Outcome, base time.Duration, now time.Time, jitt
 	return ctrl.Result{RequeueAfter: next}, nil
 }
 
-// delay is when one outcome wants the next look.
+// delay is when one outcome wants the next pass.
 func delay(o converge.Outcome, quiet time.Duration) time.Duration {
 	if o.Err == nil {
 		return quiet

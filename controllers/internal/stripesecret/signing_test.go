@@ -255,7 +255,7 @@ func silent(t *testing.T, err error) {
 	}
 }
 
-func TestAFailureIsToldByItsKindAndNotInItsWords(t *testing.T) {
+func TestAFailureIsReportedByItsKindAndNotInItsWords(t *testing.T) {
 	t.Parallel()
 	secrets := schema.GroupResource{Resource: "secrets"}
 	quoting := errors.New("the server quotes " + first)
