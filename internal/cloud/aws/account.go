@@ -112,8 +112,8 @@ func (a *Account) forgetIdle(now time.Time) {
 	}
 }
 
-// Prove says whether the session really is in the account that the class names. Only then does the
-// absence of something mean anything.
+// Prove says whether the session really is in the account that the class names. Only then does
+// absence count.
 func (a *Account) Prove(ctx context.Context, fresh bool) error {
 	got, _, err := a.caller.Get(ctx, "", fresh, func(ctx context.Context) (string, error) {
 		out, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})

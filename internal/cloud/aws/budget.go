@@ -48,9 +48,9 @@ var limits = map[string]limit{
 // readShare is how much of the operator's share reads may use: the rest is always there for writes.
 const readShare = 0.7
 
-// patience is how long a call waits for its turn. Beyond it the platform steps aside, so that those who
-// wait for one limit of one account do not keep all others from being looked at. What is loaded for all
-// of them waits for as long as it takes.
+// patience is how long a call waits for its turn. A call that would wait longer fails with a wait, so that
+// platforms behind one limit of one account do not occupy the workers. A load that serves all platforms
+// waits for as long as it takes.
 const patience = time.Second
 
 type patientKey struct{}
@@ -59,7 +59,7 @@ type patientKey struct{}
 func patient(ctx context.Context) context.Context { return context.WithValue(ctx, patientKey{}, true) }
 
 // tenantLimit keeps one busy tenant from using up what all share, and namespaceLimit all tenants of one
-// namespace together: whoever may edit there can ask for a fresh look as often as they like.
+// namespace together: an editor there can request a reconcile as often as they like.
 var (
 	tenantLimit    = limit{5, 50}
 	namespaceLimit = limit{20, 400}
@@ -67,7 +67,7 @@ var (
 
 type namespaceKey struct{}
 
-// For makes the calls of ctx count as a namespace's, but for those whose answer serves all.
+// For counts the calls of ctx as a namespace's, except those whose answer serves all.
 func For(ctx context.Context, namespace string) context.Context {
 	return context.WithValue(ctx, namespaceKey{}, namespace)
 }
@@ -79,7 +79,7 @@ type budget struct {
 	tenant *rate.Limiter
 }
 
-// quotas are what all tenants of an account share. The mutex makes a turn in several of them one step.
+// quotas are what all tenants of an account share. Under the mutex a turn in several of them is atomic.
 type quotas struct {
 	mu                     sync.Mutex
 	all, reads, namespaces map[string]*rate.Limiter
@@ -105,7 +105,7 @@ func (l limit) limiter(part float64) *rate.Limiter {
 	return rate.NewLimiter(l.perSecond*rate.Limit(part), max(1, int(float64(l.burst)*part)))
 }
 
-// wait returns when the call may be made, or ctx's error. It returns a fault at once when that is not soon.
+// wait returns when the call may be sent, or ctx's error. It returns a fault at once when that is not soon.
 func (b *budget) wait(ctx context.Context, service, operation string) error {
 	now := time.Now() //nolint:forbidigo // the limits of AWS are in real time, whatever a test's clock shows
 	delay, taken := b.turn(ctx, now, service, operation)
@@ -126,8 +126,8 @@ func (b *budget) wait(ctx context.Context, service, operation string) error {
 	}
 }
 
-// turn takes the next free place in every queue that the call is in, and says how far away it is. Unless
-// the call is patient it takes none when one of them is far away.
+// turn takes the next free place in every queue that the call is in, and returns how far away it is. A call
+// that is not patient takes none when one of them is far away.
 func (b *budget) turn(ctx context.Context, now time.Time, service, operation string) (delay time.Duration, taken bool) {
 	b.quotas.mu.Lock()
 	defer b.quotas.mu.Unlock()
@@ -170,8 +170,8 @@ func (b *budget) queues(service, operation string) []*rate.Limiter {
 	return queues
 }
 
-// aside is how long a platform steps aside: long against its patience, so that most of its time it is no
-// load, and spread, so that not all come back at once.
+// aside is how long a platform steps aside: long against patience, so that it is no load most of the time,
+// and spread, so that not all come back at once.
 func aside() time.Duration {
 	return time.Duration((2 + 4*rand.Float64()) * float64(patience)) //nolint:gosec // it spreads load and guards nothing
 }
@@ -181,7 +181,7 @@ func isRead(operation string) bool {
 		strings.HasPrefix(operation, "List")
 }
 
-// attach makes every attempt of every call wait for the budget.
+// attach lets every attempt of every call wait for the budget.
 func (b *budget) attach(stack *middleware.Stack) error {
 	wait := middleware.FinalizeMiddlewareFunc("coach/budget",
 		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (

@@ -23,8 +23,8 @@ import (
 	"github.com/coachplatform/coach-operator/internal/fault"
 )
 
-// crowd makes calls without end until the test is over. Who is asked to step aside does.
-func crowd(ctx context.Context, b *budget, callers int, operation string, made *int) {
+// crowd sends calls without end until the test is over. A caller that is told to step aside does.
+func crowd(ctx context.Context, b *budget, callers int, operation string, sent *int) {
 	var mu sync.Mutex
 	for range callers {
 		go func() {
@@ -34,7 +34,7 @@ func crowd(ctx context.Context, b *budget, callers int, operation string, made *
 					continue
 				}
 				mu.Lock()
-				*made++
+				*sent++
 				mu.Unlock()
 			}
 		}()
@@ -85,7 +85,7 @@ func TestReadsLeaveRoomForWrites(t *testing.T) {
 	})
 }
 
-func TestABusyTenantDelaysNobodyElse(t *testing.T) {
+func TestABusyTenantDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		b, busy := newBudget(0.8), 0
@@ -102,7 +102,7 @@ func TestABusyTenantDelaysNobodyElse(t *testing.T) {
 			t.Errorf("another tenant waited %s", longest)
 		}
 		if most := 40 + 120*4; busy > most+1 || busy < most*9/10 {
-			t.Errorf("the busy tenant made %d calls in two minutes, want at most %d and nearly as many", busy, most)
+			t.Errorf("the busy tenant sent %d calls in two minutes, want at most %d and nearly as many", busy, most)
 		}
 	})
 }
@@ -128,19 +128,19 @@ func TestTheOperatorStaysWithinItsShare(t *testing.T) {
 	})
 }
 
-func TestABusyNamespaceDelaysNobodyElse(t *testing.T) {
+func TestABusyNamespaceDelaysNoOther(t *testing.T) {
 	b, now := newBudget(1), time.Now()
 	busy := For(t.Context(), "busy")
 	free := func(ctx context.Context, b *budget) bool {
 		delay, taken := b.turn(ctx, now, kms.ServiceID, "DescribeKey")
 		return taken && delay == 0
 	}
-	made := 0
+	sent := 0
 	for free(busy, b.forTenant()) { // each platform has a limit of its own, which this one never reaches
-		made++
+		sent++
 	}
-	if made != namespaceLimit.burst {
-		t.Errorf("a namespace made %d calls at once, want %d", made, namespaceLimit.burst)
+	if sent != namespaceLimit.burst {
+		t.Errorf("a namespace sent %d calls at once, want %d", sent, namespaceLimit.burst)
 	}
 	for name, ctx := range map[string]context.Context{
 		"another namespace":         For(t.Context(), "other"),
@@ -183,7 +183,7 @@ func TestEveryServiceHasALimit(t *testing.T) {
 	}
 }
 
-func TestWhoWouldWaitLongStepsAside(t *testing.T) {
+func TestACallThatWouldWaitLongStepsAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, began := newBudget(1), time.Now()
 		var waits, asides atomic.Int32
@@ -206,7 +206,7 @@ func TestWhoWouldWaitLongStepsAside(t *testing.T) {
 		if waits.Load() != 5 || asides.Load() != 10 {
 			t.Errorf("%d waited and %d stepped aside, want 5 and 10", waits.Load(), asides.Load())
 		}
-		// Those who stepped aside took nobody's place.
+		// Callers that stepped aside took no place.
 		pause(t.Context(), time.Second)
 		if delay, taken := b.turn(t.Context(), time.Now(), kms.ServiceID, "CreateKey"); delay > 0 || !taken {
 			t.Errorf("a call a second later waits %s (%t)", delay, taken)

@@ -53,10 +53,10 @@ var (
 // maxMessage bounds what is quoted of an AWS message.
 const maxMessage = 300
 
-// IsNotFound says that AWS answered that the thing does not exist.
+// IsNotFound says that AWS answered that the resource does not exist.
 func IsNotFound(err error) bool { return slices.Contains(notFoundCodes, codeOf(err)) }
 
-// IsDuplicate says that AWS answered that the thing is there already.
+// IsDuplicate says that AWS answered that the resource exists already.
 func IsDuplicate(err error) bool { return slices.Contains(duplicateCodes, codeOf(err)) }
 
 // Classify turns an error of the AWS SDK into a fault; nil stays nil and a fault stays itself.

@@ -46,7 +46,7 @@ func TestClassify(t *testing.T) {
 			answered("Resource Groups Tagging API", "GetResources", code("AccessDeniedException", "no")),
 			fault.Denied, "AccessDenied", "tag:GetResources",
 		},
-		"a role that cannot be assumed is told as such, whatever needed it": {
+		"a role that cannot be assumed is reported as such, for every call that needed it": {
 			answered("KMS", "DescribeKey", fmt.Errorf("get identity: %w",
 				answered("STS", "AssumeRole", code("AccessDenied", "no")))),
 			fault.Denied, "AccessDenied", "sts:AssumeRole (AccessDenied); check that the class's role exists",
@@ -87,7 +87,7 @@ func TestClassify(t *testing.T) {
 			&smithy.OperationError{ServiceID: "RDS", OperationName: "DescribeDBInstances", Err: context.Canceled},
 			fault.Transient, "TransientError", "rds:DescribeDBInstances failed",
 		},
-		"an error of nobody is transient": {errors.New(requestID), fault.Transient, "TransientError", "the call to AWS failed"},
+		"an unclassified error is transient": {errors.New(requestID), fault.Transient, "TransientError", "the call to AWS failed"},
 		"a fault stays itself": {
 			fmt.Errorf("reading: %w", fault.New(fault.Conflict, "Conflict", "not ours")), fault.Conflict, "Conflict", "not ours",
 		},
@@ -150,7 +150,7 @@ func TestNotFoundAndDuplicateAreAnswersOfAWSOnly(t *testing.T) {
 		"not found of RDS":        {err: answered("RDS", "DescribeDBInstances", code("DBInstanceNotFound", "")), notFound: true},
 		"there already":           {err: answered("KMS", "CreateAlias", &kmstypes.AlreadyExistsException{}), duplicate: true},
 		"a role that is missing":  {err: answered("KMS", "DescribeKey", answered("STS", "AssumeRole", code("AccessDenied", "")))},
-		"a denied look":           {err: answered("KMS", "DescribeKey", code("AccessDeniedException", "NotFoundException"))},
+		"a denied read":           {err: answered("KMS", "DescribeKey", code("AccessDeniedException", "NotFoundException"))},
 		"an error about the call": {err: answered("RDS", "DescribeDBInstances", code("ValidationError", ""))},
 	} {
 		t.Run(name, func(t *testing.T) {

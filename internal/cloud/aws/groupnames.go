@@ -8,8 +8,8 @@ import (
 )
 
 // ParameterGroupListed says whether there was a DB parameter group of that name at most the freshness
-// bound ago. One listing answers for all groups: most that are asked for do not exist, and what does
-// not exist has no look of its own that could be kept.
+// bound ago. One listing answers for all groups: most do not exist, and absence has
+// no read of its own that could be cached.
 func (a *Account) ParameterGroupListed(ctx context.Context, name string) (bool, error) {
 	names, _, err := a.shared.groupNames.Get(ctx, "", false, a.listParameterGroups)
 	return names[name], err

@@ -32,7 +32,7 @@ type Group struct {
 
 // Rule is one rule of a security group: one peer, one protocol, one range of ports.
 type Rule struct {
-	// ID is known from a look at this one group only.
+	// ID is known from a read of this one group only.
 	ID string
 	// Peer is a CIDR in canonical form, a prefix list (pl-…), or a security group (sg-…, after the
 	// account's ID and a slash when it is another account's).
@@ -43,12 +43,12 @@ type Rule struct {
 	From, To int32
 }
 
-// IsRuleGone says that AWS answered that a rule is not there (any more).
+// IsRuleGone says that AWS answered that a rule does not exist (any more).
 func IsRuleGone(err error) bool { return IsNotFound(err) || codeOf(err) == codeRuleGone }
 
 // Group returns the security group of that name, which is unique in a VPC, nil if there is none, and
-// when it was seen. A quiet look is answered from one paged listing of all groups that operators made.
-// Only a fresh look, which is calls for this one group, can say for certain that there is none.
+// when it was observed. A cached read is answered from one paged listing of all groups that operators
+// created. Only a fresh read, which calls for this one group, counts for absence.
 func (a *Account) Group(ctx context.Context, vpc, name string, fresh bool) (*Group, time.Time, error) {
 	key := groupKey(vpc, name)
 	if !fresh && !a.groups.Behind(key) {
@@ -75,7 +75,7 @@ func (a *Account) Group(ctx context.Context, vpc, name string, fresh bool) (*Gro
 func (a *Account) GroupWritten(vpc, name string) { a.groups.Written(groupKey(vpc, name)) }
 
 // GroupsByID returns those of the security groups that exist, without the IDs of their rules, and
-// when they were seen. Unless fresh, the answer comes from a look that serves all platforms.
+// when they were observed. Unless fresh, the answer comes from a read that serves all platforms.
 func (a *Account) GroupsByID(ctx context.Context, ids []string, fresh bool) (map[string]Group, time.Time, error) {
 	return a.peers.Get(ctx, ids, fresh)
 }

@@ -26,7 +26,7 @@ func TestGroupsAndHostsInTheSandbox(t *testing.T) {
 func listedAndAlone(t *testing.T, world *env.Account) {
 	t.Helper()
 	admin := ec2.NewFromConfig(world.Administrator(t))
-	made, err := admin.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
+	created, err := admin.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
 		GroupName: awssdk.String("ours"), Description: awssdk.String("of a test"), VpcId: &world.VPC,
 		TagSpecifications: []ec2types.TagSpecification{{
 			ResourceType: ec2types.ResourceTypeSecurityGroup,
@@ -34,10 +34,10 @@ func listedAndAlone(t *testing.T, world *env.Account) {
 		}},
 	})
 	if err != nil {
-		t.Fatalf("making a group: %v", err)
+		t.Fatalf("creating a group: %v", err)
 	}
 	_, err = admin.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
-		GroupId: made.GroupId, IpPermissions: []ec2types.IpPermission{
+		GroupId: created.GroupId, IpPermissions: []ec2types.IpPermission{
 			{
 				IpProtocol: awssdk.String("tcp"), FromPort: awssdk.Int32(5433), ToPort: awssdk.Int32(5433),
 				IpRanges:         []ec2types.IpRange{{CidrIp: awssdk.String("10.0.0.0/24")}, {CidrIp: awssdk.String("0.0.0.0/0")}},
@@ -54,7 +54,7 @@ func listedAndAlone(t *testing.T, world *env.Account) {
 
 	alone, _, err := account.Group(t.Context(), world.VPC, "ours", true)
 	if err != nil || alone == nil || len(alone.Ingress) != 4 || len(alone.Egress) != 1 {
-		t.Fatalf("the look at one group: %+v %v", alone, err)
+		t.Fatalf("the read of one group: %+v %v", alone, err)
 	}
 	for _, r := range alone.Ingress {
 		if r.ID == "" {
@@ -68,7 +68,7 @@ func listedAndAlone(t *testing.T, world *env.Account) {
 	noID := cmpopts.IgnoreFields(aws.Rule{}, "ID")
 	anyOrder := cmpopts.SortSlices(func(x, y aws.Rule) bool { return fmt.Sprint(x.Peer, x.From) < fmt.Sprint(y.Peer, y.From) })
 	if diff := cmp.Diff(alone, listed, noID, anyOrder); diff != "" {
-		t.Errorf("the listing and the look at one group differ (-alone +listed):\n%s", diff)
+		t.Errorf("the listing and the read of one group differ (-alone +listed):\n%s", diff)
 	}
 
 	before := world.Mark(t)
@@ -76,7 +76,7 @@ func listedAndAlone(t *testing.T, world *env.Account) {
 		t.Fatalf("the listing again: %v", err)
 	}
 	if calls := world.Calls(t, before); len(calls) != 0 {
-		t.Errorf("a second quiet look called %v", calls)
+		t.Errorf("a second cached read called %v", calls)
 	}
 	account.GroupWritten(world.VPC, "ours")
 	after, _, err := account.Group(t.Context(), world.VPC, "ours", false)
@@ -84,7 +84,7 @@ func listedAndAlone(t *testing.T, world *env.Account) {
 		t.Errorf("after a write the group must be read alone: %+v %v", after, err)
 	}
 	if got, _, err := account.Group(t.Context(), world.VPC, "no-such-group", false); got != nil || err != nil {
-		t.Errorf("a group that nobody made: %+v %v", got, err)
+		t.Errorf("a group that does not exist: %+v %v", got, err)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestBothCallsTellTheSameOfARule holds because what one look calls surplus must be found by the next.
-func TestBothCallsTellTheSameOfARule(t *testing.T) {
+// TestBothCallsReadARuleAlike holds because what one read calls surplus must be found by the next.
+func TestBothCallsReadARuleAlike(t *testing.T) {
 	a := &Account{id: identity{account: "111111111111"}}
 	port := awssdk.Int32(5433)
 	tests := map[string]struct {
@@ -73,7 +73,7 @@ func TestBothCallsTellTheSameOfARule(t *testing.T) {
 			test.single.SecurityGroupRuleId = new("sgr-1")
 			test.want.ID = "sgr-1"
 			if diff := cmp.Diff(test.want, a.ruleOf(&test.single)); diff != "" {
-				t.Errorf("from the single look (-want +got):\n%s", diff)
+				t.Errorf("from the single read (-want +got):\n%s", diff)
 			}
 		})
 	}

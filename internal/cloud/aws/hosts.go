@@ -10,7 +10,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// Host is an EC2 instance as somebody who connects.
+// Host is an EC2 instance as a client of a database.
 type Host struct {
 	VPCID string
 	Tags  map[string]string
@@ -19,8 +19,8 @@ type Host struct {
 	Addresses []string
 }
 
-// Hosts returns those of the EC2 instances that exist, and when they were seen. Unless fresh, the
-// answer comes from a look that serves all platforms.
+// Hosts returns those of the EC2 instances that exist, and when they were observed. Unless fresh, the
+// answer comes from a read that serves all platforms.
 func (a *Account) Hosts(ctx context.Context, ids []string, fresh bool) (map[string]Host, time.Time, error) {
 	return a.hosts.Get(ctx, ids, fresh)
 }
@@ -52,7 +52,7 @@ func hostOf(live *ec2types.Instance) Host {
 	h := Host{VPCID: awssdk.ToString(live.VpcId), Tags: tagMap(live.Tags)}
 	if live.State != nil && (live.State.Name == ec2types.InstanceStateNameTerminated ||
 		live.State.Name == ec2types.InstanceStateNameShuttingDown) {
-		return h // its addresses may be somebody else's at any moment
+		return h // its addresses may be another instance's at any moment
 	}
 	if live.PrivateIpAddress != nil {
 		h.Addresses = append(h.Addresses, *live.PrivateIpAddress)

@@ -13,9 +13,9 @@ import (
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBInstances.html
 const pageSize = 100
 
-// Instance returns the database instance of that name, nil if there is none, and when it was seen.
-// A quiet look is answered from one paged listing that serves all platforms. Only a fresh look, which is
-// a call for this one instance, can say for certain that there is none.
+// Instance returns the database instance of that name, nil if there is none, and when it was observed.
+// A cached read is answered from one paged listing that serves all platforms. Only a fresh read, which is
+// a call for this one instance, counts for absence.
 func (a *Account) Instance(ctx context.Context, name string, fresh bool) (*rdstypes.DBInstance, time.Time, error) {
 	if !fresh && !a.instances.Behind(name) {
 		got, listed, at, err := a.instances.Get(ctx, name)

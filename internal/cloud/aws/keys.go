@@ -15,7 +15,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/naming"
 )
 
-// Key is all that is seen of one KMS key. It is read with one call per fact, so it is kept for the
+// Key is all that is observed of one KMS key. It is read with one call per fact, so it is cached for the
 // freshness bound.
 type Key struct {
 	Metadata kmstypes.KeyMetadata
@@ -35,10 +35,10 @@ func (a *Account) KeysOf(ctx context.Context, owner naming.Tenant) ([]string, ti
 	return slices.Clone(ids), at, err
 }
 
-// KeysWritten notes that a key was made for the owner.
+// KeysWritten notes that a key was created for the owner.
 func (a *Account) KeysWritten(owner naming.Tenant) { a.keys.Written(keyOwner(owner.Tags())) }
 
-// Key returns the facts of one key, nil if it does not exist, and when they were seen.
+// Key returns the facts of one key, nil if it does not exist, and when they were observed.
 func (a *Account) Key(ctx context.Context, id string, fresh bool) (*Key, time.Time, error) {
 	got, at, err := a.keyFacts.Get(ctx, id, fresh, func(ctx context.Context) (Key, error) { return a.readKey(ctx, id) })
 	if IsNotFound(err) {
@@ -65,7 +65,7 @@ func (a *Account) KeyOfAlias(ctx context.Context, alias string) (string, error) 
 	return awssdk.ToString(out.KeyMetadata.KeyId), nil
 }
 
-// readKey returns unclassified errors: Key tells "not found" from the rest.
+// readKey returns unclassified errors: Key separates "not found" from the rest.
 func (a *Account) readKey(ctx context.Context, id string) (Key, error) {
 	described, err := a.KMS.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &id})
 	if err != nil {
@@ -113,7 +113,7 @@ func (a *Account) readKeyRules(ctx context.Context, id string, k *Key) error {
 	return nil
 }
 
-// listKeys lists all keys that operators made, by owner.
+// listKeys lists all keys that operators created, by owner.
 func (a *Account) listKeys(ctx context.Context) (map[string][]string, error) {
 	found := map[string][]string{}
 	pages := tagging.NewGetResourcesPaginator(a.Tagging, &tagging.GetResourcesInput{

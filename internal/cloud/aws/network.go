@@ -103,7 +103,7 @@ func (a *Account) subnets(ctx context.Context, s v1alpha1.Selector) ([]Subnet, e
 	return found, a.findRoutes(ctx, found)
 }
 
-// findRoutes tells which subnets are private. A subnet without a route table of its own uses the
+// findRoutes sets which subnets are private. A subnet without a route table of its own uses the
 // VPC's main one. https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html
 func (a *Account) findRoutes(ctx context.Context, subnets []Subnet) error {
 	tables, err := a.routeTables(ctx, subnets[0].VPCID)
@@ -130,8 +130,8 @@ func (a *Account) findRoutes(ctx context.Context, subnets []Subnet) error {
 	return nil
 }
 
-// routeTables returns all route tables of a VPC: one that were left out would make its public subnets
-// look private.
+// routeTables returns all route tables of a VPC: without one of them its public subnets would seem
+// private.
 func (a *Account) routeTables(ctx context.Context, vpc string) ([]ec2types.RouteTable, error) {
 	var all []ec2types.RouteTable
 	pages := ec2.NewDescribeRouteTablesPaginator(a.EC2, &ec2.DescribeRouteTablesInput{

@@ -120,7 +120,7 @@ func TestANetworkOfManyPagesIsReadToItsEnd(t *testing.T) {
 	account, class := b.account(t)
 	got, err := account.Network(t.Context(), class, true)
 	if err != nil {
-		t.Fatalf("looking: %v", err)
+		t.Fatalf("reading: %v", err)
 	}
 	want := aws.Network{
 		VPCID: "vpc-1", WorkloadGroups: []string{"sg-1", "sg-2"},

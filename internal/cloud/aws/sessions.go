@@ -22,18 +22,18 @@ import (
 
 // Options are the settings of Sessions. The zero value of a field means its default.
 type Options struct {
-	// Sweep is how old a shared look may be; default 5 s.
+	// Sweep is how old a shared read may be; default 5 s.
 	Sweep time.Duration
-	// Freshness is how old a look without a batch form may be (key rotation, IAM); default 15 min.
+	// Freshness is how old a read without a batch form may be (key rotation, IAM); default 15 min.
 	Freshness time.Duration
 	// Lag is how long AWS listings may lag behind writes; default 15 s. Nothing that AWS could
 	// duplicate is created before it was missing for this long.
 	Lag time.Duration
 	// Share is which part of AWS's published call limits the operator takes for itself; default 0.8.
 	Share float64
-	// Clock tells the time; default the real one.
+	// Clock is the source of time; default the real one.
 	Clock clock.PassiveClock
-	// Metrics hears of every call; default nothing.
+	// Metrics is called with every call; default nothing.
 	Metrics func(service, operation, code string)
 	// Load loads the base configuration; default the SDK's own chain, which honours AWS_CA_BUNDLE,
 	// AWS_ENDPOINT_URL, HTTPS_PROXY, IRSA and pod identity.
@@ -50,7 +50,7 @@ type Sessions struct {
 	budgets  map[string]*budget
 }
 
-// identity is what makes two classes share an account's sessions and caches.
+// identity is what classes have in common that share an account's sessions and caches.
 type identity struct {
 	region, account, role, externalID string
 }

@@ -47,7 +47,7 @@ func TestClassesOfOneIdentityShareASession(t *testing.T) {
 	}
 }
 
-func TestIdentityIsProvenAndItsFailuresHaveAWayOut(t *testing.T) {
+func TestIdentityIsVerifiedAndItsFailuresHaveAWayOut(t *testing.T) {
 	sandbox := env.StartSandbox(t)
 	world, other := sandbox.Account(t), sandbox.Account(t)
 	for name, c := range map[string]struct {
@@ -72,7 +72,7 @@ func TestIdentityIsProvenAndItsFailuresHaveAWayOut(t *testing.T) {
 			err := world.Sessions(t, aws.Options{}).Account(class).Prove(t.Context(), true)
 			if c.reason == "" {
 				if err != nil {
-					t.Errorf("the session is not proven: %v", err)
+					t.Errorf("the session is not verified: %v", err)
 				}
 				return
 			}
@@ -83,16 +83,16 @@ func TestIdentityIsProvenAndItsFailuresHaveAWayOut(t *testing.T) {
 	}
 }
 
-// Whatever the role may do, a session that looks cannot write.
+// The session of sweeps cannot write, even if the role can.
 func TestASweepCannotWrite(t *testing.T) {
 	world := env.StartSandbox(t).Account(t)
 	account := world.Sessions(t, aws.Options{}).Account(world.Class())
 	if _, err := account.KMS.ListKeys(t.Context(), &kms.ListKeysInput{}); err != nil {
-		t.Errorf("looking: %v", err)
+		t.Errorf("reading: %v", err)
 	}
 	_, err := account.KMS.CreateKey(t.Context(), &kms.CreateKeyInput{})
 	if fault.As(aws.Classify(err)).Reason != v1alpha1.ReasonAccessDenied {
-		t.Errorf("writing with a session that looks: %v", err)
+		t.Errorf("writing with the session of sweeps: %v", err)
 	}
 }
 
@@ -114,10 +114,10 @@ func TestAWriteSessionIsItsOwnersAlone(t *testing.T) {
 		return err
 	}
 	if err := create(account.Write(mine), mine.Tags()); err != nil {
-		t.Errorf("making one's own key: %v", err)
+		t.Errorf("creating one's own key: %v", err)
 	}
 	if err := create(account.Write(mine), other.Tags()); fault.As(aws.Classify(err)).Reason != v1alpha1.ReasonAccessDenied {
-		t.Errorf("making another tenant's key: %v", err)
+		t.Errorf("creating another tenant's key: %v", err)
 	}
 	if err := create(account.Write(mine), mine.Tags()); err != nil {
 		t.Errorf("writing again: %v", err)
@@ -136,7 +136,7 @@ func TestAWriteSessionIsItsOwnersAlone(t *testing.T) {
 	}
 }
 
-func TestMetricsHearOfEveryCallAndItsError(t *testing.T) {
+func TestMetricsCountEveryCallAndItsError(t *testing.T) {
 	world := env.StartSandbox(t).Account(t)
 	type call struct{ Service, Operation, Code string }
 	var mu sync.Mutex
@@ -149,7 +149,7 @@ func TestMetricsHearOfEveryCallAndItsError(t *testing.T) {
 	if err := account.Prove(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	unknown := "alias/nobody"
+	unknown := "alias/none"
 	if _, err := account.KMS.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: &unknown}); !aws.IsNotFound(err) {
 		t.Errorf("a key that does not exist: %v", err)
 	}

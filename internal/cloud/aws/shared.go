@@ -18,7 +18,7 @@ import (
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBParameters.html
 const sourceUser = "user"
 
-// shared remembers what the platforms of a class share.
+// shared caches what the platforms of a class share.
 type shared struct {
 	subnetGroups    *Memo[SubnetGroup]
 	parameterGroups *Memo[ParameterGroup]
@@ -49,19 +49,19 @@ type SubnetGroup struct {
 	ARN, Description, VPCID string
 	// SubnetIDs are sorted.
 	SubnetIDs []string
-	// Tags must not be changed by who reads them.
+	// Tags must not be changed by readers.
 	Tags map[string]string
 }
 
 // ParameterGroup is what does not change about a DB parameter group, and its tags.
 type ParameterGroup struct {
 	ARN, Family string
-	// Tags must not be changed by who reads them.
+	// Tags must not be changed by readers.
 	Tags map[string]string
 }
 
-// SubnetGroup returns the DB subnet group of that name, nil if there is none, and when it was seen.
-// Its tags may be as old as the freshness bound, unless the look is fresh.
+// SubnetGroup returns the DB subnet group of that name, nil if there is none, and when it was observed.
+// Its tags may be as old as the freshness bound, unless the read is fresh.
 func (a *Account) SubnetGroup(ctx context.Context, name string, fresh bool) (*SubnetGroup, time.Time, error) {
 	got, at, err := a.shared.subnetGroups.Get(ctx, name, fresh, func(ctx context.Context) (SubnetGroup, error) {
 		return a.readSubnetGroup(ctx, name)
@@ -99,7 +99,7 @@ func (a *Account) readSubnetGroup(ctx context.Context, name string) (SubnetGroup
 }
 
 // ParameterGroup returns the DB parameter group of that name, nil if there is none, and when it was
-// seen: at most the freshness bound ago.
+// observed: at most the freshness bound ago.
 func (a *Account) ParameterGroup(ctx context.Context, name string, fresh bool) (*ParameterGroup, time.Time, error) {
 	got, at, err := a.shared.parameterGroups.Get(ctx, name, fresh, func(ctx context.Context) (ParameterGroup, error) {
 		out, err := a.RDS.DescribeDBParameterGroups(ctx, &rds.DescribeDBParameterGroupsInput{DBParameterGroupName: &name})
@@ -124,8 +124,8 @@ func (a *Account) ParameterGroup(ctx context.Context, name string, fresh bool) (
 }
 
 // Parameters returns the parameters of a DB parameter group that have a value, nil if there is no
-// such group, and when they were seen. A quiet look costs one call in a sweep, whoever asks: it reads
-// what the group sets, over the defaults of AWS that were seen last. A fresh look reads all: a value
+// such group, and when they were observed. A cached read costs one call in a sweep for all callers: it
+// reads what the group sets, over the defaults of AWS that were read last. A fresh read reads all: a value
 // that equals AWS's default may not be listed as set, and would otherwise seem to be missing.
 func (a *Account) Parameters(ctx context.Context, group string, fresh bool) (map[string]string, time.Time, error) {
 	usual, _, err := a.shared.usual.Get(ctx, group, fresh, func(ctx context.Context) (map[string]string, error) {
@@ -175,7 +175,7 @@ func (a *Account) readParameters(ctx context.Context, group, source string) (map
 	return found, nil
 }
 
-// Quotas returns what the account may have of RDS and has, and when that was asked.
+// Quotas returns what the account may have of RDS and has, and when that was read.
 func (a *Account) Quotas(ctx context.Context, fresh bool) ([]rdstypes.AccountQuota, time.Time, error) {
 	return a.shared.quotas.Get(ctx, "", fresh, func(ctx context.Context) ([]rdstypes.AccountQuota, error) {
 		out, err := a.RDS.DescribeAccountAttributes(ctx, &rds.DescribeAccountAttributesInput{})
@@ -216,7 +216,7 @@ func (a *Account) tagsOf(ctx context.Context, arn string, fresh bool) (map[strin
 	return tags, err
 }
 
-// absent returns nil when err says that the thing does not exist, in the account that was meant.
+// absent returns nil when err says that the resource does not exist, in the account that the class names.
 func (a *Account) absent(ctx context.Context, err error) error {
 	if IsNotFound(err) {
 		return a.Prove(ctx, false)
@@ -224,8 +224,8 @@ func (a *Account) absent(ctx context.Context, err error) error {
 	return Classify(err)
 }
 
-// inUseCodes are the codes of a refusal to take away what others still use.
+// inUseCodes are the codes of a refusal to delete what others still use.
 var inUseCodes = []string{"InvalidDBParameterGroupState", "InvalidDBSubnetGroupStateFault", "SubnetAlreadyInUse"}
 
-// IsInUse says that AWS refused to take something away that others still use.
+// IsInUse says that AWS refused to delete what others still use.
 func IsInUse(err error) bool { return slices.Contains(inUseCodes, codeOf(err)) }

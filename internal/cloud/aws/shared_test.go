@@ -128,7 +128,7 @@ func (w *wire) change(f func()) {
 	f()
 }
 
-// took returns the RDS calls since it was last asked.
+// took returns the RDS calls since the last took.
 func (w *wire) took() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -172,10 +172,10 @@ func TestParameters(t *testing.T) {
 		want  map[string]string
 		calls []string
 	}{
-		{"the first look reads all: a value that equals the default is no gap", func() {}, false, well, all},
-		{"a look in the same sweep asks nobody", func() { clock.SetTime(clock.Now().Add(49 * time.Second)) }, false, well, nil},
+		{"the first read reads all: a value that equals the default is no gap", func() {}, false, well, all},
+		{"a read in the same sweep is no call", func() { clock.SetTime(clock.Now().Add(49 * time.Second)) }, false, well, nil},
 		{"a sweep costs one call", func() { clock.SetTime(clock.Now().Add(2 * time.Second)) }, false, well, set},
-		{"what is set anew is seen in a sweep", func() {
+		{"what is set again is seen in a sweep", func() {
 			w.change(func() { w.set["log_connections"] = "1" })
 			clock.SetTime(clock.Now().Add(time.Minute))
 		}, false, map[string]string{"rds.force_ssl": "1", "log_statement": "none", "log_connections": "1"}, set},
@@ -183,16 +183,16 @@ func TestParameters(t *testing.T) {
 			w.change(func() { w.set["rds.force_ssl"] = "0" })
 			clock.SetTime(clock.Now().Add(time.Minute))
 		}, false, map[string]string{"rds.force_ssl": "0", "log_statement": "none", "log_connections": "1"}, set},
-		{"what is reset is seen as a gap, so that somebody looks closer", func() {
+		{"what is reset is seen as a gap, so that an uncached read follows", func() {
 			w.change(func() { delete(w.set, "log_statement") })
 			clock.SetTime(clock.Now().Add(time.Minute))
 		}, false, map[string]string{"rds.force_ssl": "0", "log_connections": "1"}, set},
 		{
-			"a fresh look reads all", func() { w.change(func() { w.set["rds.force_ssl"] = "1" }) }, true,
+			"a fresh read reads all", func() { w.change(func() { w.set["rds.force_ssl"] = "1" }) }, true,
 			map[string]string{"rds.force_ssl": "1", "log_connections": "1"},
 			all,
 		},
-		{"after a write the next look reads all", func() {
+		{"after a write the next read reads all", func() {
 			w.change(func() { w.set["log_statement"] = "none" })
 			account.ParameterGroupWritten(theGroup)
 		}, false, map[string]string{"rds.force_ssl": "1", "log_statement": "none", "log_connections": "1"}, all},
@@ -227,9 +227,9 @@ func TestSubnetGroup(t *testing.T) {
 		fresh bool
 		calls []string
 	}{
-		{"the first look", 0, false, []string{"DescribeDBSubnetGroups", "ListTagsForResource"}},
+		{"the first read", 0, false, []string{"DescribeDBSubnetGroups", "ListTagsForResource"}},
 		{"a sweep costs one call", time.Minute, false, []string{"DescribeDBSubnetGroups"}},
-		{"tags are asked for in the freshness bound", 15 * time.Minute, false, []string{"DescribeDBSubnetGroups", "ListTagsForResource"}},
+		{"tags are read once in the freshness bound", 15 * time.Minute, false, []string{"DescribeDBSubnetGroups", "ListTagsForResource"}},
 		{"and before every write", 0, true, []string{"DescribeDBSubnetGroups", "ListTagsForResource"}},
 	} {
 		clock.SetTime(clock.Now().Add(step.after))
@@ -296,13 +296,13 @@ func TestIsInUse(t *testing.T) {
 	}
 }
 
-func TestAWriterIsProvenInASessionOfItsOwner(t *testing.T) {
+func TestAWriterIsVerifiedInASessionOfItsOwner(t *testing.T) {
 	t.Parallel()
 	w, account, _ := newWire(t)
 	owner := naming.Class{Installation: "i", Name: "standard"}
 	for range 2 {
 		if err := account.ProveWriter(t.Context(), owner, false); err != nil {
-			t.Fatalf("proving: %v", err)
+			t.Fatalf("verifying: %v", err)
 		}
 	}
 	w.mu.Lock()

@@ -20,8 +20,8 @@ import (
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_AccountQuota.html
 var watched = []string{"AllocatedStorage", "DBInstances", "DBParameterGroups", "DBSubnetGroups", "ManualSnapshots"}
 
-// Observe implements converge.Resource. The account is asked at most once in the freshness bound,
-// unless the look is fresh.
+// Observe implements converge.Resource. The account is read at most once in the freshness bound,
+// unless the observation is fresh.
 func (r resource) Observe(ctx context.Context, in *scope.Class, _ State, fresh bool) (
 	converge.Observation[State], error,
 ) {

@@ -61,13 +61,13 @@ func TestWhatIsWrongWithAnAccount(t *testing.T) {
 			fault.Denied, v1alpha1.ReasonWrongAccount, "correct identity.roleARN",
 		},
 		"the role wants another external ID": {
-			func(_ *testing.T, _ *env.Account, in *scope.Class) { in.Class.Spec.Identity.ExternalID = "a-stranger" },
+			func(_ *testing.T, _ *env.Account, in *scope.Class) { in.Class.Spec.Identity.ExternalID = "another" },
 			fault.Denied, v1alpha1.ReasonAccessDenied, "trusts the operator with the class's external ID",
 		},
 		"the role cannot be assumed for writing": {
 			func(t *testing.T, a *env.Account, _ *scope.Class) {
 				t.Helper()
-				// The session for looking is opened first.
+				// The session for reading is opened first.
 				a.InjectFault(t, env.InjectedFault{
 					Service: "sts", Operation: "AssumeRole", Nth: 2, Kind: env.Failure, Code: "AccessDenied", Status: 403,
 				})
@@ -100,7 +100,7 @@ func TestWhatIsWrongWithAnAccount(t *testing.T) {
 				t.Errorf("got %s %v, want %s %s that says %q", f.Class, out.Err, c.class, c.reason, c.says)
 			}
 			if in.Quotas != nil {
-				t.Errorf("quotas were handed on that nobody saw: %v", in.Quotas)
+				t.Errorf("quotas were published that were not observed: %v", in.Quotas)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-// Package account is the step that looks at a class's AWS account: that the operator's role leads
+// Package account is the step that observes a class's AWS account: that the operator's role leads
 // there, may be assumed for reading and for writing, and how much of the account's quotas is left.
 // It owns nothing and changes nothing. It must not import other steps.
 package account
@@ -33,7 +33,7 @@ func New(sessions *aws.Sessions) converge.Step[*scope.Class] {
 	}
 }
 
-// resource asks STS and RDS.
+// resource reads STS and RDS.
 type resource struct {
 	sessions *aws.Sessions
 }
@@ -45,5 +45,5 @@ func (resource) Apply(
 	return nil
 }
 
-// Release implements converge.Resource: there is nothing to let go of.
+// Release implements converge.Resource: there is nothing to release.
 func (resource) Release(context.Context, *scope.Class) (bool, error) { return true, nil }

@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 )
 
-// API is what the step asks of RDS to write.
+// API is what the step writes to RDS.
 type API interface {
 	CreateDBSubnetGroup(context.Context, *rds.CreateDBSubnetGroupInput, ...func(*rds.Options)) (*rds.CreateDBSubnetGroupOutput, error)
 	ModifyDBSubnetGroup(context.Context, *rds.ModifyDBSubnetGroupInput, ...func(*rds.Options)) (*rds.ModifyDBSubnetGroupOutput, error)

@@ -34,7 +34,7 @@ func (r resource) Apply(
 	return update(ctx, api, want, got.State, subnetIDs(network), changes)
 }
 
-// create makes the group. The name is the guard against a second one.
+// create creates the group. The name is the guard against a second one.
 func create(ctx context.Context, api API, in *scope.Class, want State, network aws.Network) error {
 	var tags []rdstypes.Tag
 	for k, v := range in.Owner.Tags() {
@@ -45,7 +45,7 @@ func create(ctx context.Context, api API, in *scope.Class, want State, network a
 		SubnetIds: subnetIDs(network), Tags: tags,
 	})
 	if aws.IsDuplicate(err) {
-		return nil // an earlier call got through; the next look sees it, and whose it is
+		return nil // an earlier call got through; the next observation sees it, and whose it is
 	}
 	return aws.Classify(err)
 }
@@ -77,7 +77,7 @@ func update(ctx context.Context, api API, want, got State, ids []string, changes
 }
 
 // Release implements converge.Resource. The group goes, unless databases that were kept still use
-// it: then it stays, marked as let go.
+// it: then it stays, tagged as released.
 func (r resource) Release(ctx context.Context, in *scope.Class) (bool, error) {
 	account, name := r.sessions.Account(in.Class), naming.SubnetGroup(in.Owner)
 	group, _, err := account.SubnetGroup(ctx, name, true)

@@ -14,7 +14,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// maker answers for RDS when a group is made.
+// maker answers for RDS when a group is created.
 type maker struct {
 	API
 	answer  error
@@ -41,7 +41,7 @@ func TestAGroupThatIsThereAlreadyIsLeftToTheNextLook(t *testing.T) {
 		class  fault.Class
 		fails  bool
 	}{
-		"made":                     {nil, fault.Transient, false},
+		"created":                  {nil, fault.Transient, false},
 		"there already":            {&rdstypes.DBSubnetGroupAlreadyExistsFault{}, fault.Transient, false},
 		"one more than AWS allows": {&rdstypes.DBSubnetGroupQuotaExceededFault{}, fault.Denied, true},
 	} {

@@ -10,7 +10,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/fault"
 )
 
-// leastZones is what RDS asks of a DB subnet group, and what a standby needs.
+// leastZones is what RDS requires of a DB subnet group, and what a standby needs.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html
 const leastZones = 2
 

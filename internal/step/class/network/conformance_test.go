@@ -27,10 +27,10 @@ func TestConformance(t *testing.T) {
 			t.Helper()
 			_, err := administrator(t, a).CreateDBSubnetGroup(t.Context(), &rds.CreateDBSubnetGroupInput{
 				DBSubnetGroupName:        awssdk.String(naming.SubnetGroup(in.Owner)),
-				DBSubnetGroupDescription: awssdk.String("somebody else's"), SubnetIds: a.PrivateSubnets,
+				DBSubnetGroupDescription: awssdk.String("another owner's"), SubnetIds: a.PrivateSubnets,
 			})
 			if err != nil {
-				t.Fatalf("making a stranger's group: %v", err)
+				t.Fatalf("creating an unmanaged group: %v", err)
 			}
 		},
 		Drifts: []steptest.Drift[*scope.Class]{
@@ -41,12 +41,12 @@ func TestConformance(t *testing.T) {
 			{Path: "description", Name: "changed", Do: modify("mine", func(a *env.Account) []string { return a.PrivateSubnets })},
 			{Path: "released", Name: "marked", Do: mark},
 		},
-		// What is shared by all platforms of a class is looked at once in a sweep, for the class.
+		// What is shared by all platforms of a class is read once in a sweep, for the class.
 		Quiet: []string{
 			"ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
 			"rds:DescribeDBSubnetGroups",
 		},
-		// AWS checks it when something is made with tags; the step itself only marks what it lets go.
+		// AWS checks it when something is created with tags; the step itself only tags what it releases.
 		Implied: []string{"rds:AddTagsToResource"},
 		Least:   steptest.Coverage{Boundaries: 16, Drifts: 4, Failures: 54},
 	})

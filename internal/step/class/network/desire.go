@@ -15,7 +15,7 @@ type State struct {
 	Name, Description string
 	// Subnets is the class's selector, followed by how the group differs from what that selects.
 	Subnets string
-	// Released is the value of the tag that says the group was let go, or "".
+	// Released is the value of the tag that says the group was released, or "".
 	Released string
 
 	// ARN, VPCID and SubnetIDs are observed; SubnetIDs are sorted.

@@ -13,5 +13,5 @@ const (
 var Fields = []converge.Field[State]{
 	{Path: pathSubnets, About: "the subnets that databases may be put into", Get: func(s State) string { return s.Subnets }},
 	{Path: pathDescription, About: "what the group is for", Get: func(s State) string { return s.Description }},
-	{Path: pathReleased, About: "the mark of a group that was let go", Get: func(s State) string { return s.Released }},
+	{Path: pathReleased, About: "the tag of a group that was released", Get: func(s State) string { return s.Released }},
 }

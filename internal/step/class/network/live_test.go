@@ -128,7 +128,7 @@ func TestAGroupThatDatabasesUseStaysAndIsMarked(t *testing.T) {
 	for range 5 {
 		done, err := o.step.Release(t.Context(), o.in)
 		if err != nil {
-			t.Fatalf("letting go: %v", err)
+			t.Fatalf("releasing: %v", err)
 		}
 		if released = done; done {
 			break
@@ -153,7 +153,7 @@ func use(t *testing.T, a *env.Account, owner naming.Class) {
 		DBSubnetGroupName: awssdk.String(naming.SubnetGroup(owner)),
 	})
 	if err != nil {
-		t.Fatalf("making a database: %v", err)
+		t.Fatalf("creating a database: %v", err)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 )
 
-// API is what the step asks of RDS to write.
+// API is what the step writes to RDS.
 type API interface {
 	CreateDBParameterGroup(context.Context, *rds.CreateDBParameterGroupInput, ...func(*rds.Options)) (*rds.CreateDBParameterGroupOutput, error)
 	ModifyDBParameterGroup(context.Context, *rds.ModifyDBParameterGroupInput, ...func(*rds.Options)) (*rds.ModifyDBParameterGroupOutput, error)

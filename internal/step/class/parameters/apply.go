@@ -18,8 +18,8 @@ import (
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBParameterGroup.html
 const perCall = 20
 
-// Apply implements converge.Resource. A new group is only made: which of its values differ from the
-// defaults that AWS gives it, the next look tells.
+// Apply implements converge.Resource. A new group is only created: the next observation
+// finds which of its values differ from the defaults that AWS gives it.
 func (r resource) Apply(
 	ctx context.Context, in *scope.Class, want State, got converge.Observation[State], changes []converge.Change,
 ) error {
@@ -33,7 +33,7 @@ func (r resource) Apply(
 	return r.update(ctx, api, want, got.State, changes)
 }
 
-// create makes the group. The name is the guard against a second one.
+// create creates the group. The name is the guard against a second one.
 func create(ctx context.Context, api API, in *scope.Class, want State) error {
 	var tags []rdstypes.Tag
 	for k, v := range in.Owner.Tags() {
@@ -44,7 +44,7 @@ func create(ctx context.Context, api API, in *scope.Class, want State) error {
 		Description: awssdk.String("Parameters of the coach platform class " + in.Owner.Name), Tags: tags,
 	})
 	if aws.IsDuplicate(err) {
-		return nil // an earlier call got through; the next look sees it, and whose it is
+		return nil // an earlier call got through; the next observation sees it, and whose it is
 	}
 	return aws.Classify(err)
 }
@@ -82,7 +82,7 @@ func (p pair) batch(want State, changes []converge.Change) []rdstypes.Parameter 
 }
 
 // Release implements converge.Resource. The group goes, unless databases that were kept still use
-// it: then it stays, marked as let go.
+// it: then it stays, tagged as released.
 func (r resource) Release(ctx context.Context, in *scope.Class) (bool, error) {
 	account, name := r.sessions.Account(in.Class), naming.ParameterGroup(in.Owner, r.pair.major, r.pair.minTLS)
 	group, _, err := account.ParameterGroup(ctx, name, true)

@@ -56,12 +56,12 @@ func TestConformance(t *testing.T) {
 		},
 		Unmanaged: func(t *testing.T, a *env.Account, in *scope.Class) {
 			t.Helper()
-			make1(t, a, naming.ParameterGroup(in.Owner, major, minTLS), "postgres"+major, nil)
+			create1(t, a, naming.ParameterGroup(in.Owner, major, minTLS), "postgres"+major, nil)
 		},
 		Drifts: drifts,
-		// What is shared by all platforms of a class is looked at once in a sweep, for the class.
+		// What is shared by all platforms of a class is read once in a sweep, for the class.
 		Quiet: []string{"rds:DescribeDBParameters"},
-		// AWS checks it when something is made with tags; the step itself only marks what it lets go.
+		// AWS checks it when something is created with tags; the step itself only tags what it releases.
 		Implied: []string{"rds:AddTagsToResource"},
 		Least:   steptest.Coverage{Boundaries: 17, Drifts: 16, Failures: 44},
 	})
@@ -76,8 +76,8 @@ func administrator(t *testing.T, a *env.Account) *rds.Client {
 	return rds.NewFromConfig(a.Administrator(t))
 }
 
-// make1 makes a parameter group.
-func make1(t *testing.T, a *env.Account, name, family string, tags map[string]string) {
+// create1 creates a parameter group.
+func create1(t *testing.T, a *env.Account, name, family string, tags map[string]string) {
 	t.Helper()
 	var list []rdstypes.Tag
 	for k, v := range tags {
@@ -87,7 +87,7 @@ func make1(t *testing.T, a *env.Account, name, family string, tags map[string]st
 		DBParameterGroupName: &name, DBParameterGroupFamily: &family, Description: awssdk.String("a test's"), Tags: list,
 	})
 	if err != nil {
-		t.Fatalf("making a parameter group: %v", err)
+		t.Fatalf("creating a parameter group: %v", err)
 	}
 }
 

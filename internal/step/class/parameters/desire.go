@@ -14,7 +14,7 @@ type State struct {
 	Name, Family string
 	// Values of the owned parameters by name, canonical; one that is not set has none.
 	Values map[string]string
-	// Released is the value of the tag that says the group was let go, or "".
+	// Released is the value of the tag that says the group was released, or "".
 	Released string
 
 	// ARN is observed.
@@ -30,7 +30,7 @@ func (p pair) Desire(in *scope.Class) (State, error) {
 	return s, nil
 }
 
-// canonical makes equal values equal: RDS keeps what it was given, and on, TRUE and 1, or 0 and 0.0,
+// canonical returns one form for equal values: RDS keeps what it was given, and on, TRUE and 1, or 0 and 0.0,
 // mean the same to PostgreSQL. https://www.postgresql.org/docs/current/config-setting.html
 func canonical(value string) string {
 	value = strings.TrimSpace(value)

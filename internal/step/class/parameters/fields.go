@@ -2,7 +2,7 @@ package parameters
 
 import "github.com/coachplatform/coach-operator/internal/converge"
 
-// released is the field of the mark of a group that was let go.
+// released is the field of the tag of a group that was released.
 const released = "released"
 
 // fields are what the step owns: a parameter with no row here is not ours. RDS applies all of them
@@ -16,6 +16,6 @@ func (p pair) fields() []converge.Field[State] {
 		})
 	}
 	return append(fields, converge.Field[State]{
-		Path: p.path(released), About: "the mark of a group that was let go", Get: func(s State) string { return s.Released },
+		Path: p.path(released), About: "the tag of a group that was released", Get: func(s State) string { return s.Released },
 	})
 }

@@ -52,19 +52,19 @@ func (o *operator) settle(t *testing.T) {
 	t.Fatal("the step does not settle")
 }
 
-// release lets go until that is done.
+// release releases until that is done.
 func (o *operator) release(t *testing.T) {
 	t.Helper()
 	for range 5 {
 		done, err := o.step.Release(t.Context(), o.in)
 		if err != nil {
-			t.Fatalf("letting go: %v", err)
+			t.Fatalf("releasing: %v", err)
 		}
 		if done {
 			return
 		}
 	}
-	t.Fatal("letting go does not end")
+	t.Fatal("releasing does not end")
 }
 
 func TestEveryMajorGetsItsGroup(t *testing.T) {
@@ -104,7 +104,7 @@ func TestAGroupOfAnotherFamilyIsAConflict(t *testing.T) {
 	t.Parallel()
 	a := env.StartSandbox(t).Account(t)
 	o := newOperator(t, a, "16", "TLSv1.2")
-	make1(t, a, naming.ParameterGroup(o.in.Owner, "16", "TLSv1.2"), "postgres15", o.in.Owner.Tags())
+	create1(t, a, naming.ParameterGroup(o.in.Owner, "16", "TLSv1.2"), "postgres15", o.in.Owner.Tags())
 	out := o.pass(t)
 	if f := fault.As(out.Err); f.Class != fault.Conflict || f.Reason != v1alpha1.ReasonConflict || out.Applied {
 		t.Errorf("got %+v", out)
@@ -122,7 +122,7 @@ func TestAGroupThatDatabasesUseStaysAndIsMarked(t *testing.T) {
 		DBSubnetGroupName: &subnets, DBSubnetGroupDescription: &subnets, SubnetIds: a.PrivateSubnets,
 	})
 	if err != nil {
-		t.Fatalf("making a subnet group: %v", err)
+		t.Fatalf("creating a subnet group: %v", err)
 	}
 	_, err = api.CreateDBInstance(t.Context(), &rds.CreateDBInstanceInput{
 		DBInstanceIdentifier: awssdk.String("kept"), DBInstanceClass: awssdk.String("db.t4g.medium"),
@@ -131,7 +131,7 @@ func TestAGroupThatDatabasesUseStaysAndIsMarked(t *testing.T) {
 		DBParameterGroupName: &name, DBSubnetGroupName: &subnets,
 	})
 	if err != nil {
-		t.Fatalf("making a database: %v", err)
+		t.Fatalf("creating a database: %v", err)
 	}
 	o.release(t)
 	if got := markOf(t, a, name); got != naming.ReleasedRetain {
@@ -186,10 +186,10 @@ func TestTheGroupOfAMajorThatIsNoLongerOfferedIsLookedAfter(t *testing.T) {
 			set("16", "TLSv1.2", name, value)(t, a, o.in)
 			o.settle(t)
 			if after := valuesOf(t, a, group, "")[name]; after != before || after == value {
-				t.Errorf("%s is %q, want it mended to %q", name, after, before)
+				t.Errorf("%s is %q, want it restored to %q", name, after, before)
 			}
 			if calls := o.actions(t, a); !slices.Equal(calls, []string{"DescribeDBParameters"}) {
-				t.Errorf("a quiet look costs %v", calls)
+				t.Errorf("a cached read costs %v", calls)
 			}
 		})
 	}
@@ -199,9 +199,9 @@ func TestAMajorThatIsNotOfferedGetsNoGroup(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*testing.T, *env.Account, *operator){
 		"there never was one": func(*testing.T, *env.Account, *operator) {},
-		"a stranger has one of that name": func(t *testing.T, a *env.Account, o *operator) {
+		"an unmanaged one has that name": func(t *testing.T, a *env.Account, o *operator) {
 			t.Helper()
-			make1(t, a, naming.ParameterGroup(o.in.Owner, "16", "TLSv1.2"), "postgres16", nil)
+			create1(t, a, naming.ParameterGroup(o.in.Owner, "16", "TLSv1.2"), "postgres16", nil)
 		},
 		"a person removed it": func(t *testing.T, a *env.Account, o *operator) {
 			t.Helper()
@@ -225,7 +225,7 @@ func TestAMajorThatIsNotOfferedGetsNoGroup(t *testing.T) {
 			prepare(t, a, o)
 			o.actions(t, a)
 			if out := o.step.Run(t.Context(), o.in, converge.Mode{Write: true, Fresh: true}); out.Err != nil || out.Applied {
-				t.Errorf("a fresh look: %+v", out)
+				t.Errorf("a fresh observation: %+v", out)
 			}
 		})
 	}
@@ -279,7 +279,7 @@ func valuesOf(t *testing.T, a *env.Account, group, source string) map[string]str
 	return values
 }
 
-// markOf is the value of the tag that says a group was let go.
+// markOf is the value of the tag that says a group was released.
 func markOf(t *testing.T, a *env.Account, group string) string {
 	t.Helper()
 	api := administrator(t, a)

@@ -11,9 +11,9 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// Observe implements converge.Resource. A quiet look costs one call for the values; whose the group
-// is, is asked in the freshness bound and before every write. The group of a major that the class does
-// not offer (any more) is looked after if there is one, since databases use it, and is not made.
+// Observe implements converge.Resource. A cached read costs one call for the values; the owner of the
+// group is read once in the freshness bound and before every write. The group of a major that the class
+// does not offer (any more) is maintained if there is one, since databases use it, and is not created.
 func (r resource) Observe(ctx context.Context, in *scope.Class, want State, fresh bool) (
 	converge.Observation[State], error,
 ) {
@@ -43,7 +43,7 @@ func (r resource) Observe(ctx context.Context, in *scope.Class, want State, fres
 	}
 	if group.Family != want.Family {
 		return none, fault.New(fault.Conflict, v1alpha1.ReasonConflict,
-			"the DB parameter group %s is for %s and must be for %s, which cannot be changed; delete it and it is made anew",
+			"the DB parameter group %s is for %s and must be for %s, which cannot be changed; delete it and it is created again",
 			want.Name, group.Family, want.Family)
 	}
 	state := State{
@@ -58,7 +58,7 @@ func (r resource) Observe(ctx context.Context, in *scope.Class, want State, fres
 	return converge.Observation[State]{Exists: true, Settled: true, ID: group.ARN, At: at, State: state}, nil
 }
 
-// listed says whether the group may be there. A fresh look asks for the group itself.
+// listed says whether the group may be there. A fresh observation reads the group itself.
 func (resource) listed(ctx context.Context, account *aws.Account, name string, fresh bool) (bool, error) {
 	if fresh {
 		return true, nil

@@ -37,8 +37,8 @@ type parameter struct {
 	value func(major, minTLS string) string
 }
 
-// owned are the parameters that prove what the operator promises: nothing but TLS, nothing but SCRAM,
-// and a log that tells who connected and never what they wrote. Statements hold names, birthdays and
+// owned are the parameters behind what the operator promises: nothing but TLS, nothing but SCRAM, and a
+// log of who connected and never of what they wrote. Statements hold names, birthdays and
 // addresses as literals, and CREATE ROLE holds a password, so no statement, no bound value and no
 // detail of an error (which quotes the offending row) is ever logged.
 //

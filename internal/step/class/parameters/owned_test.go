@@ -148,19 +148,19 @@ func TestATLSVersionThatRDSDoesNotHaveForAMajorGetsNoGroup(t *testing.T) {
 	t.Parallel()
 	class := &v1alpha1.PlatformClass{}
 	class.Spec.Database.EngineVersions = []string{"15", "16"}
-	// A step that does not apply asks nobody: it has no sessions to ask with.
+	// A step that does not apply sends no call: it has no sessions.
 	out := New(nil, "15", tls13).Run(t.Context(), &scope.Class{Owner: owner, Class: class}, converge.Mode{Write: true})
 	if out.Err != nil || out.Exists || len(out.Changes) > 0 || out.Step != Name {
 		t.Errorf("got %+v", out)
 	}
 }
 
-// recorder notes what it was told to change.
+// recorder records what it has to change.
 type recorder struct {
 	API
 	modified, untagged []string
 	tags               map[string]string
-	// answer is what it says of a group that is made.
+	// answer is what it says of a group that is created.
 	answer error
 }
 
@@ -190,7 +190,7 @@ func TestAGroupThatIsThereAlreadyIsLeftToTheNextLook(t *testing.T) {
 		class  fault.Class
 		fails  bool
 	}{
-		"made":                     {nil, fault.Transient, false},
+		"created":                  {nil, fault.Transient, false},
 		"there already":            {&rdstypes.DBParameterGroupAlreadyExistsFault{}, fault.Transient, false},
 		"one more than AWS allows": {&rdstypes.DBParameterGroupQuotaExceededFault{}, fault.Denied, true},
 	} {

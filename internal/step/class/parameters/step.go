@@ -12,12 +12,12 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// Name of the step: all groups share it, their fields tell them apart.
+// Name of the step: all groups share it, their fields differ.
 const Name = "parameters"
 
 // New returns the step of one group: for a PostgreSQL major, such as "16", and a least TLS version,
-// such as "TLSv1.2". It applies if RDS has that TLS version for the major. The group is made for classes
-// that offer the major; once made it is looked after, and let go, also when the class offers it no more.
+// such as "TLSv1.2". It applies if RDS has that TLS version for the major. The group is created for classes
+// that offer the major. Once created it is maintained, and released, also when the class offers it no more.
 func New(sessions *aws.Sessions, major, minTLS string) converge.Step[*scope.Class] {
 	p := pair{major: major, minTLS: minTLS}
 	return converge.Of[*scope.Class, State]{
@@ -32,7 +32,7 @@ func New(sessions *aws.Sessions, major, minTLS string) converge.Step[*scope.Clas
 	}
 }
 
-// pair is what tells the groups of a class apart.
+// pair distinguishes the groups of a class.
 type pair struct {
 	major, minTLS string
 }
