@@ -8,9 +8,9 @@ RUN go mod download
 COPY api api
 COPY cmd/manager cmd/manager
 COPY controllers controllers
+COPY hack/build hack/build
 COPY internal internal
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -ldflags="-s -w" -o /manager ./cmd/manager
+RUN GOOS=$TARGETOS GOARCH=$TARGETARCH hack/build /manager
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /manager /manager

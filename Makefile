@@ -29,7 +29,8 @@ cluster-down: ## stop the node and leave nothing
 
 .PHONY: build
 build: ## compile every program of the repository into bin/
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+	hack/build bin/manager
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/kubectl-coach
 	cd cmd/sandbox && CGO_ENABLED=0 go build -trimpath -o ../../bin/sandbox .
 
 .PHONY: generate

@@ -69,8 +69,7 @@ func (c *Cluster) Operator(t testing.TB, account *Account, logs string) *Operato
 	if err != nil {
 		t.Fatal(err)
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", o.program, "./cmd/manager")
-	build.Dir, build.Env = repository, append(os.Environ(), "CGO_ENABLED=0")
+	build := exec.CommandContext(t.Context(), filepath.Join(repository, "hack", "build"), o.program)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the operator: %v: %s", err, out)
 	}
