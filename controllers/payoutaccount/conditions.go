@@ -43,13 +43,13 @@ func truth(ok bool) metav1.ConditionStatus {
 	return metav1.ConditionFalse
 }
 
-// working are the phases in which the coach is paid, or is not as somebody asked for.
+// working are the phases in which the coach is paid, or is not, as was requested.
 var working = []v1alpha1.PayoutPhase{v1alpha1.PhaseEnabled, v1alpha1.PhaseRestrictedSoon, v1alpha1.PhaseSuspended}
 
 // moving are the phases that end by themselves.
 var moving = []v1alpha1.PayoutPhase{v1alpha1.PhaseCreating, v1alpha1.PhaseInReview, v1alpha1.PhaseDeleting}
 
-// summary are the kstatus conditions. That Stripe waits for the coach is no failure of what was asked for:
+// summary are the kstatus conditions. That Stripe waits for the coach is no failure of what was requested:
 // it stalls nothing, or a pipeline would fail for every coach who has not signed up yet.
 func summary(f facts, s standing, synced metav1.Condition) (ready, reconciling, stalled metav1.Condition) {
 	status, reason, message := truth(slices.Contains(working, s.phase)), s.reason, s.message
@@ -89,7 +89,7 @@ func inSync(f facts, outcomes []converge.Outcome) metav1.Condition {
 		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonDriftFound, "the account was changed at Stripe; status.plan lists what differs")
 	case len(changes) > 0:
 		return is(kind, metav1.ConditionFalse, cmp.Or(f.still, v1alpha1.ReasonPending),
-			"differences are not mended while this object is paused or its platform only observed; status.plan lists them")
+			"differences are not repaired while this object is paused or its platform only observed; status.plan lists them")
 	}
 	return is(kind, metav1.ConditionTrue, v1alpha1.ReasonInSync, "the account is as the spec asks")
 }
@@ -103,7 +103,7 @@ func changesOf(outcomes []converge.Outcome) []converge.Change {
 }
 
 // unseen are the conditions of an account that this pass did not see: what was known stays, and whether
-// the account can be seen at all is told.
+// the account can be seen at all is reported.
 func (r *Reconciler) unseen(account *v1alpha1.PayoutAccount, f facts, s standing) []metav1.Condition {
 	all := []metav1.Condition{
 		is(v1alpha1.ConditionAccountCreated, truth(f.recorded), s.reason, s.message),
@@ -154,7 +154,7 @@ func payouts(f facts) metav1.Condition {
 	kind := v1alpha1.ConditionPayoutsEnabled
 	switch held := f.account.Schedule.Interval == manualInterval && !f.manual; {
 	case !f.account.PayoutsEnabled:
-		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonPending, "Stripe makes no payouts; Ready tells why")
+		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonPending, "Stripe makes no payouts; Ready says why")
 	case refusing(f):
 		return is(kind, metav1.ConditionFalse, v1alpha1.ReasonPayoutMethodErrored, "the coach's bank refuses payouts")
 	case held && f.suspended:
@@ -185,7 +185,7 @@ func requirements(f facts) metav1.Condition {
 
 // fresh says whether Stripe could be read lately.
 func (r *Reconciler) fresh(account *v1alpha1.PayoutAccount) metav1.Condition {
-	last := r.looks.last(account.UID)
+	last := r.reads.last(account.UID)
 	if !last.IsZero() && r.Clock.Since(last) < 2*r.Resync {
 		return is(v1alpha1.ConditionFresh, metav1.ConditionTrue, v1alpha1.ReasonFresh, "Stripe was read within the last two resyncs")
 	}
@@ -193,13 +193,13 @@ func (r *Reconciler) fresh(account *v1alpha1.PayoutAccount) metav1.Condition {
 		"Stripe could not be read within the last two resyncs; what the status says was true then")
 }
 
-// looks remembers when accounts were last seen. It is safe for concurrent use.
-type looks struct {
+// reads remembers when accounts were last seen. It is safe for concurrent use.
+type reads struct {
 	mu  sync.Mutex
 	all map[types.UID]time.Time
 }
 
-func (l *looks) saw(uid types.UID, seen bool, now time.Time) {
+func (l *reads) saw(uid types.UID, seen bool, now time.Time) {
 	if !seen {
 		return
 	}
@@ -211,13 +211,13 @@ func (l *looks) saw(uid types.UID, seen bool, now time.Time) {
 	l.all[uid] = now
 }
 
-func (l *looks) last(uid types.UID) time.Time {
+func (l *reads) last(uid types.UID) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.all[uid]
 }
 
-func (l *looks) forget(uid types.UID) {
+func (l *reads) forget(uid types.UID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.all, uid)

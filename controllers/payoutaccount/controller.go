@@ -37,7 +37,7 @@ type Reconciler struct {
 	Events       events.EventRecorder
 	Metrics      *telemetry.Metrics
 	Clock        clock.PassiveClock
-	// Resync is how often a quiet account is looked at.
+	// Resync is how often a quiet account is observed.
 	Resync time.Duration
 	// Grace is how long a control may be violated before payouts stop, where they are to stop.
 	Grace time.Duration
@@ -46,7 +46,7 @@ type Reconciler struct {
 
 	keys       stripesecret.Keys
 	namespaces namespaces
-	looks      looks
+	reads      reads
 }
 
 // Reconcile brings one account closer to its spec and reports where it stands.
@@ -98,7 +98,7 @@ func observing(platform *v1alpha1.CoachPlatform) bool {
 // maxNote bounds what the status keeps of an annotation.
 const maxNote = 200
 
-// requested is the value of the annotation that asks for a fresh look.
+// requested is the value of the annotation that asks for an uncached read.
 func requested(account *v1alpha1.PayoutAccount) string {
 	return report.Truncate(account.Annotations[v1alpha1.AnnotationReconcile], maxNote)
 }
@@ -108,7 +108,7 @@ func hinted(account *v1alpha1.PayoutAccount) string {
 	return report.Truncate(account.Annotations[v1alpha1.AnnotationEvent], maxNote)
 }
 
-// finish keeps and reports what the pass saw, and says when to look again.
+// finish keeps and reports what the pass saw, and says when to reconcile again.
 func (r *Reconciler) finish(
 	ctx context.Context, before, account *v1alpha1.PayoutAccount, run *inputs, outcomes []converge.Outcome,
 ) (ctrl.Result, error) {
@@ -132,7 +132,7 @@ func (r *Reconciler) finish(
 	return result, err
 }
 
-// soonest is when to look again, given when payouts would have to stop.
+// soonest is when to reconcile again, given when payouts would have to stop.
 func (r *Reconciler) soonest(after time.Duration, run *inputs) time.Duration {
 	until := run.gated.Violated.Add(r.Grace).Sub(r.Clock.Now())
 	if !run.run.Gate.Hold || run.gated.Violated.IsZero() || until <= 0 {

@@ -65,7 +65,7 @@ var legs = []leg{
 		},
 	},
 	{
-		"from being deleted to being let go",
+		"from being deleted to being released",
 		func(w *world, coach string) {
 			hired(w, coach)
 			w.stands(coach, v1alpha1.PhaseOnboarding, v1alpha1.ReasonNotStarted)
@@ -194,7 +194,7 @@ func TestWhatIsLostAndLateMakesNoSecondAccount(t *testing.T) {
 				w.later(24 * time.Hour)
 				_, _ = w.pass("jo")
 				if n := len(w.mine()); n != 0 {
-					w.t.Errorf("%d accounts were made with a key that is about to end", n)
+					w.t.Errorf("%d accounts were created with a key that is about to end", n)
 				}
 				w.later(2 * time.Hour)
 			}, "2",
@@ -215,14 +215,14 @@ func TestWhatIsLostAndLateMakesNoSecondAccount(t *testing.T) {
 		"an answer that is lost, and the annotations with it": {
 			env.InjectedFault{Kind: env.Lost}, func(w *world) { w.edit("jo", func(a *v1alpha1.PayoutAccount) { a.Annotations = nil }) }, "1",
 		},
-		"an answer that is lost, and the object is made anew": {env.InjectedFault{Kind: env.Lost}, func(w *world) { w.remake("jo", "jo") }, "1"},
-		"an answer that is lost, and the object is made anew under another name, a day later": {
+		"an answer that is lost, and the object is created anew": {env.InjectedFault{Kind: env.Lost}, func(w *world) { w.remake("jo", "jo") }, "1"},
+		"an answer that is lost, and the object is created anew under another name, a day later": {
 			env.InjectedFault{Kind: env.Lost}, func(w *world) {
 				w.remake("jo", "joanna")
 				w.later(26 * time.Hour)
 			}, "1",
 		},
-		"an answer that is lost, and another body is asked for since": {
+		"an answer that is lost, and another body is requested since": {
 			env.InjectedFault{Kind: env.Lost}, func(w *world) {
 				w.edit("jo", func(a *v1alpha1.PayoutAccount) {
 					a.Spec.Capabilities = []v1alpha1.Capability{"transfers", "card_payments"}

@@ -32,7 +32,7 @@ func (w *world) is(name, kind string, status metav1.ConditionStatus, reason stri
 	}
 }
 
-// passes looks at an object past everything that is shared, several times.
+// passes observes an object past everything that is shared, several times.
 func (w *world) passes(name string) {
 	w.t.Helper()
 	for range 8 {
@@ -42,11 +42,11 @@ func (w *world) passes(name string) {
 	}
 }
 
-// unmade fails if any account was made, in whatever mode.
+// unmade fails if any account was created, in whatever mode.
 func (w *world) unmade() {
 	w.t.Helper()
 	if all := w.sandbox.StripeAccounts(w.t, w.stripe.ID); len(all) != 0 {
-		w.t.Errorf("%d accounts were made: %+v", len(all), all)
+		w.t.Errorf("%d accounts were created: %+v", len(all), all)
 	}
 }
 

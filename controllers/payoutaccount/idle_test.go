@@ -21,9 +21,9 @@ func (w *world) since(last int64) (map[string]int, int64) {
 }
 
 func TestAQuietResyncWritesNothingAndListsEverythingOnce(t *testing.T) {
-	const strangers, coaches, resyncs = 250, 6, 4
+	const unmanaged, coaches, resyncs = 250, 6, 4
 	w := newWorld(t)
-	w.sandbox.StripeUnmanaged(t, w.stripe.ID, false, strangers, nil)
+	w.sandbox.StripeUnmanaged(t, w.stripe.ID, false, unmanaged, nil)
 	var names []string
 	for i := range coaches {
 		names = append(names, fmt.Sprintf("coach-%d", i))
@@ -43,12 +43,12 @@ func TestAQuietResyncWritesNothingAndListsEverythingOnce(t *testing.T) {
 			result, err := w.pass(name)
 			w.must(err)
 			if result.RequeueAfter <= 0 || result.RequeueAfter > resync*11/10 {
-				t.Errorf("the next look at %s is in %s", name, result.RequeueAfter)
+				t.Errorf("the next pass over %s is in %s", name, result.RequeueAfter)
 			}
 		}
 		var counts map[string]int
 		counts, last = w.since(last)
-		// 256 accounts are three pages of a hundred, and the key is looked at once.
+		// 256 accounts are three pages of a hundred, and the key is observed once.
 		if diff := cmp.Diff(map[string]int{"GetAccounts": 3, "GetAccount": 1}, counts); diff != "" {
 			t.Errorf("calls in resync %d (-want +got):\n%s", n, diff)
 		}

@@ -24,7 +24,7 @@ type inputs struct {
 	run      scope.Payout
 	platform *v1alpha1.CoachPlatform
 	gated    evidence.Gated
-	// fresh says that the pass looked past what is shared.
+	// fresh says that the pass observed past the shared caches.
 	fresh bool
 	// hint is the last event of Stripe that the pass knew of.
 	hint string
@@ -101,7 +101,7 @@ func (r *Reconciler) alone(ctx context.Context, account *v1alpha1.PayoutAccount)
 	var same v1alpha1.PayoutAccountList
 	err := r.Client.List(ctx, &same, client.InNamespace(account.Namespace), client.MatchingFields{coachIndex: coachOf(account)})
 	if err != nil {
-		return fmt.Errorf("looking for objects of the same coach: %w", err)
+		return fmt.Errorf("searching for objects of the same coach: %w", err)
 	}
 	for i := range same.Items {
 		other := &same.Items[i]
@@ -136,7 +136,7 @@ func (r *Reconciler) countries(ctx context.Context, platform *v1alpha1.CoachPlat
 		return nil, fmt.Errorf("reading the class: %w", err)
 	case class.Spec.Stripe.Mode != platform.Spec.Stripe.Mode:
 		return nil, fault.New(fault.Denied, v1alpha1.ReasonModeMismatch,
-			"the class %s and the platform are not in the same mode of Stripe; the platform's condition ModeMatches tells more", class.Name)
+			"the class %s and the platform are not in the same mode of Stripe; the platform's condition ModeMatches has the details", class.Name)
 	}
 	return class.Spec.Stripe.Countries, nil
 }

@@ -79,7 +79,7 @@ func intentOf(account *v1alpha1.PayoutAccount) (scope.Intent, error) {
 	}
 	if err := json.Unmarshal([]byte(text), &i); err != nil || i.Attempt < 1 || i.Since.IsZero() {
 		return scope.Intent{}, fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec,
-			"the annotation %s is not what the operator wrote; take it off, and the coach's account is looked for among all of the business",
+			"the annotation %s is not what the operator wrote; take it off, and the coach's account is searched for among all of the business",
 			v1alpha1.AnnotationCreation)
 	}
 	return i, nil
@@ -94,7 +94,7 @@ func recordOf(account *v1alpha1.PayoutAccount) (scope.AccountRecord, error) {
 	r := scope.ParseAccountRecord(account.Annotations[v1alpha1.AnnotationAccount])
 	if r.Account != "" && !accountName.MatchString(r.Account) {
 		return r, fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec,
-			"the annotation %s is not what the operator wrote; take it off, and the coach's account is looked for among all of the business",
+			"the annotation %s is not what the operator wrote; take it off, and the coach's account is searched for among all of the business",
 			v1alpha1.AnnotationAccount)
 	}
 	return r, nil

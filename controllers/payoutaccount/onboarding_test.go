@@ -11,7 +11,7 @@ func TestACoachGoesFromNothingToBeingPaid(t *testing.T) {
 	w.coach("jo")
 	w.stands("jo", v1alpha1.PhaseOnboarding, v1alpha1.ReasonNotStarted)
 	if n := len(w.mine()); n != 1 {
-		t.Fatalf("%d accounts were made, want 1", n)
+		t.Fatalf("%d accounts were created, want 1", n)
 	}
 	w.act("jo", "submit", nil)
 	w.stands("jo", v1alpha1.PhaseInReview, v1alpha1.ReasonPendingVerification)

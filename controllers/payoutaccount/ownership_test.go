@@ -32,7 +32,7 @@ func (w *world) adopt(coach, id string) {
 
 func TestAnAccountThatNobodyManagesIsAdopted(t *testing.T) {
 	w := newWorld(t)
-	id := w.stranger(nil)
+	id := w.unmanaged(nil)
 	w.adopt("jo", id)
 	w.passes("jo")
 	jo := w.account("jo")
@@ -69,7 +69,7 @@ func TestAnAccountOfSomebodyElseIsOnlyLookedAt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			verified(w)
-			id := w.stranger(w.marks(change))
+			id := w.unmanaged(w.marks(change))
 			was := w.row(id)
 			w.adopt("kim", id)
 			w.passes("kim")
@@ -89,7 +89,7 @@ func TestAnAccountOfSomebodyElseIsOnlyLookedAt(t *testing.T) {
 func TestAnAccountOfAnotherInstallationCanBeClaimed(t *testing.T) {
 	w := newWorld(t)
 	verified(w)
-	id := w.stranger(w.marks(map[string]string{naming.MetaInstallation: "another", naming.MetaCoach: "as the other one hashes it"}))
+	id := w.unmanaged(w.marks(map[string]string{naming.MetaInstallation: "another", naming.MetaCoach: "as the other one hashes it"}))
 	w.adopt("kim", id)
 	w.stands("kim", v1alpha1.PhaseConflict, v1alpha1.ReasonOwnedByAnother)
 	w.annotate("kim", v1alpha1.AnnotationClaim, "acct_1another")
@@ -131,7 +131,7 @@ func TestWhatNobodyCanChangeIsToldAndNothingIsLost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			id := w.stranger(nil)
+			id := w.unmanaged(nil)
 			country := w.row(id).Country
 			w.sandbox.Act(t, id, "set", env.StripeAct{Merge: c.merge})
 			w.coach("jo", func(a *v1alpha1.PayoutAccount) { a.Spec.Adopt, a.Spec.Country = id, country })

@@ -23,7 +23,7 @@ func (r *Reconciler) report(account *v1alpha1.PayoutAccount, run *inputs, outcom
 	f := factsOf(account, run, outcomes)
 	s := judge(f)
 	seen := f.account.ID != ""
-	r.looks.saw(account.UID, seen, now)
+	r.reads.saw(account.UID, seen, now)
 	status.ObservedGeneration = run.run.Generation
 	status.Phase, status.Action = s.phase, s.action
 	status.Plan = report.Plan(outcomes)
@@ -101,7 +101,7 @@ func show(status *v1alpha1.PayoutAccountStatus, run *inputs) {
 	status.Payouts.Interval, status.Payouts.DelayDays = a.Schedule.Interval, bounded(a.Schedule.DelayDays)
 }
 
-// showPayout copies how the last payout went, as the event about it told.
+// showPayout copies how the last payout went, as the event about it reported.
 func showPayout(status *v1alpha1.PayoutAccountStatus, account *v1alpha1.PayoutAccount) {
 	code, at := failedPayout(account)
 	status.Payouts.LastFailureCode, status.Payouts.LastFailureTime = code, metav1.Time{}
@@ -166,7 +166,7 @@ func day(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// passing says that a condition is about a failure that passes by itself. Ten thousand accounts must not tell
+// passing says that a condition is about a failure that passes by itself. Ten thousand accounts must not report
 // twice each that Stripe was away for a minute.
 func passing(c *metav1.Condition) bool {
 	switch c.Reason {
@@ -177,7 +177,7 @@ func passing(c *metav1.Condition) bool {
 	return false
 }
 
-// announce tells once that an account stands elsewhere than before.
+// announce emits once that an account stands elsewhere than before.
 func (r *Reconciler) announce(before, account *v1alpha1.PayoutAccount, run *inputs) {
 	ready := find(account, v1alpha1.ConditionReady)
 	was := find(before, v1alpha1.ConditionReady)

@@ -114,7 +114,7 @@ func TestWhereNothingMayBeWrittenNothingIs(t *testing.T) {
 	}
 }
 
-// settles makes passes until the account is as the spec asks and was looked at since.
+// settles makes passes until the account is as the spec asks and was observed since.
 func (w *world) settles(name string) {
 	w.t.Helper()
 	for range maxPasses {
@@ -136,7 +136,7 @@ func TestDeletionKeepsTheAccountAndMarksIt(t *testing.T) {
 	w.leaves("jo")
 	is := w.mine()[0]
 	if is.Metadata[naming.MetaReleased] == "" {
-		t.Errorf("it is not marked as let go: %v", is.Metadata)
+		t.Errorf("it is not marked as released: %v", is.Metadata)
 	}
 	delete(is.Metadata, naming.MetaReleased)
 	if diff := cmp.Diff(was, is); diff != "" {
@@ -242,6 +242,6 @@ func TestDeletionOfAPausedObjectWaitsForItsRelease(t *testing.T) {
 	w.edit("jo", func(a *v1alpha1.PayoutAccount) { delete(a.Annotations, v1alpha1.AnnotationPaused) })
 	w.leaves("jo")
 	if w.mine()[0].Metadata[naming.MetaReleased] == "" {
-		t.Error("the account is not marked as let go")
+		t.Error("the account is not marked as released")
 	}
 }

@@ -118,8 +118,8 @@ func TestWhatTheDashboardChangedIsChangedBack(t *testing.T) {
 			w.must(err)
 			w.pays(want)
 			w.settles("jo")
-			if w.told.text() == "" {
-				t.Error("nobody was told")
+			if w.events.text() == "" {
+				t.Error("nothing was reported")
 			}
 		})
 	}
@@ -229,7 +229,7 @@ func TestPayoutsStopWhileThePlatformIsSeenNotToBeSafe(t *testing.T) {
 	w.prove(map[string]v1alpha1.SecurityStatus{"CP-DB-01": v1alpha1.SecurityUnknown})
 	w.clock.Step(10 * grace)
 	w.passes("jo")
-	w.stands("jo", v1alpha1.PhaseEnabled, v1alpha1.ReasonPayoutsEnabled) // that nobody could look is no violation
+	w.stands("jo", v1alpha1.PhaseEnabled, v1alpha1.ReasonPayoutsEnabled) // a failed observation is no violation
 	w.pays(daily)
 
 	w.prove(unsafe)
@@ -238,7 +238,7 @@ func TestPayoutsStopWhileThePlatformIsSeenNotToBeSafe(t *testing.T) {
 	w.must(err)
 	w.pays(daily)
 	if result.RequeueAfter <= 0 || result.RequeueAfter > time.Minute {
-		t.Errorf("the next look is in %s, and payouts must stop in a minute", result.RequeueAfter)
+		t.Errorf("the next pass is in %s, and payouts must stop in a minute", result.RequeueAfter)
 	}
 	w.clock.Step(time.Minute)
 	jo := w.stands("jo", v1alpha1.PhaseSuspended, v1alpha1.ReasonSuspendedByViolation)

@@ -55,7 +55,7 @@ func (w *world) silent(at string) {
 	w.t.Helper()
 	object, err := json.Marshal(w.account("jo"))
 	w.must(err)
-	for where, text := range map[string]string{"the object": string(object), "the events": w.told.text(), "the logs": w.logs.String()} {
+	for where, text := range map[string]string{"the object": string(object), "the events": w.events.text(), "the logs": w.logs.String()} {
 		for _, trace := range w.traces() {
 			if strings.Contains(text, trace) {
 				w.t.Errorf("%s: %s holds what only Stripe may know (number %d of the traces)", at, where, slices.Index(w.traces(), trace))
@@ -82,8 +82,8 @@ func TestNothingOfWhatStripeKnowsIsFoundElsewhere(t *testing.T) {
 	if len(played) < 20 {
 		t.Errorf("only %d acts were played", len(played))
 	}
-	if !strings.Contains(w.logs.String(), "Step") || w.told.text() == "" {
-		t.Error("nothing was logged or told, so that nothing was tried")
+	if !strings.Contains(w.logs.String(), "Step") || w.events.text() == "" {
+		t.Error("nothing was logged or reported, so that nothing was tried")
 	}
 }
 
@@ -91,7 +91,9 @@ func TestAKeyIsNeverTold(t *testing.T) {
 	w := newWorld(t)
 	verified(w)
 	for name, spoil := range map[string]func(){
-		"refused":            func() { w.answer("", env.InjectedFault{Kind: env.Failure, Code: "api_key_expired", Status: 401, Count: 20}) },
+		"refused": func() {
+			w.answer("", env.InjectedFault{Kind: env.Failure, Code: "api_key_expired", Status: 401, Count: 20})
+		},
 		"revoked":            func() { w.sandbox.RevokeStripeKey(t, w.stripe.ID, w.stripe.Keys.TestRestricted) },
 		"with a slip in it":  func() { w.give(w.stripe.Keys.TestSecret + " ?") },
 		"of the other mode":  func() { w.give(w.stripe.Keys.LiveSecret) },
@@ -102,7 +104,7 @@ func TestAKeyIsNeverTold(t *testing.T) {
 		w.passes("jo")
 		w.silent("a key " + name)
 		if body := w.stripe.Keys.TestSecret[8:]; strings.Contains(w.logs.String(), body) || strings.Contains(describe(w.account("jo")), body) {
-			t.Errorf("a key %s is told", name)
+			t.Errorf("a key %s is reported", name)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func TestALookIsSoonerOnlyWherePayoutsAreAboutToStop(t *testing.T) {
 				in.gated = evidence.Gated{Violated: now.Add(-c.ago)}
 			}
 			if got := r.soonest(quiet, in); got != c.want {
-				t.Errorf("the next look is in %s, want %s", got, c.want)
+				t.Errorf("the next pass is in %s, want %s", got, c.want)
 			}
 		})
 	}
@@ -47,6 +47,6 @@ func TestAPromisedLookIsNeverPutOff(t *testing.T) {
 	r := &Reconciler{Clock: testclock.NewFakePassiveClock(now), Grace: time.Hour}
 	in := &inputs{run: scope.Payout{Gate: scope.Gate{Hold: true}}, gated: evidence.Gated{Violated: now}}
 	if got := r.soonest(2*time.Second, in); got != 2*time.Second {
-		t.Errorf("the next look is in %s, want 2s", got)
+		t.Errorf("the next pass is in %s, want 2s", got)
 	}
 }

@@ -30,7 +30,7 @@ type facts struct {
 	problem *fault.Error
 	// recorded says that an account is known, whether or not it could be seen.
 	recorded bool
-	// deauthorized says that the coach was told to have disconnected the account.
+	// deauthorized says that Stripe reported that the coach disconnected the account.
 	deauthorized bool
 	// payoutFailed is the code of the last payout that failed, "" if one was paid since.
 	payoutFailed string
@@ -64,7 +64,7 @@ const (
 )
 
 // judge says where an account stands: the first row of the table that fits. The rows, in this order, are
-// those of docs/kinds/payoutaccount.md; every state that Stripe can tell of ends in one.
+// those of docs/kinds/payoutaccount.md; every state that Stripe can report ends in one.
 func judge(f facts) standing {
 	for _, rows := range [](func(facts) (standing, bool)){ofObject, ofLook, ofVerdict, ofCoach, ofReview, ofBank, ofPayouts} {
 		if s, fits := rows(f); fits {
@@ -73,14 +73,14 @@ func judge(f facts) standing {
 	}
 	return standing{
 		v1alpha1.PhaseRestricted, v1alpha1.ReasonUnknownStripeState, v1alpha1.ActorPlatform,
-		"Stripe tells something of the account that this version of the operator does not know; Stripe's Dashboard has the details",
+		"Stripe reports something of the account that this version of the operator does not know; Stripe's Dashboard has the details",
 	}
 }
 
-// ofObject are the rows about what the object itself tells.
+// ofObject are the rows about what the object itself reports.
 func ofObject(f facts) (standing, bool) {
 	if f.deleting {
-		return standing{v1alpha1.PhaseDeleting, v1alpha1.ReasonReleasing, v1alpha1.ActorPlatform, "the account is kept and being let go"}, true
+		return standing{v1alpha1.PhaseDeleting, v1alpha1.ReasonReleasing, v1alpha1.ActorPlatform, "the account is kept and being released"}, true
 	}
 	return standing{}, false
 }
@@ -112,7 +112,7 @@ func ofLook(f facts) (standing, bool) {
 		}
 		return s, true
 	}
-	if f.recorded { // an account that cannot be looked at is where it was
+	if f.recorded { // an account that cannot be observed is where it was
 		s.phase = kept(f)
 		if p.Class != fault.Denied {
 			s.action = cmp.Or(f.before.action, v1alpha1.ActorNone)
@@ -126,7 +126,7 @@ func ofLook(f facts) (standing, bool) {
 func unmade(p *fault.Error, s standing) standing {
 	s.phase = v1alpha1.PhaseCreating
 	if p.Reason == converge.ReasonApplied {
-		s.reason, s.message = v1alpha1.ReasonCreating, "the account was made; the next look finds it"
+		s.reason, s.message = v1alpha1.ReasonCreating, "the account was created; the next pass finds it"
 	}
 	awaited := p.Reason == v1alpha1.ReasonGateClosed || p.Reason == v1alpha1.ReasonWaitingForPlatform
 	if p.Class == fault.Transient || p.Class == fault.Waiting && !awaited {
@@ -135,7 +135,7 @@ func unmade(p *fault.Error, s standing) standing {
 	return s
 }
 
-// kept is the phase that is known of an account that cannot be looked at now.
+// kept is the phase that is known of an account that cannot be observed now.
 func kept(f facts) v1alpha1.PayoutPhase {
 	if f.before.phase == "" {
 		return v1alpha1.PhaseCreating
@@ -143,13 +143,13 @@ func kept(f facts) v1alpha1.PayoutPhase {
 	return f.before.phase
 }
 
-// ofVerdict are the rows about what is decided: rejected, or paused. Why Stripe rejects is told to nobody
+// ofVerdict are the rows about what is decided: rejected, or paused. Why Stripe rejects is shown nowhere
 // here: the answer could warn who must not be warned.
 func ofVerdict(f facts) (standing, bool) {
 	if f.account.ID == "" && f.still != "" {
 		return standing{
 			v1alpha1.PhaseCreating, f.still, v1alpha1.ActorTenantAdmin,
-			"no account is made while this object is paused or its platform only observed; status.plan lists what would be",
+			"no account is created while this object is paused or its platform only observed; status.plan lists what would be",
 		}, true
 	}
 	if f.account.ID == "" {
@@ -208,7 +208,7 @@ func intervenes(due scope.Requirements) bool {
 	return slices.ContainsFunc(due.CurrentlyDue, func(path string) bool { return strings.HasPrefix(path, intervention) })
 }
 
-// ofReview are the rows in which Stripe looks at the account. What it looks for is told to nobody here.
+// ofReview are the rows in which Stripe reviews the account. What it searches for is shown nowhere.
 func ofReview(f facts) (standing, bool) {
 	due := f.account.Requirements
 	switch {
@@ -216,12 +216,12 @@ func ofReview(f facts) (standing, bool) {
 		f.account.Transfers == capabilityPending:
 		return standing{
 			v1alpha1.PhaseInReview, v1alpha1.ReasonPendingVerification, v1alpha1.ActorStripe,
-			"Stripe verifies what the coach has told; nobody has to do anything",
+			"Stripe verifies what the coach has submitted; nobody has to do anything",
 		}, true
 	case due.DisabledReason == disabledReview, due.DisabledReason == disabledListed, due.DisabledReason == disabledOther:
 		return standing{
 			v1alpha1.PhaseInReview, v1alpha1.ReasonUnderStripeReview, v1alpha1.ActorStripe,
-			"Stripe looks at the account; nobody has to do anything",
+			"Stripe reviews the account; nobody has to do anything",
 		}, true
 	}
 	return standing{}, false
@@ -264,12 +264,12 @@ func ofPayouts(f facts) (standing, bool) {
 	case held && f.violated:
 		return standing{
 			v1alpha1.PhaseSuspended, v1alpha1.ReasonSuspendedByViolation, v1alpha1.ActorPlatform,
-			"payouts are suspended since the platform has been seen not to be safe (kubectl coach evidence tells what); they go on when it is again",
+			"payouts are suspended since the platform has been seen not to be safe (kubectl coach evidence says what); they go on when it is again",
 		}, true
 	case held && f.closed && !f.manual && a.Metadata[naming.MetaOpened] == "":
 		return standing{
 			v1alpha1.PhaseSuspended, v1alpha1.ReasonGateClosed, v1alpha1.ActorPlatform,
-			"payouts are enabled for the first time when the platform is seen to be safe (kubectl coach evidence tells what is not)",
+			"payouts are enabled for the first time when the platform is seen to be safe (kubectl coach evidence lists what is not)",
 		}, true
 	case a.Transfers == capabilityActive:
 		return standing{v1alpha1.PhaseEnabled, v1alpha1.ReasonPayoutsEnabled, v1alpha1.ActorNone, "the coach is paid"}, true

@@ -136,9 +136,9 @@ func contradiction(all []metav1.Condition) error {
 func TestWhatPassesByItselfStallsNothing(t *testing.T) {
 	t.Parallel()
 	for name, problem := range map[string]*fault.Error{
-		"a platform that is made in the same moment": fault.Wait(v1alpha1.ReasonWaitingForPlatform, 0, "m"),
-		"a gate that is about to open":               fault.Wait(v1alpha1.ReasonGateClosed, 0, "m"),
-		"a call that did not get through":            fault.New(fault.Transient, v1alpha1.ReasonStripeUnreachable, "m"),
+		"a platform that is created in the same moment": fault.Wait(v1alpha1.ReasonWaitingForPlatform, 0, "m"),
+		"a gate that is about to open":                  fault.Wait(v1alpha1.ReasonGateClosed, 0, "m"),
+		"a call that did not get through":               fault.New(fault.Transient, v1alpha1.ReasonStripeUnreachable, "m"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

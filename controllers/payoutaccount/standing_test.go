@@ -22,7 +22,7 @@ import (
 // noon is the time of these tests.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// paying are the facts of an account that is paid: what every row of the table is told apart from.
+// paying are the facts of an account that is paid: what every row of the table is distinguished from.
 func paying() facts {
 	return facts{
 		recorded: true,
@@ -44,7 +44,7 @@ type row struct {
 	action v1alpha1.PayoutActor
 }
 
-// unseen makes an account one that could not be looked at.
+// unseen makes an account one that could not be observed.
 func unseen(class fault.Class, reason string) func(*facts) {
 	return func(f *facts) {
 		f.account.ID, f.problem = "", fault.New(class, reason, "what is wrong, and the way out")
@@ -88,10 +88,10 @@ var rows = []row{
 	{4, "there is none, and nobody may make one", func(f *facts) {
 		f.account.ID, f.recorded, f.problem, f.before, f.still = "", false, nil, standing{}, v1alpha1.ReasonPaused
 	}, "Creating", "Paused", "TenantAdmin"},
-	{4, "nobody knows yet", missing(fault.Waiting, "CreationUncertain"), "Creating", "CreationUncertain", "None"},
+	{4, "it is not known yet", missing(fault.Waiting, "CreationUncertain"), "Creating", "CreationUncertain", "None"},
 	{4, "the gate is closed", missing(fault.Waiting, "GateClosed"), "Creating", "GateClosed", "Platform"},
-	{4, "the key is not accepted and none was made", missing(fault.Denied, "PlatformCredentialsInvalid"), "Creating", "PlatformCredentialsInvalid", "Platform"},
-	{4, "Stripe does not answer and none was made", missing(fault.Transient, "StripeUnreachable"), "Creating", "StripeUnreachable", "None"},
+	{4, "the key is not accepted and none was created", missing(fault.Denied, "PlatformCredentialsInvalid"), "Creating", "PlatformCredentialsInvalid", "Platform"},
+	{4, "Stripe does not answer and none was created", missing(fault.Transient, "StripeUnreachable"), "Creating", "StripeUnreachable", "None"},
 	{5, "it is somebody else's", unseen(fault.Conflict, "OwnedByAnother"), "Conflict", "OwnedByAnother", "Platform"},
 	{5, "there are two", unseen(fault.Conflict, "DuplicateAccounts"), "Conflict", "DuplicateAccounts", "Platform"},
 	{6, "the coach has disconnected it", func(f *facts) {
@@ -160,8 +160,8 @@ var rows = []row{
 		f.account.Transfers = capabilityActive
 		f.account.Requirements.EventuallyDue = []string{"a"}
 	}, "Enabled", "PayoutsEnabled", "None"},
-	{19, "Stripe says what nobody knows", disabled("frobnicated"), "Restricted", "UnknownStripeState", "Platform"},
-	{19, "transfers are what nobody knows", func(f *facts) { f.account.Transfers = "dormant" }, "Restricted", "UnknownStripeState", "Platform"},
+	{19, "Stripe sends an unknown value", disabled("frobnicated"), "Restricted", "UnknownStripeState", "Platform"},
+	{19, "transfers have an unknown value", func(f *facts) { f.account.Transfers = "dormant" }, "Restricted", "UnknownStripeState", "Platform"},
 	{19, "there are no transfers", func(f *facts) { f.account.Transfers = "" }, "Restricted", "UnknownStripeState", "Platform"},
 	{19, "there are no payouts and no reason", func(f *facts) { f.account.PayoutsEnabled = false }, "Restricted", "UnknownStripeState", "Platform"},
 }
@@ -225,7 +225,7 @@ func TestWhatNobodyKnowsEndsInTheLastRow(t *testing.T) {
 			f := paying()
 			disabled(why)(&f)
 			rows[len(rows)-1].stands(t, f)
-			f.account.PayoutsEnabled = true // a reason that nobody knows counts more
+			f.account.PayoutsEnabled = true // a reason that is unknown counts more
 			rows[len(rows)-1].stands(t, f)
 		})
 	}
@@ -238,7 +238,7 @@ func TestAnAccountThatCannotBeLookedAtStaysWhereItWas(t *testing.T) {
 		before  standing
 		want    standing
 	}{
-		"a key that is not accepted is the platform's to mend": {
+		"a key that is not accepted is the platform's to repair": {
 			fault.New(fault.Denied, "PlatformCredentialsInvalid", "m"),
 			standing{phase: "InReview", action: "Stripe"},
 			standing{"InReview", "PlatformCredentialsInvalid", "Platform", "m"},
@@ -253,7 +253,7 @@ func TestAnAccountThatCannotBeLookedAtStaysWhereItWas(t *testing.T) {
 			standing{phase: "Enabled", action: "None"},
 			standing{"Enabled", "WaitingForPlatform", "None", "m"},
 		},
-		"a status that was lost is told by nobody": {
+		"a status that was lost is not restored": {
 			fault.New(fault.Transient, "StripeUnreachable", "m"), standing{}, standing{"Creating", "StripeUnreachable", "None", "m"},
 		},
 		"a country that is allowed no more": {
@@ -283,7 +283,7 @@ func TestWords(t *testing.T) {
 		"a path stays":                         {[]string{"business_profile.url"}, []string{"business_profile.url"}},
 		"a bank account is called one":         {[]string{"external_account"}, []string{"bank account"}},
 		"whose person it is does not matter":   {[]string{"person_1Abc.first_name"}, []string{"person.first_name"}},
-		"two persons are told of once":         {[]string{"person_1.dob.day", "person_2.dob.day"}, []string{"person.dob.day"}},
+		"two persons are shown once":           {[]string{"person_1.dob.day", "person_2.dob.day"}, []string{"person.dob.day"}},
 		"a reviewer's question keeps its kind": {[]string{"interv_1Xyz.identity.form"}, []string{"stripe-review.identity"}},
 		"a reviewer's bare question":           {[]string{"interv_1Xyz"}, []string{"stripe-review"}},
 		"twenty are enough":                    {many, many[:20]},
@@ -342,8 +342,8 @@ func TestFailedPayout(t *testing.T) {
 	}
 }
 
-// told is all that an object shows of an account.
-func told(t *testing.T, account scope.Account) v1alpha1.PayoutAccountStatus {
+// shown is all that an object shows of an account.
+func shown(t *testing.T, account scope.Account) v1alpha1.PayoutAccountStatus {
 	t.Helper()
 	clock := testclock.NewFakePassiveClock(noon)
 	r := &Reconciler{Clock: clock, Resync: 10 * time.Minute}
@@ -358,10 +358,10 @@ func told(t *testing.T, account scope.Account) v1alpha1.PayoutAccountStatus {
 func TestNobodyIsTippedOff(t *testing.T) {
 	t.Parallel()
 	for name, alike := range map[string][]string{
-		"what Stripe looks for is not told":           {"under_review", "listed", "other"},
-		"why Stripe rejected is not told":             {"rejected.fraud", "rejected.listed", "rejected.terms_of_service", "rejected.other", "rejected.incomplete_verification", "rejected.sanctions"},
-		"why the business rejected is not told":       {"rejected.platform_fraud", "rejected.platform_terms_of_service", "rejected.platform_other"},
-		"what this version does not know is not told": {"sanctioned", "frobnicated"},
+		"what Stripe searches for is not reported":        {"under_review", "listed", "other"},
+		"why Stripe rejected is not reported":             {"rejected.fraud", "rejected.listed", "rejected.terms_of_service", "rejected.other", "rejected.incomplete_verification", "rejected.sanctions"},
+		"why the business rejected is not reported":       {"rejected.platform_fraud", "rejected.platform_terms_of_service", "rejected.platform_other"},
+		"what this version does not know is not reported": {"sanctioned", "frobnicated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -371,7 +371,7 @@ func TestNobodyIsTippedOff(t *testing.T) {
 				disabled(why)(&f)
 				f.account.Transfers = "inactive"
 				f.account.Requirements.Errors = []scope.RequirementError{{Code: why, Requirement: why}}
-				status := told(t, f.account)
+				status := shown(t, f.account)
 				if i == 0 {
 					first = status
 				}
@@ -381,7 +381,7 @@ func TestNobodyIsTippedOff(t *testing.T) {
 				text := fmt.Sprintf("%+v", status)
 				for _, secret := range []string{"listed", "fraud", "sanction", "terms_of_service", "under_review", "incomplete_verification", "frobnicated"} {
 					if strings.Contains(text, secret) {
-						t.Errorf("the status tells %q: %s", secret, text)
+						t.Errorf("the status reports %q: %s", secret, text)
 					}
 				}
 			}
@@ -405,20 +405,20 @@ func TestALookThatFoundSomethingNewIsDated(t *testing.T) {
 			r := &Reconciler{Clock: clock, Resync: 10 * time.Minute}
 			object := &v1alpha1.PayoutAccount{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationAccount: "acct_0/acct_1"}}}
 			in := &inputs{run: scope.Payout{Spec: &object.Spec, Account: paying().account}, platform: &v1alpha1.CoachPlatform{}}
-			look := func(at time.Time) time.Time {
+			visit := func(at time.Time) time.Time {
 				clock.SetTime(at)
 				r.report(object, in, []converge.Outcome{{Step: "payoutaccount", Exists: true}})
 				return object.Status.LastSyncTime.Time
 			}
-			if got := look(noon); !got.Equal(noon) {
-				t.Errorf("the first look is dated %s", got)
+			if got := visit(noon); !got.Equal(noon) {
+				t.Errorf("the first observation is dated %s", got)
 			}
-			if got := look(noon.Add(time.Minute)); !got.Equal(noon) {
-				t.Errorf("a look that found nothing new is dated %s", got)
+			if got := visit(noon.Add(time.Minute)); !got.Equal(noon) {
+				t.Errorf("an observation that found nothing new is dated %s", got)
 			}
 			change(&in.run.Account)
-			if got := look(noon.Add(time.Hour)); !got.Equal(noon.Add(time.Hour)) {
-				t.Errorf("a look that found something new is dated %s", got)
+			if got := visit(noon.Add(time.Hour)); !got.Equal(noon.Add(time.Hour)) {
+				t.Errorf("an observation that found something new is dated %s", got)
 			}
 		})
 	}

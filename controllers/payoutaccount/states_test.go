@@ -83,8 +83,8 @@ func (w *world) admit(countries ...string) {
 	w.must(w.client.Update(w.t.Context(), w.class))
 }
 
-// stranger makes an account at Stripe and marks it.
-func (w *world) stranger(metadata map[string]string) string {
+// unmanaged makes an account at Stripe and marks it.
+func (w *world) unmanaged(metadata map[string]string) string {
 	w.t.Helper()
 	return w.sandbox.StripeUnmanaged(w.t, w.stripe.ID, false, 1, metadata)[0]
 }
@@ -102,7 +102,7 @@ func (w *world) marks(change map[string]string) map[string]string {
 	return marks
 }
 
-// gone takes jo's account away in the way Stripe is to tell it.
+// gone takes jo's account away in the way Stripe is to report it.
 func gone(act, answer string) func(*world) {
 	return func(w *world) {
 		w.sandbox.SetStripeOf(w.t, w.stripe.ID, env.StripeSettings{DeletedAnswer: &answer})
@@ -140,7 +140,7 @@ var states = []state{
 	}, "Conflict", "OwnedByAnother", "Platform", "FFT", "U", 0, ""},
 	{5, "there are two accounts", func(w *world) {
 		verified(w)
-		w.stranger(w.marks(nil))
+		w.unmanaged(w.marks(nil))
 		w.clock.Step(resync)
 		w.hint("jo")
 	}, "Conflict", "DuplicateAccounts", "Platform", "FFT", "U", 0, ""},
@@ -152,7 +152,7 @@ var states = []state{
 	{7, "it is not found", gone("delete", "missing"), "Missing", "AccessRevokedOrDeleted", "Platform", "FFT", "U", 0, ""},
 	{7, "it was deleted", gone("delete", "deleted"), "Missing", "DeletedOutOfBand", "Platform", "FFT", "U", 0, ""},
 	{8, "Stripe rejected it", once("reject", env.StripeAct{Reason: "fraud"}), "Rejected", "RejectedByStripe", "Platform", "FFT", "F", 0, ""},
-	{8, "Stripe rejected it for what is not told", once("reject", env.StripeAct{Reason: "listed"}), "Rejected", "RejectedByStripe", "Platform", "FFT", "F", 0, ""},
+	{8, "Stripe rejected it for a hidden reason", once("reject", env.StripeAct{Reason: "listed"}), "Rejected", "RejectedByStripe", "Platform", "FFT", "F", 0, ""},
 	{8, "the business rejected it", once("reject", env.StripeAct{Reason: "platform_fraud"}), "Rejected", "RejectedByPlatform", "Platform", "FFT", "F", 0, ""},
 	{9, "the business paused it", once("pause", nil), "Paused", "PausedByPlatform", "Platform", "FFT", "F", 0, ""},
 	{10, "the coach was not sent to the forms", func(w *world) { w.coach("jo") }, "Onboarding", "NotStarted", "Coach", "FFF", "F", 11, ""},
@@ -174,7 +174,7 @@ var states = []state{
 	}, "InReview", "PendingVerification", "Stripe", "FTF", "F", 0, ""},
 	{13, "Stripe verifies once more", once("pending-verification", nil), "InReview", "PendingVerification", "Stripe", "FTF", "F", 0, ""},
 	{14, "Stripe reviews it", once("under-review", nil), "InReview", "UnderStripeReview", "Stripe", "FTF", "F", 0, ""},
-	{14, "Stripe reviews it for what is not told", once("listed", nil), "InReview", "UnderStripeReview", "Stripe", "FTF", "F", 0, ""},
+	{14, "Stripe reviews it for a hidden reason", once("listed", nil), "InReview", "UnderStripeReview", "Stripe", "FTF", "F", 0, ""},
 	{14, "Stripe stopped it", once("other", nil), "InReview", "UnderStripeReview", "Stripe", "FTF", "F", 0, ""},
 	{15, "the bank account is in error", once("bank-error", env.StripeAct{Status: "errored"}), "Restricted", "PayoutMethodErrored", "Coach", "FFF", "F", 0, ""},
 	{15, "the bank account was not verified", once("bank-error", env.StripeAct{Status: "verification_failed"}), "Restricted", "PayoutMethodErrored", "Coach", "FFF", "F", 0, ""},
@@ -204,7 +204,7 @@ var states = []state{
 	}, "Suspended", "GateClosed", "Platform", "FFF", "F", 0, ""},
 	{18, "all is well", verified, "Enabled", "PayoutsEnabled", "None", "TFF", "T", 0, ""},
 	{18, "all is well, and more will be due", once("eventually-due", env.StripeAct{Fields: []string{"a.b"}}), "Enabled", "PayoutsEnabled", "None", "TFF", "T", 0, ""},
-	{19, "Stripe says what nobody knows", once("set", env.StripeAct{Merge: map[string]any{
+	{19, "Stripe sends an unknown value", once("set", env.StripeAct{Merge: map[string]any{
 		"payouts_enabled": false, "requirements": map[string]any{"disabled_reason": "frobnicated"},
 	}}), "Restricted", "UnknownStripeState", "Platform", "FFT", "F", 0, ""},
 }
@@ -243,7 +243,7 @@ func TestEveryStateOfStripeIsReadAsTheTableSays(t *testing.T) {
 	}
 }
 
-// applied says that the last pass has changed the account, and has not looked yet.
+// applied says that the last pass has changed the account, and no later pass has observed it yet.
 func applied(a *v1alpha1.PayoutAccount) bool {
 	c := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionSpecSynced)
 	return c != nil && c.Reason == v1alpha1.ReasonApplied

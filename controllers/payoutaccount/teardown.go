@@ -20,14 +20,14 @@ import (
 )
 
 const (
-	// releasePoll is when a release is looked at again.
+	// releasePoll is how long a release waits for its next pass.
 	releasePoll = 2 * time.Second
 	// patience is how long an object waits for Stripe, or for a key, before it goes without the mark of a
 	// release. Its account is kept either way.
 	patience = 10 * time.Minute
 )
 
-// teardown lets go of the account: it stays at Stripe with all that it holds, marked as let go. In a
+// teardown releases the account: it stays at Stripe with all that it holds, marked as released. In a
 // terminating namespace there is no call: the key goes with the namespace, and nothing waits for it.
 func (r *Reconciler) teardown(ctx context.Context, account *v1alpha1.PayoutAccount) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(account, v1alpha1.FinalizerAccount) {
@@ -44,7 +44,7 @@ func (r *Reconciler) teardown(ctx context.Context, account *v1alpha1.PayoutAccou
 	run, err := r.inputs(ctx, account)
 	if err == nil && v1alpha1.Paused(account) {
 		err = fault.New(fault.Invalid, v1alpha1.ReasonPaused,
-			"the object is to be deleted and is paused: remove the annotation %s, and the account is let go", v1alpha1.AnnotationPaused)
+			"the object is to be deleted and is paused: remove the annotation %s, and the account is released", v1alpha1.AnnotationPaused)
 		return r.finish(ctx, before, account, run, report.Failed(r.names(), err))
 	}
 	if err == nil && observing(run.platform) { // nothing may be written
@@ -60,12 +60,12 @@ func (r *Reconciler) teardown(ctx context.Context, account *v1alpha1.PayoutAccou
 		return ctrl.Result{}, r.dropFinalizer(ctx, account)
 	}
 	if err == nil {
-		err = fault.Wait(v1alpha1.ReasonReleasing, releasePoll, "the account is kept and being let go")
+		err = fault.Wait(v1alpha1.ReasonReleasing, releasePoll, "the account is kept and being released")
 	}
 	return r.finish(ctx, before, account, run, []converge.Outcome{{Step: r.names()[0], Err: err, ObserveFailed: true}})
 }
 
-// mine says that there is nothing of this object's own to let go of: its account is another's, or its
+// mine says that there is nothing of this object's own to release: its account is another's, or its
 // platform is gone, and with it whoever could reach the account.
 func mine(err error) bool {
 	if err == nil {
@@ -91,7 +91,7 @@ func (r *Reconciler) abandoned(ctx context.Context, account *v1alpha1.PayoutAcco
 	if err == nil || r.Clock.Since(account.DeletionTimestamp.Time) < patience {
 		return false
 	}
-	logf.FromContext(ctx).Info("The account could not be marked as let go; it is kept at Stripe", "reason", fault.As(err).Reason)
+	logf.FromContext(ctx).Info("The account could not be marked as released; it is kept at Stripe", "reason", fault.As(err).Reason)
 	r.Events.Eventf(account, nil, corev1.EventTypeWarning, v1alpha1.ReasonReleasing, "Release",
 		"kept at Stripe without the mark of a release, since Stripe could not be asked")
 	return true
@@ -101,7 +101,7 @@ func (r *Reconciler) abandoned(ctx context.Context, account *v1alpha1.PayoutAcco
 func (r *Reconciler) dropFinalizer(ctx context.Context, account *v1alpha1.PayoutAccount) error {
 	before := account.DeepCopy()
 	controllerutil.RemoveFinalizer(account, v1alpha1.FinalizerAccount)
-	r.looks.forget(account.UID)
+	r.reads.forget(account.UID)
 	return client.IgnoreNotFound(
 		r.Client.Patch(ctx, account, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
 }

@@ -59,7 +59,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
-// behind is the priority of accounts that are looked at because of their platform.
+// behind is the priority of accounts that are observed because of their platform.
 const behind = -10
 
 // fanOut enqueues all accounts of a platform behind everything else: ten thousand of one business must not

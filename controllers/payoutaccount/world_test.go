@@ -56,7 +56,7 @@ type world struct {
 	sandbox    *env.Sandbox
 	stripe     env.StripePlatform
 	clock      *testclock.FakeClock
-	told       *recorder
+	events     *recorder
 	logs       *journal
 	namespace  string
 	class      *v1alpha1.PlatformClass
@@ -66,7 +66,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, client: indexed(t, env.APIServer(t)), sandbox: env.StartSandbox(t), told: &recorder{}, logs: &journal{},
+		t: t, client: indexed(t, env.APIServer(t)), sandbox: env.StartSandbox(t), events: &recorder{}, logs: &journal{},
 		clock: testclock.NewFakeClock(time.Now()),
 	}
 	w.stripe = w.sandbox.NewStripePlatform(t)
@@ -182,7 +182,7 @@ func (w *world) restart(through *path) {
 	})
 	w.reconciler = &payoutaccount.Reconciler{
 		Client: kube, Live: kube, Steps: step.Payout(payoutstep.Options{Stripe: clients, Clock: w.clock, Sweep: sweep}),
-		Installation: installation, Events: w.told, Metrics: metrics, Clock: w.clock, Resync: resync, Grace: grace, Workers: 1,
+		Installation: installation, Events: w.events, Metrics: metrics, Clock: w.clock, Resync: resync, Grace: grace, Workers: 1,
 	}
 }
 
@@ -302,7 +302,7 @@ func (w *world) pass(name string) (ctrl.Result, error) {
 	return w.reconciler.Reconcile(logf.IntoContext(w.t.Context(), logger), account)
 }
 
-// hint makes the next pass look past what is shared, as an event does.
+// hint makes the next pass look past the shared caches, as an event does.
 func (w *world) hint(name string) {
 	w.t.Helper()
 	w.annotate(name, v1alpha1.AnnotationEvent, fmt.Sprintf("evt_%d", time.Now().UnixNano()))
@@ -345,7 +345,7 @@ func describe(a *v1alpha1.PayoutAccount) string {
 	return text.String()
 }
 
-// identity is whom an account is made for.
+// identity is whom an account is created for.
 func (w *world) identity(coach string) naming.Coach {
 	w.t.Helper()
 	namespace := &corev1.Namespace{}
@@ -368,7 +368,7 @@ func (w *world) mine() []env.StripeAccount {
 	return all
 }
 
-// act plays the coach's or Stripe's part, and tells of it by an event.
+// act plays the coach's or Stripe's part, and reports it by an event.
 func (w *world) act(name, act string, args any) env.StripeAccount {
 	w.t.Helper()
 	row := w.sandbox.Act(w.t, w.account(name).Status.AccountID, act, args)
@@ -376,7 +376,7 @@ func (w *world) act(name, act string, args any) env.StripeAccount {
 	return row
 }
 
-// recorder keeps the events that were told.
+// recorder keeps the events that were reported.
 type recorder struct {
 	mu  sync.Mutex
 	all []string

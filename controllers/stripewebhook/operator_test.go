@@ -26,7 +26,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-// resync is how often the operator looks at a quiet account.
+// resync is how often the operator observes a quiet account.
 const resync = 10 * time.Minute
 
 // operator is a controller of accounts and a receiver, without a manager: the test says when each does
@@ -165,7 +165,7 @@ func (o *operator) pass(n *tenant, name string) (ctrl.Result, error) {
 	return o.reconciler.Reconcile(o.t.Context(), n.account(name))
 }
 
-// settle passes until a pass, and the one after it, say the same and ask for no look within a minute.
+// settle passes until a pass, and the one after it, say the same and ask for no pass within a minute.
 func (o *operator) settle(n *tenant, name string) v1alpha1.PayoutAccountStatus {
 	o.t.Helper()
 	for range 30 {

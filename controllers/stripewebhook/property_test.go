@@ -25,7 +25,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-// lasting is a status without the times and names of single looks.
+// lasting is a status without the times and names of single observations.
 func lasting(s v1alpha1.PayoutAccountStatus) v1alpha1.PayoutAccountStatus {
 	s = *s.DeepCopy()
 	s.LastSyncTime, s.LastEventID, s.ReconcileHandled = metav1.Time{}, "", ""
@@ -124,9 +124,9 @@ type history struct {
 	// pending have not been delivered, known may come again; taken is how many were taken out of the box.
 	pending, known []letter
 	taken          int
-	// left says that the coach has disconnected the account, and told that the operator was told so since.
-	left, told bool
-	payout     string
+	// left says that the coach has disconnected the account, and reported that the operator has received the event since.
+	left, reported bool
+	payout         string
 }
 
 // act lets something happen at Stripe and waits for the events.
@@ -135,7 +135,7 @@ func (h *history) act(name string) {
 		name = "release"
 	}
 	if h.left = name == "deauthorize"; h.left {
-		h.told = false
+		h.reported = false
 	}
 	deadlineOf := h.clock.Now().Add(1000 * time.Hour)
 	args := map[string]env.StripeAct{
@@ -172,7 +172,7 @@ func (h *history) deliver(l letter) {
 	if answer.Code != http.StatusOK {
 		h.t.Fatalf("%s is answered with %d", l.Type, answer.Code)
 	}
-	h.told = h.told || l.Type == deauthorized
+	h.reported = h.reported || l.Type == deauthorized
 	if l.Type == payoutFailed || l.Type == payoutPaid || strings.HasPrefix(l.Type, "account.external_account.") {
 		h.payout = max(h.payout, rank(l))
 	}
@@ -256,11 +256,11 @@ func (h *history) check(rt *rapid.T) {
 		want, got = judged(want), judged(got)
 	}
 	if diff := cmp.Diff(lasting(want), lasting(got)); diff != "" {
-		rt.Errorf("the last pass and a fresh look differ (-fresh +last):\n%s", diff)
+		rt.Errorf("the last pass and an uncached read differ (-fresh +last):\n%s", diff)
 	}
 	hints := h.tenant.hints(h.name)
-	if h.left && h.told && hints[v1alpha1.AnnotationDeauthorized] == "" {
-		rt.Errorf("the operator was told that the coach has left, and does not know it")
+	if h.left && h.reported && hints[v1alpha1.AnnotationDeauthorized] == "" {
+		rt.Errorf("the operator received the event that the coach has left, and does not know it")
 	}
 	code, at, _ := strings.Cut(hints[v1alpha1.AnnotationPayout], "@")
 	_, words, _ := strings.Cut(h.payout, " ")

@@ -188,7 +188,7 @@ func TestAnEventIsKeptOnItsObject(t *testing.T) {
 		return hints
 	}
 
-	t.Run("a change of the account is a hint to look at it", func(t *testing.T) {
+	t.Run("a change of the account is a hint to observe it", func(t *testing.T) {
 		studio.sandbox.Act(t, coaches["jo"], "verify", nil)
 		all := studio.delivered(updated, http.StatusOK)
 		g.Expect(studio.hints("jo")).To(gomega.HaveKey(v1alpha1.AnnotationEvent))
@@ -204,7 +204,7 @@ func TestAnEventIsKeptOnItsObject(t *testing.T) {
 		g.Eventually(func() float64 { again(); return r.counted("repeated") }, deadline).Should(gomega.BeNumerically(">", was))
 		g.Eventually(again, deadline).Should(gomega.Equal(first)) // others of the same change may still be on their way
 	})
-	t.Run("a coach who leaves is remembered, whatever version of the API tells of it", func(t *testing.T) {
+	t.Run("a coach who leaves is remembered, whatever version of the API reports it", func(t *testing.T) {
 		studio.sandbox.Act(t, coaches["kim"], "deauthorize", nil)
 		left := studio.delivered(deauthorized, http.StatusOK)[0].ID
 		g.Expect(kept("kim")).To(gomega.Equal(map[string]string{v1alpha1.AnnotationEvent: left, v1alpha1.AnnotationDeauthorized: left}))
@@ -255,14 +255,14 @@ func TestTheLastPayoutCountsInWhateverOrderTheEventsCome(t *testing.T) {
 		"one that failed":                {[]event{failed("evt_1", "account_closed", noon)}, "account_closed@2026-03-01T12:00:00Z"},
 		"one that failed without a code": {[]event{{id: "evt_1", kind: payoutFailed, created: noon}}, "failed@2026-03-01T12:00:00Z"},
 		"one that arrived after it":      {[]event{failed("evt_1", "account_closed", noon), paid("evt_2", noon.Add(time.Hour))}, "paid@2026-03-01T13:00:00Z"},
-		"one that arrived before it, told of later": {
+		"one that arrived before it, delivered later": {
 			[]event{failed("evt_1", "account_closed", noon), paid("evt_2", noon.Add(-time.Hour))}, "account_closed@2026-03-01T12:00:00Z",
 		},
 		"a failure before the coach gives other bank data": {
 			[]event{failed("evt_1", "account_closed", noon), {id: "evt_2", kind: "account.external_account.created", created: noon.Add(time.Hour)}},
 			"paid@2026-03-01T13:00:00Z",
 		},
-		"a failure before the coach gives other bank data, told of later": {
+		"a failure before the coach gives other bank data, delivered later": {
 			[]event{{id: "evt_2", kind: "account.external_account.created", created: noon.Add(time.Hour)}, failed("evt_1", "account_closed", noon)},
 			"paid@2026-03-01T13:00:00Z",
 		},
@@ -270,7 +270,7 @@ func TestTheLastPayoutCountsInWhateverOrderTheEventsCome(t *testing.T) {
 			[]event{{id: "evt_2", kind: "account.external_account.updated", created: noon}, failed("evt_1", "account_closed", noon.Add(time.Hour))},
 			"account_closed@2026-03-01T13:00:00Z",
 		},
-		"a failure that is told of again": {
+		"a failure that is delivered again": {
 			[]event{failed("evt_1", "account_closed", noon), paid("evt_2", noon.Add(time.Hour)), failed("evt_1", "account_closed", noon)},
 			"paid@2026-03-01T13:00:00Z",
 		},

@@ -1,4 +1,4 @@
-// Package stripewebhook receives Stripe's events. An event is a hint to look at an account, and nothing
+// Package stripewebhook receives Stripe's events. An event is a hint to observe an account, and nothing
 // else of it is believed: it is stored on the account's object, from where whichever replica leads acts on
 // it, and only then answered. Late, twice, or in another order, it does no harm.
 package stripewebhook
@@ -74,7 +74,7 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request) {
 	r.answer(w, status, result)
 }
 
-// answer tells a status and nothing else: who asks without a signature learns nothing.
+// answer reports a status and nothing else: who asks without a signature learns nothing.
 func (r *Receiver) answer(w http.ResponseWriter, status int, result string) {
 	r.Metrics.Event(result)
 	w.Header().Set("Cache-Control", "no-store")

@@ -39,8 +39,8 @@ type endpoint struct {
 	secrets []scope.Secret
 	read    time.Time
 	// unread is why they could not be read; that counts no longer than soonest.
-	unread error
-	told   time.Time
+	unread   error
+	reported time.Time
 }
 
 // endpoints are those of all platforms that are there. It is safe for concurrent use.

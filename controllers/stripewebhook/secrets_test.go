@@ -123,40 +123,40 @@ func grant(t *testing.T, namespace, user string) {
 func TestWithoutASecretNothingIsBelieved(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		// spoil takes the secret away, and mend gives it back.
-		spoil, mend func(t *testing.T, n *tenant, user string)
+		// spoil takes the secret away, and repair gives it back.
+		spoil, repair func(t *testing.T, n *tenant, user string)
 	}{
 		"the Secret does not exist": {
 			spoil: func(t *testing.T, n *tenant, user string) {
 				grant(t, n.platform.Namespace, user)
 				must(t, n.client.Delete(t.Context(), n.stored()))
 			},
-			mend: func(_ *testing.T, n *tenant, _ string) { n.keep(n.secret) },
+			repair: func(_ *testing.T, n *tenant, _ string) { n.keep(n.secret) },
 		},
 		"the namespace is not granted": {
-			spoil: func(*testing.T, *tenant, string) {},
-			mend:  func(t *testing.T, n *tenant, user string) { grant(t, n.platform.Namespace, user) },
+			spoil:  func(*testing.T, *tenant, string) {},
+			repair: func(t *testing.T, n *tenant, user string) { grant(t, n.platform.Namespace, user) },
 		},
 		"the Secret is somebody else's": {
 			spoil: func(t *testing.T, n *tenant, user string) {
 				grant(t, n.platform.Namespace, user)
 				n.relabel(t, "another")
 			},
-			mend: func(t *testing.T, n *tenant, _ string) { n.relabel(t, n.platform.Name) },
+			repair: func(t *testing.T, n *tenant, _ string) { n.relabel(t, n.platform.Name) },
 		},
 		"the secret is empty": {
 			spoil: func(t *testing.T, n *tenant, user string) {
 				grant(t, n.platform.Namespace, user)
 				n.write(t, "")
 			},
-			mend: func(t *testing.T, n *tenant, _ string) { n.write(t, n.secret.Reveal()) },
+			repair: func(t *testing.T, n *tenant, _ string) { n.write(t, n.secret.Reveal()) },
 		},
 		"the secret is short": {
 			spoil: func(t *testing.T, n *tenant, user string) {
 				grant(t, n.platform.Namespace, user)
 				n.write(t, "whsec_short")
 			},
-			mend: func(t *testing.T, n *tenant, _ string) { n.write(t, n.secret.Reveal()) },
+			repair: func(t *testing.T, n *tenant, _ string) { n.write(t, n.secret.Reveal()) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestWithoutASecretNothingIsBelieved(t *testing.T) {
 			if r.counted("no_secret") < 3 {
 				t.Errorf("%v were counted as no_secret", r.counted("no_secret"))
 			}
-			c.mend(t, studio, namespace)
+			c.repair(t, studio, namespace)
 			now.Step(5 * time.Second)
 			gomega.NewWithT(t).Eventually(func() int { // a grant takes the API server a moment
 				now.Step(5 * time.Second)

@@ -18,7 +18,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// Types of events that tell what nobody can read afterwards.
+// Types of events that report what nobody can read afterwards.
 const (
 	deauthorized = "account.application.deauthorized"
 	payoutFailed = "payout.failed"
@@ -36,8 +36,8 @@ const (
 	AccountIndex = "stripe-account"
 	// paid is what is kept of a payout that arrived, or of bank data that are new, and failed of one whose failure has no code.
 	paid, failed = "paid", "failed"
-	// telling is how precisely it is kept when Stripe last delivered anything.
-	telling = 10 * time.Minute
+	// reporting is how precisely it is kept when Stripe last delivered anything.
+	reporting = 10 * time.Minute
 )
 
 // store keeps what an event hints at on the object of its account, and that Stripe delivers on the platform.
@@ -51,7 +51,7 @@ func (r *Receiver) store(ctx context.Context, platform *v1alpha1.CoachPlatform, 
 	var accounts v1alpha1.PayoutAccountList
 	err := r.Client.List(ctx, &accounts, client.InNamespace(platform.Namespace), client.MatchingFields{AccountIndex: hint.Account})
 	if err != nil {
-		return "", fmt.Errorf("looking for the object of an account: %w", err)
+		return "", fmt.Errorf("searching for the object of an account: %w", err)
 	}
 	var stored, repeated bool
 	for i := range accounts.Items {
@@ -117,7 +117,7 @@ func (r *Receiver) noted(account *v1alpha1.PayoutAccount, hint stripe.Hint) map[
 	return all
 }
 
-// last returns how the last payout went, of what is kept and what an event tells. Events come in any order:
+// last returns how the last payout went, of what is kept and what an event reports. Events come in any order:
 // an older one says nothing. Their times are whole seconds: of two in the same, a failure counts, so that
 // somebody looks.
 func last(kept, code string, at time.Time) string {
@@ -134,34 +134,34 @@ func (r *Receiver) delivered(ctx context.Context, platform *v1alpha1.CoachPlatfo
 	now := r.Clock.Now().UTC()
 	last, err := time.Parse(time.RFC3339, platform.Annotations[v1alpha1.AnnotationDelivered])
 	end := r.endpoints.of(platform, r.Clock)
-	if err == nil && now.Sub(last) < telling || !end.tell(now) {
+	if err == nil && now.Sub(last) < reporting || !end.report(now) {
 		return nil
 	}
 	before := platform.DeepCopy()
 	after := platform.DeepCopy()
 	metav1.SetMetaDataAnnotation(&after.ObjectMeta, v1alpha1.AnnotationDelivered, now.Format(time.RFC3339))
 	if err := client.IgnoreNotFound(r.Client.Patch(ctx, after, client.MergeFrom(before))); err != nil {
-		end.untold()
+		end.unreported()
 		return fmt.Errorf("keeping that Stripe delivers: %w", err)
 	}
 	return nil
 }
 
-// untold takes back what tell said: it was not kept.
-func (e *endpoint) untold() {
+// unreported takes back what report said: it was not kept.
+func (e *endpoint) unreported() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.told = time.Time{}
+	e.reported = time.Time{}
 }
 
-// tell says whether it is time to keep that Stripe delivers, of many events only once.
-func (e *endpoint) tell(now time.Time) bool {
+// report says whether it is time to keep that Stripe delivers, of many events only once.
+func (e *endpoint) report(now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.told.IsZero() && now.Sub(e.told) < telling {
+	if !e.reported.IsZero() && now.Sub(e.reported) < reporting {
 		return false
 	}
-	e.told = now
+	e.reported = now
 	return true
 }
 

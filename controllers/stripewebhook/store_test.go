@@ -50,9 +50,9 @@ func (b *behind) Patch(ctx context.Context, o client.Object, patch client.Patch,
 func TestAnOlderPayoutSaysNothingWhateverTheCacheHasSeen(t *testing.T) {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	const want = "account_closed@2026-03-01T12:00:00Z"
-	for name, change := range map[string]func(s *small, cache *behind, tell func()){
-		"the cache is behind":                   func(_ *small, _ *behind, tell func()) { tell() },
-		"another replica writes at that moment": func(_ *small, cache *behind, tell func()) { cache.before = []func(){func() {}, tell} },
+	for name, change := range map[string]func(s *small, cache *behind, report func()){
+		"the cache is behind":                   func(_ *small, _ *behind, report func()) { report() },
+		"another replica writes at that moment": func(_ *small, cache *behind, report func()) { cache.before = []func(){func() {}, report} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSmall(t)

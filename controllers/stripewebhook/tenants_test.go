@@ -64,7 +64,7 @@ func TestTenantsHaveNothingInCommonAtStripe(t *testing.T) {
 			}
 			for other, o := range all {
 				if other != name && call.Resource != "" && call.Resource == o.account(coachOf(o)).Status.AccountID {
-					t.Errorf("the key of %s asked for the account of %s", name, other)
+					t.Errorf("the key of %s was used to read the account of %s", name, other)
 				}
 			}
 		}
@@ -109,7 +109,7 @@ func TestAnObjectCannotNameAPlatformOfAnotherNamespace(t *testing.T) {
 	}
 	for _, n := range []*tenant{abroad, home} {
 		if accounts := n.sandbox.StripeAccounts(t, n.stripe.ID); len(accounts) != 0 {
-			t.Errorf("%d accounts were made", len(accounts))
+			t.Errorf("%d accounts were created", len(accounts))
 		}
 	}
 }

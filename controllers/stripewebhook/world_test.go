@@ -47,7 +47,7 @@ const (
 	loopback = "127.0.0.1"
 )
 
-// errRefused is what a write ends in that was told to fail.
+// errRefused is the error of a write that was made to fail.
 var errRefused = errors.New("the write is refused")
 
 // receiving is a receiver under a manager, as on every replica, at an address that Stripe reaches.

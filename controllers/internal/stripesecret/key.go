@@ -21,7 +21,7 @@ import (
 // dataKey holds the API key.
 const dataKey = "apiKey"
 
-// ungranted is when to look again for a grant, or for a Secret: nothing else tells of one.
+// ungranted is how long a pass waits for a grant, or for a Secret: nothing else announces one.
 const ungranted = 30 * time.Second
 
 // Key returns the key of a platform's Stripe account, past every cache.

@@ -111,7 +111,7 @@ func TestAKeyThatWasReadCountsForHalfAMinute(t *testing.T) {
 	b.give(tenant, "other", map[string][]byte{"apiKey": []byte("another")})
 	for name, change := range map[string]func(*v1alpha1.CoachPlatform){
 		"of another namespace":      func(p *v1alpha1.CoachPlatform) { p.Namespace, p.UID = "another", "2" },
-		"that was made again":       func(p *v1alpha1.CoachPlatform) { p.UID, p.Spec.Stripe.CredentialsSecretName = "3", "other" },
+		"that was created again":    func(p *v1alpha1.CoachPlatform) { p.UID, p.Spec.Stripe.CredentialsSecretName = "3", "other" },
 		"that names another Secret": func(p *v1alpha1.CoachPlatform) { p.Spec.Stripe.CredentialsSecretName = "other" },
 	} {
 		platform := b.platform.DeepCopy()

@@ -135,7 +135,7 @@ func (s Signing) written(err error) error {
 	case err == nil:
 		return nil
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return fault.Wait(v1alpha1.ReasonReleasing, 0, "the namespace %s is being deleted, so no Secret is made in it", s.Platform.Namespace)
+		return fault.Wait(v1alpha1.ReasonReleasing, 0, "the namespace %s is being deleted, so no Secret is created in it", s.Platform.Namespace)
 	case apierrors.IsForbidden(err):
 		return notGranted(s.Platform.Namespace)
 	}

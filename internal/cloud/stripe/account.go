@@ -15,7 +15,7 @@ import (
 
 const accountsPath = "/v1/accounts"
 
-// Creation is what is said when an account is made. Whatever can be said later is not part of it: a
+// Creation is what is said when an account is created. Whatever can be said later is not part of it: a
 // repeated creation must be the same to the letter.
 type Creation struct {
 	// Country is the two-letter code.
@@ -30,7 +30,7 @@ type Creation struct {
 
 // Update is what is changed of an account; what is zero stays as it is.
 type Update struct {
-	// Capabilities are asked for, or given back.
+	// Capabilities are requested, or given back.
 	Capabilities map[string]bool
 	// Profile is the business's; fields that are empty stay as they are.
 	Profile  *scope.BusinessProfile

@@ -69,7 +69,7 @@ func TestRequestsAreToTheLetter(t *testing.T) {
 		// key is the idempotency key; * is any.
 		key, account string
 	}{
-		"an account is made with what cannot be changed": {
+		"an account is created with what cannot be changed": {
 			call: func(c *stripe.Client) error {
 				_, err := c.Create(t.Context(), stripe.Creation{
 					Country: "DE", Controller: shape, Transfers: true, CardPayments: true, Agreement: "full", Metadata: metadata,
@@ -135,7 +135,7 @@ func TestRequestsAreToTheLetter(t *testing.T) {
 			answer: `{"object":"list","data":[],"has_more":false}`,
 			line:   "GET /v1/webhook_endpoints?limit=100",
 		},
-		"an endpoint is made for connected accounts in our version": {
+		"an endpoint is created for connected accounts in our version": {
 			call: func(c *stripe.Client) error {
 				_, _, err := c.CreateEndpoint(t.Context(), endpoint, "key-2")
 				return err
@@ -144,7 +144,7 @@ func TestRequestsAreToTheLetter(t *testing.T) {
 			body: "api_version=2023-10-16&connect=true&enabled_events[0]=account.updated&enabled_events[1]=payout.failed&" +
 				"description=Coach+operator&" + metadataForm + "&url=https%3A%2F%2Fhooks.example%2Fstripe",
 		},
-		"an endpoint is mended": {
+		"an endpoint is repaired": {
 			call: func(c *stripe.Client) error { _, err := c.UpdateEndpoint(t.Context(), "we_1", endpoint); return err },
 			line: "POST /v1/webhook_endpoints/we_1?", key: "*",
 			body: "disabled=false&enabled_events[0]=account.updated&enabled_events[1]=payout.failed&" +
@@ -201,7 +201,7 @@ func TestRequestsAreToTheLetter(t *testing.T) {
 			}
 			for _, h := range []string{"X-Stripe-Client-User-Agent", "X-Stripe-Client-Telemetry"} {
 				if got.header.Get(h) != "" {
-					t.Errorf("tells %s: %s", h, got.header.Get(h))
+					t.Errorf("reports %s: %s", h, got.header.Get(h))
 				}
 			}
 		})

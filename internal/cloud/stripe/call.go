@@ -62,7 +62,7 @@ func newHTTPClient(given *http.Client) *http.Client {
 	return &mine
 }
 
-// discreet sends nothing about the host: the SDK would tell Stripe its name, by `uname -a`. It also notes
+// discreet sends nothing about the host: the SDK would send Stripe its name, by `uname -a`. It also notes
 // the status of answers, which the SDK forgets when they are no JSON, and bounds their length.
 type discreet struct{ http.RoundTripper }
 
@@ -135,7 +135,7 @@ type silent struct{}
 // SetLastResponse implements stripesdk.LastResponseSetter.
 func (*silent) SetLastResponse(*stripesdk.APIResponse) {}
 
-// checkID refuses what is no name of Stripe's: an empty one would turn a look at one into a look at all.
+// checkID refuses what is no name of Stripe's: an empty one would turn a read of one account into a listing of all.
 func checkID(operation, id string) error {
 	if idPattern.MatchString(id) {
 		return nil

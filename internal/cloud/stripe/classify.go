@@ -41,12 +41,12 @@ func (e *Error) fault() *fault.Error {
 		return e.refusal()
 	case Indeterminate(e), e.Type == typeNetwork:
 		return fault.New(fault.Transient, v1alpha1.ReasonStripeUnreachable,
-			"Stripe did not answer %s, or not in a way that tells anything (%s); it is tried again", e.Operation, e.about())
+			"Stripe did not answer %s, or not in a way that can be read (%s); it is tried again", e.Operation, e.about())
 	}
 	return fault.New(fault.Transient, v1alpha1.ReasonTransientError, "%s failed (%s); it is tried again", e.Operation, e.about())
 }
 
-// credentials tells a key that is no good from one that lacks a right: a refused look at the own account,
+// credentials distinguishes a key that is no good from one that lacks a right: a refused read of the own account,
 // or one of the codes about keys, is the former.
 func (e *Error) credentials() *fault.Error {
 	switch {
@@ -64,7 +64,7 @@ func (e *Error) credentials() *fault.Error {
 func (e *Error) refusal() *fault.Error {
 	if e.Operation == operationCreateAcct {
 		return fault.New(fault.Invalid, v1alpha1.ReasonCreateRejected,
-			"Stripe refuses to make the account as asked for (%s); Stripe's Dashboard has its words in the log of the API", e.about())
+			"Stripe refuses to create the account as requested (%s); Stripe's Dashboard has its words in the log of the API", e.about())
 	}
 	return fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec,
 		"Stripe refuses %s (%s); Stripe's Dashboard has its words in the log of the API", e.Operation, e.about())

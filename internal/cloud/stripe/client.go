@@ -21,7 +21,7 @@ const (
 	idle = time.Hour
 	// maxClients bounds how many are kept at all.
 	maxClients = 1000
-	// usualSweep is how old a shared look may be if nobody says otherwise.
+	// usualSweep is how old a shared read may be if nobody says otherwise.
 	usualSweep = 10 * time.Minute
 )
 

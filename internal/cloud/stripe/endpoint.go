@@ -62,7 +62,7 @@ func (w *wireEndpoint) endpoint() Endpoint {
 	}
 }
 
-// oneEndpoint is the answer about one. Its secret is there once, when it is made.
+// oneEndpoint is the answer about one. Its secret is there once, when it is created.
 type oneEndpoint struct {
 	silent
 	wireEndpoint
@@ -70,7 +70,7 @@ type oneEndpoint struct {
 	Secret string `json:"secret"`
 }
 
-// Endpoints returns all of the business's endpoints in the key's mode, and when they were asked for. They
+// Endpoints returns all of the business's endpoints in the key's mode, and when they were requested. They
 // must not be changed.
 // https://docs.stripe.com/api/webhook_endpoints/list
 func (c *Client) Endpoints(ctx context.Context, fresh bool) ([]Endpoint, time.Time, error) {

@@ -155,7 +155,7 @@ func is(err error, has func(e *Error) bool) bool {
 }
 
 // IsGone says that there is no such thing for this key: it was deleted, or the account was disconnected,
-// or the key is that of another mode or business. Stripe does not tell which.
+// or the key is that of another mode or business. Stripe does not say which.
 func IsGone(err error) bool {
 	return is(err, func(e *Error) bool {
 		return e.HTTP == http.StatusForbidden && e.Code == codeAccountInvalid ||
@@ -195,8 +195,8 @@ func Indeterminate(err error) bool {
 	})
 }
 
-// Refused says that Stripe will not do what was asked for, and will say so again: something is wrong with
-// the parameters, or with what was asked for.
+// Refused says that Stripe refuses the request, and will say so again: something is wrong with
+// the parameters, or with what was requested.
 func Refused(err error) bool {
 	if IsGone(err) || Credentials(err) || Throttled(err) || InUse(err) || KeyReused(err) || Indeterminate(err) {
 		return false

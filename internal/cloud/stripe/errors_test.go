@@ -165,7 +165,7 @@ func TestNothingSecretIsInAnErrorOfTheNetwork(t *testing.T) {
 	}
 }
 
-func TestAStrangerIsToldNothing(t *testing.T) {
+func TestAnUnauthenticatedCallerLearnsNothing(t *testing.T) {
 	s := newServer(t, always(200, `{"id":"acct_1"}`))
 	o := s.options()
 	o.HTTPClient = nil // which does not know the server's authority
@@ -190,7 +190,7 @@ func TestACallEndsWithItsContext(t *testing.T) {
 		t.Errorf("%v: the account may have been made", err)
 	}
 	if _, err = c.Create(ctx, stripe.Creation{}, "k"); stripe.Indeterminate(err) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v: the account was not asked for", err)
+		t.Errorf("%v: the account was not requested", err)
 	}
 	if n := len(s.all()); n != 1 {
 		t.Errorf("%d calls", n)

@@ -13,7 +13,7 @@ import (
 // keyPattern is a secret or a restricted key. https://docs.stripe.com/keys
 var keyPattern = regexp.MustCompile(`^(sk|rk)_(live|test)_[A-Za-z0-9_]{1,247}$`)
 
-// KeyKind is what a key tells about itself.
+// KeyKind is what a key reports about itself.
 type KeyKind struct {
 	// Restricted keys may do what they were given rights for, others everything.
 	Restricted bool
@@ -43,7 +43,7 @@ type Key struct {
 // Format keeps the key out of every verb: fmt prints what is unexported without asking it.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(k.String())) }
 
-// ParseKey reads an API key. White space around it is forgiven; what is wrong is told without quoting it.
+// ParseKey reads an API key. White space around it is forgiven; what is wrong is reported without quoting it.
 func ParseKey(secret scope.Secret) (Key, error) {
 	text := strings.TrimSpace(secret.Reveal())
 	match := keyPattern.FindStringSubmatch(text)

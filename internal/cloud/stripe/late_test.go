@@ -87,7 +87,7 @@ func TestAnOlderListingServesWhileTheNextIsMade(t *testing.T) {
 		slow, fails bool
 		// want is the account that is listed; "" is that there is no listing in time.
 		want string
-		// asks is whether a newer one is asked for, and within how long the look takes.
+		// asks is whether a newer one is requested, and within how long the observation takes.
 		asks   bool
 		within time.Duration
 	}{

@@ -18,7 +18,7 @@ const (
 	// ahead is how much of a second's calls may be made at once: what refills while they are made, and
 	// they, are together not more than Stripe allows.
 	ahead = 0.25
-	// backoff is how long no call is made after Stripe asked for fewer.
+	// backoff is how long no call is made after Stripe answered 429.
 	backoff = time.Second
 )
 
@@ -29,7 +29,7 @@ func usualLimit(live bool) rate.Limit {
 	return testLimit
 }
 
-// bucket hands out turns at a steady rate. (rate.Limiter does it too, but cannot be told to pause.)
+// bucket hands out turns at a steady rate. (rate.Limiter does it too, but cannot be paused.)
 type bucket struct {
 	clock    clock.Clock
 	interval time.Duration

@@ -25,7 +25,7 @@ const (
 	// lag is how long Stripe may take to list a new account. It is not documented; what was read by its
 	// name stays in listings that were begun so shortly after that.
 	lag = time.Minute
-	// pageTries is how often a page is asked for: a listing of many pages must not fail with one of them.
+	// pageTries is how often a page is requested: a listing of many pages must not fail with one of them.
 	pageTries = 3
 )
 
@@ -38,7 +38,7 @@ type Listing struct {
 	coaches  map[string]map[string]bool
 }
 
-// seen is an account, and when it was asked for.
+// seen is an account, and when it was requested.
 type seen struct {
 	account scope.Account
 	at      time.Time
@@ -50,7 +50,7 @@ func (c *Client) Listing(ctx context.Context, notBefore time.Time) (*Listing, er
 	return l, err
 }
 
-// Lately returns a listing for a look that may be as old as age, and twice as old while a newer one is being
+// Lately returns a listing for an observation that may be as old as age, and twice as old while a newer one is being
 // made: a business with many accounts is not waited for.
 func (c *Client) Lately(ctx context.Context, age time.Duration) (*Listing, error) {
 	if l, ok := c.listing.old(ctx, age, 2*age); ok {
@@ -236,7 +236,7 @@ func (c *Client) readAccounts(ctx context.Context, began time.Time) (*Listing, e
 		}
 	}
 	return nil, fault.New(fault.Denied, v1alpha1.ReasonQuotaExceeded,
-		"the Stripe account has more than %d00 connected accounts, which is more than the operator looks through", maxPages)
+		"the Stripe account has more than %d00 connected accounts, which is more than the operator scans", maxPages)
 }
 
 // accountPage reads a page. What may pass is tried again, each time after its turn, which a refusal for

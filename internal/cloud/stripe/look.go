@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// loadTimeout bounds a shared look, which outlives the caller that began it.
+	// loadTimeout bounds a shared read, which outlives the caller that began it.
 	loadTimeout = 10 * time.Minute
 	// patience is how long a caller waits for one: an account with many others must not hold the workers
 	// that other businesses need. The look goes on.
@@ -136,7 +136,7 @@ func (l *look[T]) reload(ctx context.Context) error {
 	return nil
 }
 
-// forget makes the next look a new one, for what it shows was changed, or may have been.
+// forget makes the next pass a new one, for what it shows was changed, or may have been.
 func (l *look[T]) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -16,7 +16,7 @@ type wirePlatform struct {
 	Country string `json:"country"`
 }
 
-// Platform returns the account that the key is of, and when it was asked for.
+// Platform returns the account that the key is of, and when it was requested.
 // https://docs.stripe.com/api/accounts/retrieve
 func (c *Client) Platform(ctx context.Context, fresh bool) (Platform, time.Time, error) {
 	return shared(ctx, c, c.platform, fresh)

@@ -28,7 +28,7 @@ type asked struct {
 	header                    http.Header
 }
 
-// server answers as it is told to, and keeps what it was asked.
+// server answers as it is configured to, and keeps what it was asked.
 type server struct {
 	*httptest.Server
 

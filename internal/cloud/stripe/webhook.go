@@ -28,7 +28,7 @@ const (
 	minSecret = 16
 	// maxSecrets is how many count, the new one and the one before it.
 	maxSecrets = 2
-	// maxHeader and maxSignatures bound what is looked at before anything is proven.
+	// maxHeader and maxSignatures bound what is read before anything is proven.
 	maxHeader     = 4096
 	maxSignatures = 8
 )
@@ -77,7 +77,7 @@ func Result(err error) string {
 	return "error"
 }
 
-// Hint is all that is taken from an event: that there is something to look at. What it says about it may
+// Hint is all that is taken from an event: that there is something to read. What it says about it may
 // be old, or come twice, or in another order.
 type Hint struct {
 	ID, Type string
@@ -108,7 +108,7 @@ type wireEvent struct {
 var typePattern = regexp.MustCompile(`^[a-z0-9_.]{1,100}$`)
 
 // Verify returns what a webhook delivery hints at, if one of the secrets signed it not long ago. Nothing of
-// the payload is looked at before that. Its length is for the caller to bound.
+// the payload is observed before that. Its length is for the caller to bound.
 // https://docs.stripe.com/webhooks#verify-manually
 func Verify(payload []byte, header string, secrets []scope.Secret, now time.Time) (Hint, error) {
 	keys := usable(secrets)

@@ -144,7 +144,7 @@ func (w *wireSettings) schedule() scope.Schedule {
 	}
 }
 
-// bankStatus is that of the default account. Each currency has one; one that is in error is the one to tell of.
+// bankStatus is that of the default account. Each currency has one; one that is in error is the one to report.
 func bankStatus(all []wireBanking) string {
 	status := ""
 	for _, b := range all {

@@ -27,7 +27,7 @@ func TestAdoptionStopsNoPayoutsAndStartsThemOnlyThroughTheGate(t *testing.T) {
 			account := w.has("acct_x", nil)
 			account.Interval = c.before
 			w.in.Spec.Adopt, w.in.Gate.Open = "acct_x", c.open
-			for range 2 { // the second look finds it marked
+			for range 2 { // the second observation finds it marked
 				w.pass()
 			}
 			if account.Interval != c.interval || account.Metadata[naming.MetaOpened] != c.opened {

@@ -19,19 +19,19 @@ import (
 func (r *resource) Apply(
 	ctx context.Context, in *scope.Payout, want State, got converge.Observation[State], changes []converge.Change,
 ) error {
-	look, err := r.looking(ctx, in)
+	read, err := r.reader(ctx, in)
 	if err != nil {
 		return err
 	}
 	if !got.Exists {
-		return look.create(ctx, want)
+		return read.create(ctx, want)
 	}
-	return look.update(ctx, want, got.State, changes)
+	return read.update(ctx, want, got.State, changes)
 }
 
 // update sends what differs: first whose the account is and when it pays, then the rest, so that what Stripe
 // refuses of the rest keeps no payouts from being stopped.
-func (l look) update(ctx context.Context, want, got State, changes []converge.Change) error {
+func (l reader) update(ctx context.Context, want, got State, changes []converge.Change) error {
 	if again(l.in, got.account) {
 		if err := l.in.Ledger.Note(ctx, noteAgain, "transfers"); err != nil {
 			return err
@@ -42,7 +42,7 @@ func (l look) update(ctx context.Context, want, got State, changes []converge.Ch
 }
 
 // send makes one call, if there is anything to say, and notes what Stripe made of a delay.
-func (l look) send(ctx context.Context, id string, want State, u stripe.Update) error {
+func (l reader) send(ctx context.Context, id string, want State, u stripe.Update) error {
 	if u.Capabilities == nil && u.Profile == nil && u.Schedule == nil && len(u.Metadata) == 0 {
 		return nil
 	}
@@ -101,17 +101,17 @@ func updating(in *scope.Payout, want State, changes []converge.Change) (safe, re
 	return safe, rest
 }
 
-// Release implements converge.Resource: the account stays as it is and is marked as let go. One that was
+// Release implements converge.Resource: the account stays as it is and is marked as released. One that was
 // never made, is gone or is somebody else's leaves nothing to do.
 func (r *resource) Release(ctx context.Context, in *scope.Payout) (bool, error) {
 	if in.Recorded == (scope.AccountRecord{}) && in.Intent.Attempt == 0 {
 		return true, nil
 	}
-	look, err := r.looking(ctx, in)
+	read, err := r.reader(ctx, in)
 	if err != nil {
 		return false, err
 	}
-	account, _, err := look.find(ctx, true)
+	account, _, err := read.find(ctx, true)
 	switch f := fault.As(err); {
 	case err != nil && f.Class == fault.Conflict:
 		return true, nil
@@ -121,6 +121,6 @@ func (r *resource) Release(ctx context.Context, in *scope.Payout) (bool, error) 
 		return true, nil
 	}
 	today := r.Clock.Now().UTC().Format(time.DateOnly)
-	_, err = look.client.Update(ctx, account.ID, stripe.Update{Metadata: map[string]string{naming.MetaReleased: today}})
+	_, err = read.client.Update(ctx, account.ID, stripe.Update{Metadata: map[string]string{naming.MetaReleased: today}})
 	return false, stripe.Classify(err)
 }

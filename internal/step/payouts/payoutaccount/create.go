@@ -16,18 +16,18 @@ import (
 
 const (
 	// keyLife is how long Stripe keeps an idempotency key at least, and keyDead when it is certainly gone.
-	// In between nobody knows what a key does, so nothing is sent.
+	// In between it is not known what a key does, so nothing is sent.
 	// https://docs.stripe.com/api/idempotent_requests
 	keyLife = 23 * time.Hour
 	keyDead = 25 * time.Hour
-	// reconsider is when what Stripe refused is asked for again though nothing changed here: something may
+	// reconsider is when what Stripe refused is requested again though nothing changed here: something may
 	// have changed there.
 	reconsider = time.Hour
-	// gatePoll is when a closed gate is looked at again; its opening wakes the account up before.
+	// gatePoll is when a closed gate is checked again; its opening wakes the account up before.
 	gatePoll = time.Minute
-	// inUsePoll is when a call that is being answered elsewhere is looked at again.
+	// inUsePoll is when a call that is being answered elsewhere is tried again.
 	inUsePoll = 2 * time.Second
-	// One that may have taken effect is looked for in a listing of everything, ever more seldom.
+	// One that may have taken effect is searched for in a listing of everything, ever more seldom.
 	firstUnsure, lastUnsure = 10 * time.Second, 15 * time.Minute
 )
 
@@ -62,7 +62,7 @@ func attempt(in *scope.Payout, now time.Time) (scope.Intent, error) {
 	return scope.Intent{Attempt: i.Attempt + 1, Since: now}, nil
 }
 
-// same says that what is asked for is what was refused, by the same business's account.
+// same says that what is requested is what was refused, by the same business's account.
 func same(in *scope.Payout, r scope.Refusal) bool {
 	elsewhere := in.Intent.Business != "" && in.Intent.Business != in.Business
 	return r.Generation == in.Generation && r.Request == in.Request && !elsewhere
@@ -82,13 +82,13 @@ func refused(r scope.Refusal, after time.Duration) error {
 
 // create makes the account. The attempt is stored before the call, and the account right after it: a crash
 // at any point is followed by the same call with the same key, or by finding the account.
-func (l look) create(ctx context.Context, want State) error {
+func (l reader) create(ctx context.Context, want State) error {
 	if !slices.Contains(l.in.Countries, want.Country) {
 		return fault.New(fault.Invalid, v1alpha1.ReasonCountryNotAllowed,
 			"the class does not allow coaches in %s; a cluster operator can add it to spec.stripe.countries of the class", want.Country)
 	}
 	if !l.in.Gate.Open {
-		return fault.Wait(v1alpha1.ReasonGateClosed, gatePoll, "no account is made while the platform is not seen to be safe: %s", l.in.Gate.Why)
+		return fault.Wait(v1alpha1.ReasonGateClosed, gatePoll, "no account is created while the platform is not seen to be safe: %s", l.in.Gate.Why)
 	}
 	next, err := attempt(l.in, l.Clock.Now())
 	if err != nil {
@@ -106,7 +106,7 @@ func (l look) create(ctx context.Context, want State) error {
 }
 
 // creation is the body of the call: what cannot be changed later, and nothing else, so that it is the same
-// whenever it is made again. The object's UID is not in it: an object made anew goes on with the same key.
+// whenever it is created again. The object's UID is not in it: an object made anew goes on with the same key.
 func creation(in *scope.Payout, want State, i scope.Intent) stripe.Creation {
 	metadata := in.Coach.Metadata()
 	metadata[naming.MetaAttempt], metadata[naming.MetaPlace] = fmt.Sprint(i.Attempt), in.Coach.Tenant.Place()
@@ -117,7 +117,7 @@ func creation(in *scope.Payout, want State, i scope.Intent) stripe.Creation {
 }
 
 // failed says what a failed call means for the attempt, and stores it.
-func (l look) failed(ctx context.Context, i scope.Intent, err error) error {
+func (l reader) failed(ctx context.Context, i scope.Intent, err error) error {
 	now := l.Clock.Now()
 	switch {
 	case stripe.InUse(err):
@@ -128,7 +128,7 @@ func (l look) failed(ctx context.Context, i scope.Intent, err error) error {
 			return err
 		}
 		return fault.Wait(v1alpha1.ReasonCreationUncertain, min(max(now.Sub(i.Since)/4, firstUnsure), lastUnsure),
-			"Stripe's answer leaves open whether the account was made; it is looked for before the call is made again").Because(err)
+			"Stripe's answer leaves open whether the account was created; it is searched for before the call is made again").Because(err)
 	case stripe.Refused(err):
 		code, param := stripe.Code(err)
 		i.Refusal = &scope.Refusal{At: now, Generation: l.in.Generation, Request: l.in.Request, Code: code, Param: param}

@@ -16,7 +16,7 @@ func TestAnAttemptBelongsToTheBusinessThatItWasBegunUnder(t *testing.T) {
 	for name, c := range map[string]struct {
 		intent   scope.Intent
 		business string
-		// attempt is with which the account is made; 0 is not at all.
+		// attempt is with which the account is created; 0 is not at all.
 		attempt int
 	}{
 		"another business's key makes none":             {open, "acct_b", 0},
@@ -54,7 +54,7 @@ func TestAFurtherAttemptTakesAListingOfNow(t *testing.T) {
 		found     string
 	}{
 		"what another cluster made since is found": {true, 0, "acct_elsewhere"},
-		"where there is none, one is made":         {false, 1, ""},
+		"where there is none, one is created":      {false, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -12,11 +12,11 @@ import (
 type State struct {
 	// Country, Agreement and Collection cannot be changed.
 	Country, Agreement, Collection string
-	// Transfers and CardPayments say whether the capabilities are asked for.
+	// Transfers and CardPayments say whether the capabilities are requested.
 	Transfers, CardPayments bool
 	Profile                 scope.BusinessProfile
 	Schedule                scope.Schedule
-	// Mark says whose the account is, Object which object keeps it, Released whether it was let go.
+	// Mark says whose the account is, Object which object keeps it, Released whether it was released.
 	Mark, Object, Released string
 	// Opened says that payouts were enabled while the platform was seen to be safe, and Suspended that they
 	// were stopped since it was seen not to be.

@@ -41,7 +41,7 @@ var Fields = []converge.Field[State]{
 		Get:   func(s State) string { return s.Collection },
 	},
 	{
-		Path: pathCapabilities, About: "the capabilities that are asked for",
+		Path: pathCapabilities, About: "the capabilities that are requested",
 		Get: capabilities,
 	},
 	{
@@ -60,7 +60,7 @@ var Fields = []converge.Field[State]{
 	{Path: pathMark, About: "whose the account is", Get: func(s State) string { return s.Mark }},
 	{Path: pathObject, Derived: true, About: "the UID of the object that keeps the account", Get: func(s State) string { return s.Object }},
 	{
-		Path: pathReleased, About: "that the account was let go; taken off when it is taken back",
+		Path: pathReleased, About: "that the account was released; taken off when it is taken back",
 		Get: func(s State) string { return s.Released },
 	},
 	{
@@ -84,7 +84,7 @@ func capabilities(s State) string {
 	return strings.Join(all, " ")
 }
 
-// schedule shows no delay where the least of the country is asked for.
+// schedule shows no delay where the least of the country is requested.
 func schedule(s scope.Schedule) string {
 	text := s.Interval + " " + s.WeeklyAnchor
 	if s.MonthlyAnchor > 0 {
@@ -111,7 +111,7 @@ func mark(metadata map[string]string) string {
 	return strings.Join(all, " ")
 }
 
-// observed is the state of an account, as far as it is wanted: what nobody asks for reads as not asked for.
+// observed is the state of an account, as far as it is wanted: what nobody asks for reads as not requested.
 func observed(in *scope.Payout, want State, account scope.Account) State {
 	s := State{
 		Country: account.Country, Agreement: account.Agreement, Collection: account.Controller.RequirementCollection,
@@ -132,10 +132,10 @@ func observed(in *scope.Payout, want State, account scope.Account) State {
 	return s
 }
 
-// asked says whether a capability reads as asked for: one that was taken back stays, inactive.
+// asked says whether a capability reads as requested: one that was taken back stays, inactive.
 func asked(want bool, status string) bool { return status != "" && (want || status != "inactive") }
 
-// owned leaves out what is not asked for.
+// owned leaves out what is not requested.
 func owned(want, got scope.BusinessProfile) scope.BusinessProfile {
 	if want.URL == "" {
 		got.URL = ""
@@ -153,7 +153,7 @@ func owned(want, got scope.BusinessProfile) scope.BusinessProfile {
 const (
 	// noteDelay is what Stripe made of a delay that it does not allow, or of the least one: asked=got.
 	noteDelay = "delay"
-	// noteAgain is the capability request that was repeated since Stripe asked for it.
+	// noteAgain is the capability request that was repeated since Stripe requested it.
 	noteAgain = "requested-again"
 )
 

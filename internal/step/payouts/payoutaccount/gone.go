@@ -10,21 +10,21 @@ import (
 	"github.com/coachplatform/coach-operator/internal/fault"
 )
 
-// confirm is how long after the first look that did not find an account a second one counts: a key that
+// confirm is how long after the first observation that did not find an account a second one counts: a key that
 // is being changed gives the same answer.
 const (
 	confirm = 2 * time.Second
-	// missing is how long the first look counts: later it says nothing of now.
+	// missing is how long the first observation counts: later it says nothing of now.
 	missing = 10 * time.Minute
 )
 
 // gone says that an account that was there cannot be seen any more. Nothing is made in its place.
-func (l look) gone(ctx context.Context, id string, deleted bool) error {
+func (l reader) gone(ctx context.Context, id string, deleted bool) error {
 	if _, _, err := l.client.Platform(ctx, true); err != nil {
 		return stripe.Classify(err) // it is the key that is wrong
 	}
 	if !l.missed.twice(id, l.Clock.Now()) {
-		return fault.Wait(v1alpha1.ReasonConfirmingAbsence, confirm, "the account %s was not found; it is looked for once more", id)
+		return fault.Wait(v1alpha1.ReasonConfirmingAbsence, confirm, "the account %s was not found; it is searched for once more", id)
 	}
 	if deleted {
 		return fault.New(fault.Conflict, v1alpha1.ReasonDeletedOutOfBand,

@@ -12,14 +12,14 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// Observe implements converge.Resource. A quiet look is answered from the listing that all accounts of the
+// Observe implements converge.Resource. A quiet pass is answered from the listing that all accounts of the
 // business share; a fresh one asks for the very account.
 func (r *resource) Observe(ctx context.Context, in *scope.Payout, want State, fresh bool) (converge.Observation[State], error) {
-	look, err := r.looking(ctx, in)
+	read, err := r.reader(ctx, in)
 	if err != nil {
 		return converge.Observation[State]{}, err
 	}
-	account, at, err := look.find(ctx, fresh)
+	account, at, err := read.find(ctx, fresh)
 	if err != nil {
 		return converge.Observation[State]{}, err
 	}
@@ -31,8 +31,8 @@ func (r *resource) Observe(ctx context.Context, in *scope.Payout, want State, fr
 	}, nil
 }
 
-// look is one look at one coach's account.
-type look struct {
+// reader observes one coach's account, once.
+type reader struct {
 	*resource
 	client *stripe.Client
 	in     *scope.Payout
@@ -40,36 +40,36 @@ type look struct {
 	business string
 }
 
-// looking prepares a look. A key of another Stripe account than the recorded one sees nothing, and what it
+// reader prepares an observation. A key of another Stripe account than the recorded one sees nothing, and what it
 // does not see is not gone.
-func (r *resource) looking(ctx context.Context, in *scope.Payout) (look, error) {
+func (r *resource) reader(ctx context.Context, in *scope.Payout) (reader, error) {
 	client, err := r.Stripe.For(in.Key)
 	if err != nil {
-		return look{}, err
+		return reader{}, err
 	}
 	if client.Key().Live != in.Coach.Live {
-		return look{}, fault.New(fault.Denied, v1alpha1.ReasonModeMismatch,
-			"the platform's key is of the other mode of Stripe than the platform; the platform's condition ModeMatches tells more")
+		return reader{}, fault.New(fault.Denied, v1alpha1.ReasonModeMismatch,
+			"the platform's key is of the other mode of Stripe than the platform; the platform's condition ModeMatches has the details")
 	}
 	business, _, err := client.Platform(ctx, false)
 	if err != nil {
-		return look{}, stripe.Classify(err)
+		return reader{}, stripe.Classify(err)
 	}
 	recorded := in.Recorded.Business
 	if recorded == "" && in.Intent.Refusal == nil { // what was begun there may have been made there
 		recorded = in.Intent.Business
 	}
 	if recorded != "" && recorded != business.ID {
-		return look{}, fault.New(fault.Denied, v1alpha1.ReasonPlatformCredentialsInvalid,
-			"the key belongs to the Stripe account %s, and this coach's account was made under %s; put a key of that one into the Secret",
+		return reader{}, fault.New(fault.Denied, v1alpha1.ReasonPlatformCredentialsInvalid,
+			"the key belongs to the Stripe account %s, and this coach's account was created under %s; put a key of that one into the Secret",
 			business.ID, recorded)
 	}
 	in.Business = business.ID
-	return look{resource: r, client: client, in: in, business: business.ID}, nil
+	return reader{resource: r, client: client, in: in, business: business.ID}, nil
 }
 
 // find returns the coach's account, and a zero one if there is none.
-func (l look) find(ctx context.Context, fresh bool) (scope.Account, time.Time, error) {
+func (l reader) find(ctx context.Context, fresh bool) (scope.Account, time.Time, error) {
 	switch {
 	case l.in.Recorded.Account != "":
 		return l.known(ctx, l.in.Recorded.Account, fresh)
@@ -80,7 +80,7 @@ func (l look) find(ctx context.Context, fresh bool) (scope.Account, time.Time, e
 }
 
 // known returns an account by its ID.
-func (l look) known(ctx context.Context, id string, fresh bool) (scope.Account, time.Time, error) {
+func (l reader) known(ctx context.Context, id string, fresh bool) (scope.Account, time.Time, error) {
 	listing, err := l.listed(ctx, fresh)
 	if err != nil {
 		return scope.Account{}, time.Time{}, stripe.Classify(err)
@@ -104,17 +104,17 @@ func (l look) known(ctx context.Context, id string, fresh bool) (scope.Account, 
 	return account, at, l.ours(account)
 }
 
-// listed returns a listing. A fresh look needs no new one: it asks for the account itself.
-func (l look) listed(ctx context.Context, fresh bool) (*stripe.Listing, error) {
+// listed returns a listing. An uncached read needs no new one: it asks for the account itself.
+func (l reader) listed(ctx context.Context, fresh bool) (*stripe.Listing, error) {
 	if fresh {
 		return l.client.Listing(ctx, time.Time{})
 	}
 	return l.client.Lately(ctx, l.Sweep)
 }
 
-// discover looks for the coach's account among all of the business. That there is none counts only in a
+// discover searches for the coach's account among all of the business. That there is none counts only in a
 // listing that began when every earlier attempt was over.
-func (l look) discover(ctx context.Context, fresh bool) (scope.Account, time.Time, error) {
+func (l reader) discover(ctx context.Context, fresh bool) (scope.Account, time.Time, error) {
 	listing, err := l.client.Listing(ctx, l.covering(fresh))
 	if err != nil {
 		return scope.Account{}, time.Time{}, stripe.Classify(err)
@@ -133,10 +133,10 @@ func (l look) discover(ctx context.Context, fresh bool) (scope.Account, time.Tim
 }
 
 // covering is when a listing must have begun to show what earlier attempts may have made: those of an
-// earlier object of this coach, which was gone before this one was made, and those of this object, whose
+// earlier object of this coach, which was gone before this one was created, and those of this object, whose
 // answer left it open. What the listing does not show yet, the idempotency key still covers. A further key
 // covers nothing of what was made with an earlier one, so it takes a listing of now.
-func (l look) covering(fresh bool) time.Time {
+func (l reader) covering(fresh bool) time.Time {
 	covering, now := l.in.Born, l.Clock.Now()
 	if next, err := attempt(l.in, now); fresh && err == nil && next.Attempt > max(1, l.in.Intent.Attempt) {
 		return now
@@ -153,7 +153,7 @@ func (l look) covering(fresh bool) time.Time {
 }
 
 // single refuses a coach with more than one account.
-func (l look) single(found []scope.Account, id string) error {
+func (l reader) single(found []scope.Account, id string) error {
 	others := 0
 	for _, a := range found {
 		if a.ID != id && !a.Gone {
@@ -170,7 +170,7 @@ func (l look) single(found []scope.Account, id string) error {
 
 // ours refuses an account of somebody else. One that nobody manages may be adopted, and one of another
 // platform, such as this one before its namespace was restored, may be claimed.
-func (l look) ours(a scope.Account) error {
+func (l reader) ours(a scope.Account) error {
 	if l.in.Coach.OwnsAccount(a.Metadata) {
 		return nil
 	}
@@ -182,6 +182,6 @@ func (l look) ours(a scope.Account) error {
 		}
 	}
 	return fault.New(fault.Conflict, v1alpha1.ReasonOwnedByAnother,
-		"the account %s is marked as somebody else's (another coach, platform or installation) and is only looked at; if it is this coach's "+
+		"the account %s is marked as somebody else's (another coach, platform or installation) and is only observed; if it is this coach's "+
 			"after a restore, set spec.adopt to it and annotate this object with %s=%s", a.ID, v1alpha1.AnnotationClaim, a.ID)
 }

@@ -1,5 +1,5 @@
 // Package payoutaccount is the step that owns one coach's account at Stripe: that there is exactly one,
-// whose it is, what it may do and when it pays. What the coach tells Stripe is not ours: it is neither
+// whose it is, what it may do and when it pays. What the coach submits to Stripe is not ours: it is neither
 // written nor read. It must not import other steps.
 package payoutaccount
 
@@ -20,7 +20,7 @@ const Name = "payoutaccount"
 type Options struct {
 	Stripe *stripe.Clients
 	Clock  clock.PassiveClock
-	// Sweep is how old a listing of all accounts may be to answer a quiet look.
+	// Sweep is how old a listing of all accounts may be to answer a quiet read.
 	Sweep time.Duration
 }
 

@@ -31,7 +31,7 @@ func TestWhatStripeRefusesKeepsNoPayoutsFromStopping(t *testing.T) {
 			w.in.Recorded = scope.AccountRecord{Business: w.business, Account: "acct_x"}
 			w.in.Gate = scope.Gate{Suspend: true, Hold: true}
 			c.ask(w.in.Spec)
-			before := "none was asked for"
+			before := "none was requested"
 			w.refuse = func(form url.Values) bool {
 				for name := range form {
 					if strings.HasPrefix(name, c.refuse) {
@@ -62,6 +62,6 @@ func TestWhatStripeAcceptsIsChangedInOnePass(t *testing.T) {
 		t.Errorf("%v: payouts %s, category %q", out.Err, account.Interval, account.MCC)
 	}
 	if out := w.pass(); out.Err != nil || len(out.Changes) != 0 {
-		t.Errorf("the next look: %v, %v", out.Changes, out.Err)
+		t.Errorf("the next pass: %v, %v", out.Changes, out.Err)
 	}
 }

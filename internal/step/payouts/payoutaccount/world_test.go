@@ -33,7 +33,7 @@ type world struct {
 	mu       sync.Mutex
 	business string
 	accounts map[string]*held
-	// made counts accounts that were made, and writes are the changes that were asked for.
+	// made counts accounts that were created, and writes are the changes that were requested.
 	made   int
 	writes []url.Values
 	// refuse says that a change is not accepted.
@@ -47,7 +47,7 @@ type held struct {
 	Metadata      map[string]string
 }
 
-// newWorld is a coach without an account, an hour after the object was made, of a platform that is safe.
+// newWorld is a coach without an account, an hour after the object was created, of a platform that is safe.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, clock: testclock.NewFakeClock(noon), business: "acct_b", accounts: map[string]*held{}}

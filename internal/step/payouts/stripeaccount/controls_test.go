@@ -101,7 +101,7 @@ func TestEveryControlFlips(t *testing.T) {
 				t.Errorf("%v, want %s %s", out.Err, c.class, c.reason)
 			}
 			if (w.in.Business.ID == "") != (c.reason != "") {
-				t.Errorf("later steps are told of the account %q", w.in.Business.ID)
+				t.Errorf("later steps receive the account %q", w.in.Business.ID)
 			}
 		})
 	}
@@ -138,7 +138,7 @@ func TestThoseOfWhomNotStripeCollectsAreCountedAndThreeNamed(t *testing.T) {
 		w.collects(id, "stripe")
 	}
 	if got := verdicts(w.later())["CP-PAY-03"]; got != verified {
-		t.Errorf("after it was mended CP-PAY-03 reads %v", got)
+		t.Errorf("after it was repaired CP-PAY-03 reads %v", got)
 	}
 }
 
@@ -149,7 +149,7 @@ func TestWhatIsJudgedIsAsOldAsItWasSeen(t *testing.T) {
 	w.clock.Step(sweep / 2)
 	second := w.pass()
 	for i, f := range second.Findings {
-		// The mode is told by the key itself, but it is no better known than the rest.
+		// The mode is reported by the key itself, but it is no better known than the rest.
 		if !f.At.Equal(began) || !f.At.Equal(first.Findings[i].At) {
 			t.Errorf("%s was seen at %s, want %s", f.Control, f.At, began)
 		}

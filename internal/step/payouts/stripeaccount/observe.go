@@ -16,7 +16,7 @@ import (
 type State struct {
 	// ID of the account.
 	ID string
-	// Live is the mode that is asked for, or that of the key.
+	// Live is the mode that is requested, or that of the key.
 	Live bool
 	// Restricted says that the key can do only what it was given.
 	Restricted bool
@@ -26,14 +26,14 @@ type State struct {
 	Elsewhere []string
 	Listed    time.Time
 
-	// kept are the platform's accounts that were not let go, and former how many of an earlier platform of
+	// kept are the platform's accounts that were not released, and former how many of an earlier platform of
 	// this name were not: its namespace, or itself, was made anew.
 	kept   []string
 	former int
 }
 
 // desire says in which mode the platform is. A platform without a key, or in another mode than its class,
-// is not looked at.
+// is not observed.
 func desire(in *scope.Platform) (State, error) {
 	mode := in.Spec.Stripe.Mode
 	switch {

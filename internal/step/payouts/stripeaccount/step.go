@@ -1,4 +1,4 @@
-// Package stripeaccount is the step that looks at the business's own Stripe account: that the key is good,
+// Package stripeaccount is the step that observes the business's own Stripe account: that the key is good,
 // restricted and in the right mode, and that Stripe itself collects what it must know of every coach. It
 // writes nothing. It must not import other steps.
 package stripeaccount
@@ -48,5 +48,5 @@ func (*resource) Apply(context.Context, *scope.Platform, State, converge.Observa
 	return nil
 }
 
-// Release implements converge.Resource: there is nothing to let go of.
+// Release implements converge.Resource: there is nothing to release.
 func (*resource) Release(context.Context, *scope.Platform) (bool, error) { return true, nil }

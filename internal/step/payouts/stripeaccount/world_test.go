@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
 // sweep is how old what is shared may be.
 const sweep = 9 * time.Minute
 
-// world is a platform with a Stripe account of its own, and an operator that looks at it.
+// world is a platform with a Stripe account of its own, and an operator that observes it.
 type world struct {
 	t       *testing.T
 	sandbox *env.Sandbox
@@ -96,11 +96,11 @@ func (w *world) pass() converge.Outcome {
 	out := w.step.Run(w.t.Context(), w.in, converge.Mode{Write: true})
 	said := fmt.Sprintf("%+v %v", out, out.Err)
 	if key := w.in.Business.Key.Reveal(); key != "" && strings.Contains(said, key) {
-		w.t.Error("a pass tells the key")
+		w.t.Error("a pass reports the key")
 	}
 	for _, decoy := range w.sandbox.Decoys(w.t) {
 		if strings.Contains(said, decoy) {
-			w.t.Error("a pass tells what is a coach's")
+			w.t.Error("a pass reports what is a coach's")
 		}
 	}
 	if out.Applied || len(out.Changes) > 0 {

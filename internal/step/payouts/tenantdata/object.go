@@ -18,7 +18,7 @@ type object struct {
 	contents            contents
 }
 
-// contents are what is looked through. What the API server says of itself, such as who manages which field,
+// contents are what is scanned. What the API server says of itself, such as who manages which field,
 // is left out: it repeats names of fields and holds no values.
 type contents struct {
 	Metadata metadata `json:"metadata"`
@@ -47,8 +47,8 @@ func (o object) compare(other object) int {
 // shown is the object's kind and name; a name may be a number, too.
 func (o object) shown() string { return o.kind + "/" + sensitive.Shown(o.name) }
 
-// look looks through the object as it would be written.
-func (o object) look() (findings []string, whole bool, err error) {
+// scan scans the object as it would be written.
+func (o object) scan() (findings []string, whole bool, err error) {
 	text, err := json.Marshal(o.contents)
 	if err != nil {
 		return nil, false, err

@@ -17,15 +17,15 @@ import (
 
 // State is what was seen of a tenant's objects.
 type State struct {
-	// Objects is how many were looked through.
+	// Objects is how many were scanned.
 	Objects int
 	// Findings say where something was found, and of which class it is, never what.
 	Findings []string
-	// Partly are the objects that were more than can be looked through.
+	// Partly are the objects that were more than can be scanned.
 	Partly []string
 }
 
-// Observe implements converge.Resource. An object in which nothing was found is looked through again once it
+// Observe implements converge.Resource. An object in which nothing was found is scanned again once it
 // has changed.
 func (r *resource) Observe(ctx context.Context, in *scope.Platform, _ State, _ bool) (converge.Observation[State], error) {
 	at := r.Clock.Now()
@@ -39,7 +39,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, _ State, _ b
 			clean[one.uid] = one.version
 			continue
 		}
-		findings, whole, err := one.look()
+		findings, whole, err := one.scan()
 		switch {
 		case err != nil:
 			return converge.Observation[State]{}, unanswered(err, in)

@@ -1,4 +1,4 @@
-// Package tenantdata is the step that looks for bank, card and identity numbers, and for secrets of Stripe's,
+// Package tenantdata is the step that searches for bank, card and identity numbers, and for secrets of Stripe's,
 // in a tenant's objects: the platform and its payout accounts, as the API server has them. It owns nothing and
 // writes nothing, and never repeats what it found. It must not import other steps.
 package tenantdata
@@ -25,7 +25,7 @@ type API interface{ client.Reader }
 type Options struct {
 	// Kube answers from what the operator watches anyway.
 	Kube API
-	// Clock tells the time.
+	// Clock is the source of time.
 	Clock clock.PassiveClock
 }
 
@@ -33,7 +33,7 @@ type Options struct {
 func New(o Options) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
 		ID: Name,
-		About: "Nothing of its own: it looks for bank, card and identity numbers, and for secrets of Stripe's, in the platform's object " +
+		About: "Nothing of its own: it searches for bank, card and identity numbers, and for secrets of Stripe's, in the platform's object " +
 			"and those of its payout accounts, which have no place there.",
 		Desire:   func(*scope.Platform) (State, error) { return State{}, nil },
 		Resource: &resource{Options: o, clean: map[string]map[types.UID]string{}},
@@ -46,7 +46,7 @@ type resource struct {
 	Options
 
 	mu sync.Mutex
-	// clean are the objects in which nothing was found, by platform, each with the version that was looked at.
+	// clean are the objects in which nothing was found, by platform, each with the version that was observed.
 	clean map[string]map[types.UID]string
 }
 
@@ -55,7 +55,7 @@ func (*resource) Apply(context.Context, *scope.Platform, State, converge.Observa
 	return nil
 }
 
-// Release implements converge.Resource: there is nothing to let go of but what is remembered.
+// Release implements converge.Resource: there is nothing to release but what is remembered.
 func (r *resource) Release(_ context.Context, in *scope.Platform) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -78,7 +78,7 @@ func TestWhatIsInATenantsObjectsIsSeenByItsPlace(t *testing.T) {
 			func(w *world) { w.makeAccount(strings.ToLower(iban), "studio", nil) },
 			[]string{"PayoutAccount/(masked) metadata.name (bank account)"},
 		},
-		"more than is told": {
+		"more than is reported": {
 			func(w *world) {
 				for i := range 5 {
 					w.makeAccount(fmt.Sprintf("coach-%d", i), "studio", func(a *v1alpha1.PayoutAccount) {
@@ -141,7 +141,7 @@ func TestWhatCannotBeReadIsNotJudged(t *testing.T) {
 			w := newWorld(t)
 			w.mustSee(converge.Verified)
 			w.kube.err = c.err
-			out := w.look()
+			out := w.scan()
 			f := fault.As(out.Err)
 			if !out.ObserveFailed || f.Class != fault.Transient || !strings.Contains(f.Message, c.says) {
 				t.Errorf("blind %t: %v", out.ObserveFailed, f)
@@ -160,9 +160,9 @@ func TestWhatCannotBeReadIsNotJudged(t *testing.T) {
 func TestAPassIsTwoReads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.look()
+	w.scan()
 	w.kube.reads = 0
-	w.look()
+	w.scan()
 	if w.kube.reads != 2 {
 		t.Errorf("%d reads, want 2", w.kube.reads)
 	}
@@ -171,7 +171,7 @@ func TestAPassIsTwoReads(t *testing.T) {
 func TestLettingGoIsDoneAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.look()
+	w.scan()
 	if done, err := w.step.Release(t.Context(), w.in()); !done || err != nil {
 		t.Errorf("done %t: %v", done, err)
 	}

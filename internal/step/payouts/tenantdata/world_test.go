@@ -32,7 +32,7 @@ const (
 	lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 )
 
-// world is a platform and its payout accounts in a namespace of an API server, and a process that looks at them.
+// world is a platform and its payout accounts in a namespace of an API server, and a process that observes them.
 type world struct {
 	*testing.T
 	kube      *reader
@@ -132,14 +132,14 @@ func (w *world) in() *scope.Platform {
 	return &scope.Platform{Tenant: naming.Tenant{Namespace: w.namespace, Name: "studio"}, Owner: w.namespace + "/studio"}
 }
 
-// look makes a pass, and checks that nothing is told that must not be.
-func (w *world) look() converge.Outcome {
+// scan makes a pass, and checks that nothing is reported that must not be.
+func (w *world) scan() converge.Outcome {
 	w.Helper()
 	out := w.step.Run(w.Context(), w.in(), converge.Mode{Write: true})
 	said := fmt.Sprintf("%+v %v", out, out.Err)
 	for _, number := range []string{iban, strings.ToLower(iban), card} {
 		if strings.Contains(said, number) {
-			w.Error("a pass tells a number")
+			w.Error("a pass reports a number")
 		}
 	}
 	if len(out.Changes) > 0 || out.Applied {
@@ -151,7 +151,7 @@ func (w *world) look() converge.Outcome {
 // mustSee checks the verdict, and what was seen.
 func (w *world) mustSee(verdict converge.Verdict, parts ...string) {
 	w.Helper()
-	out := w.look()
+	out := w.scan()
 	if out.Err != nil || len(out.Findings) != 1 || out.Findings[0].Control != control || !out.Findings[0].At.Equal(w.clock.Now()) {
 		w.Fatalf("got %v, findings %+v", out.Err, out.Findings)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// Apply implements converge.Resource. A secret is told once, in the answer that makes the endpoint: it is
+// Apply implements converge.Resource. A secret is returned once, in the answer that makes the endpoint: it is
 // kept before the endpoint it replaces goes.
 func (r *resource) Apply(
 	ctx context.Context, in *scope.Platform, want State, got converge.Observation[State], changes []converge.Change,

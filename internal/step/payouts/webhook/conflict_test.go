@@ -63,7 +63,7 @@ func TestTheYoungerOfTwoPlatformsIsAConflictAndTheElderIsNotDisturbed(t *testing
 	}
 }
 
-// In a race both have looked before either has written. Stripe's clock tells seconds, so that both may be
+// In a race both have read before either has written. Stripe's timestamps are in seconds, so that both may be
 // of the same.
 func TestOfTwoThatRaceOneStays(t *testing.T) {
 	for i := range 4 {
@@ -109,7 +109,7 @@ func TestOfTwoThatRaceOneStays(t *testing.T) {
 	}
 }
 
-// race makes one look before two has made its endpoint, and write after it.
+// race makes one observation before two has made its endpoint, and write after it.
 func (o *operator) race(two *operator) {
 	o.t.Helper()
 	o.restart(&path{onWrite: two.converge})
@@ -142,7 +142,7 @@ func TestAnEndpointMadeByHandAtTheSameAddressIsAConflict(t *testing.T) {
 	}
 }
 
-func TestAStrangersEndpointElsewhereIsLeftAlone(t *testing.T) {
+func TestAnUnmanagedEndpointElsewhereIsLeftAlone(t *testing.T) {
 	o := newWorld(t).platform("studio")
 	metadata := o.tenant.StripeMetadata(false)
 	partly := maps.Clone(metadata)

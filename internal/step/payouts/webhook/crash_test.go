@@ -116,8 +116,8 @@ func TestALostAnswerIsGivenAgain(t *testing.T) {
 
 func TestEventsThatStripeSignsAreVerifiedByWhatIsKept(t *testing.T) {
 	for name, prepare := range map[string]func(o *operator){
-		"the first secret":       func(*operator) {},
-		"one that was made anew": func(o *operator) { o.kept.endpoint, o.kept.text = "", "" },
+		"the first secret":          func(*operator) {},
+		"one that was created anew": func(o *operator) { o.kept.endpoint, o.kept.text = "", "" },
 		"one whose answer was lost": func(o *operator) {
 			o.remove(o.only().ID)
 			o.clock.Step(sweep * 2)

@@ -24,7 +24,7 @@ var off = &stripesdk.WebhookEndpointParams{Disabled: new(true)}
 var drifts = map[string]struct {
 	path string
 	do   func(o *operator)
-	// anew says that only another endpoint mends it.
+	// anew says that only another endpoint repairs it.
 	anew bool
 	// verdict is what CP-PAY-04 reads meanwhile.
 	verdict converge.Verdict
@@ -55,7 +55,7 @@ var drifts = map[string]struct {
 	}, false, converge.Verified},
 }
 
-func TestADriftIsSeenByItsPathAloneAndMended(t *testing.T) {
+func TestADriftIsSeenByItsPathAloneAndRepaired(t *testing.T) {
 	tried := map[string]bool{}
 	for name, c := range drifts {
 		tried[c.path] = true
@@ -89,7 +89,7 @@ func TestADriftIsSeenByItsPathAloneAndMended(t *testing.T) {
 				t.Errorf("the endpoint was %s and is %s", was, now)
 			}
 			if got := o.later().Findings[0]; got.Verdict != converge.Verified {
-				t.Errorf("CP-PAY-04 reads %+v after it was mended", got)
+				t.Errorf("CP-PAY-04 reads %+v after it was repaired", got)
 			}
 		})
 	}

@@ -63,7 +63,7 @@ func TestEveryFailureReadsAsWhatItIs(t *testing.T) {
 				before := len(o.endpoints())
 				c.spoil(o)
 				if o.problem != nil {
-					o.business = "" // nobody could look at the account
+					o.business = "" // nobody could observe the account
 				}
 				o.restart(&path{})
 				var said [2]string
@@ -201,11 +201,11 @@ func TestAReleaseWaitsForNoPersonAndForEveryOutage(t *testing.T) {
 		"a key that was revoked":             {failures["a key that was revoked"].spoil, true},
 		"a key that has expired":             {failures["a key that has expired"].spoil, true},
 		"a key without the right":            {failures["a key without the right"].spoil, true},
-		"a key that may only look":           {fails(env.InjectedFault{Operation: "DeleteWebhookEndpointsWebhookEndpoint", Kind: env.Failure, Status: 403, Code: "permission_error"}), true},
+		"a key that may only read":           {fails(env.InjectedFault{Operation: "DeleteWebhookEndpointsWebhookEndpoint", Kind: env.Failure, Status: 403, Code: "permission_error"}), true},
 		"too many calls":                     {failures["too many calls"].spoil, false},
 		"an error at Stripe":                 {failures["an error at Stripe"].spoil, false},
 		"no answer":                          {failures["no answer"].spoil, false},
-		"a Secret that nobody could look at": {func(o *operator) { o.problem = outage }, false},
+		"a Secret that nobody could observe": {func(o *operator) { o.problem = outage }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newWorld(t).platform("studio")

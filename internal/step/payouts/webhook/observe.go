@@ -59,7 +59,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	return converge.Observation[State]{Exists: true, Settled: true, ID: kept.ID, At: at, State: s}, nil
 }
 
-// sorted returns the endpoints that are the platform's and the rest, oldest first. Stripe tells seconds, so
+// sorted returns the endpoints that are the platform's and the rest, oldest first. Stripe counts in seconds, so
 // of the same second the names decide: all platforms must see the same order.
 func sorted(in *scope.Platform, live bool, all []stripe.Endpoint) (ours, others []stripe.Endpoint) {
 	all = slices.Clone(all)

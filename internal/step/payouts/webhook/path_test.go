@@ -21,7 +21,7 @@ const (
 
 var modes = []mode{before, after, lost}
 
-// creation is the call that makes the first endpoint, after a look and a fresh one.
+// creation is the call that makes the first endpoint, after an observation and a fresh one.
 const creation = 3
 
 // errCut is what a caller sees of a call that went wrong.

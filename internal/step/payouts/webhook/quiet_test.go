@@ -69,7 +69,7 @@ func TestAQuietPassWritesNothingAndAsksNothingWithinASweep(t *testing.T) {
 		t.Errorf("a pass after a sweep finds %+v", out)
 	}
 	if all, writes := o.calls(since); len(all) != 1 || writes != nil {
-		t.Errorf("a sweep takes %v, want one look", all)
+		t.Errorf("a sweep takes %v, want one observation", all)
 	}
 }
 

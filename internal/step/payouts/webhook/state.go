@@ -16,7 +16,7 @@ const reasonWaiting = v1alpha1.ReasonWaitingForPlatform
 // State is the endpoint.
 type State struct {
 	URL, Version string
-	// Events that it is told of, sorted.
+	// Events that it receives, sorted.
 	Events []string
 	// Enabled says that Stripe delivers to it.
 	Enabled bool
@@ -43,13 +43,13 @@ func desire(in *scope.Platform) (State, error) {
 	}, nil
 }
 
-// Paths of the fields that only a new endpoint mends.
+// Paths of the fields that only a new endpoint repairs.
 const (
 	pathVersion = "apiVersion"
 	pathSigning = "signingSecret"
 )
 
-// pathOthers is the field that is mended by deleting alone.
+// pathOthers is the field that is repaired by deleting alone.
 const pathOthers = "others"
 
 // Fields are what the step owns.
@@ -58,11 +58,11 @@ var Fields = []converge.Field[State]{
 	{Path: "events", About: "which events are delivered", Get: func(s State) string { return strings.Join(s.Events, " ") }},
 	{Path: "enabled", About: "that events are delivered", Get: func(s State) string { return strconv.FormatBool(s.Enabled) }},
 	{
-		Path: pathVersion, About: "the version of Stripe's API that events are in; a new endpoint is made for another",
+		Path: pathVersion, About: "the version of Stripe's API that events are in; a new endpoint is created for another",
 		Get: func(s State) string { return s.Version },
 	},
 	{
-		Path: pathSigning, About: "that the secret which events are signed with is kept; a new endpoint is made if it is lost",
+		Path: pathSigning, About: "that the secret which events are signed with is kept; a new endpoint is created if it is lost",
 		Get: func(s State) string { return strconv.FormatBool(s.Signed) },
 	},
 	{
@@ -83,7 +83,7 @@ var Controls = []converge.Control[State]{{ID: "CP-PAY-04", Check: func(want, got
 	case !got.Enabled:
 		return converge.Violated, "the endpoint is disabled"
 	case !slices.Equal(got.Events, want.Events):
-		return converge.Violated, "the endpoint is told of other events than it needs"
+		return converge.Violated, "the endpoint receives other events than it needs"
 	case !got.Signed:
 		return converge.Violated, "the secret that events are signed with is not kept"
 	}

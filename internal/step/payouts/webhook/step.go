@@ -1,4 +1,4 @@
-// Package webhook is the step that owns the one endpoint at which Stripe tells of a business's coaches,
+// Package webhook is the step that owns the one endpoint at which Stripe reports a business's coaches,
 // and what its events are signed with. It must not import other steps.
 package webhook
 
@@ -18,7 +18,7 @@ const Name = "webhook"
 func New(clients *stripe.Clients) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
 		ID: Name,
-		About: "The endpoint at which Stripe tells of the business's coaches: one for each Stripe account and mode, below the class's " +
+		About: "The endpoint at which Stripe reports the business's coaches: one for each Stripe account and mode, below the class's " +
 			"webhookBaseURL, with the secret that its events are signed with.",
 		When:     func(in *scope.Platform) bool { return in.Spec.Stripe.CredentialsSecretName != "" },
 		Desire:   desire,
@@ -36,7 +36,7 @@ type resource struct{ clients *stripe.Clients }
 // can, and nothing waits for one.
 func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error) {
 	if problem := in.Business.Problem; problem != nil {
-		if fault.ClassOf(problem) == fault.Transient { // nobody knows whether there is a key
+		if fault.ClassOf(problem) == fault.Transient { // it is not known whether there is a key
 			return false, problem
 		}
 		return true, nil
@@ -55,7 +55,7 @@ func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error
 	ours, _ := sorted(in, client.Key().Live, all)
 	for _, e := range ours {
 		switch err := client.DeleteEndpoint(ctx, e.ID); {
-		case stripe.Credentials(err): // a key that may look and not write
+		case stripe.Credentials(err): // a key that may read and not write
 			return true, nil
 		case err != nil:
 			return false, stripe.Classify(err)

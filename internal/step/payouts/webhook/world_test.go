@@ -53,7 +53,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// operator is a process that looks after one platform. Its memory goes with it, its Secret stays.
+// operator is a process that manages one platform. Its memory goes with it, its Secret stays.
 type operator struct {
 	*world
 	tenant naming.Tenant
@@ -137,7 +137,7 @@ func (o *operator) converge() {
 	o.t.Fatalf("the endpoint does not come to be: %v", out.Err)
 }
 
-// release lets go until nothing is left to do.
+// release releases until nothing is left to do.
 func (o *operator) release() {
 	o.t.Helper()
 	for range maxPasses {
@@ -146,10 +146,10 @@ func (o *operator) release() {
 		}
 		o.clock.Step(time.Minute)
 	}
-	o.t.Fatal("letting go does not end")
+	o.t.Fatal("releasing does not end")
 }
 
-// checkWords looks for secrets in all that a pass tells.
+// checkWords searches for secrets in all that a pass reports.
 func (o *operator) checkWords(out converge.Outcome) {
 	o.t.Helper()
 	said := fmt.Sprintf("%+v %v", out, out.Err)
@@ -159,7 +159,7 @@ func (o *operator) checkWords(out converge.Outcome) {
 	}
 	for _, s := range secrets {
 		if s != "" && strings.Contains(said, s) {
-			o.t.Error("a pass tells a secret")
+			o.t.Error("a pass reports a secret")
 		}
 	}
 }

@@ -19,7 +19,7 @@ func TestALookWritesNothingAndIsSharedForASweep(t *testing.T) {
 	made, since := w.calls(0)
 	slices.Sort(made)
 	if !slices.Equal(made, []string{"GetAccount", "GetAccounts"}) {
-		t.Errorf("a first look takes %v", made)
+		t.Errorf("a first observation takes %v", made)
 	}
 	for range 3 {
 		w.pass()
@@ -35,7 +35,7 @@ func TestALookWritesNothingAndIsSharedForASweep(t *testing.T) {
 		t.Errorf("a sweep takes %v", made)
 	}
 	if done, err := w.step.Release(t.Context(), w.in); !done || err != nil {
-		t.Errorf("letting go of nothing: %t, %v", done, err)
+		t.Errorf("releasing nothing: %t, %v", done, err)
 	}
 }
 
@@ -102,7 +102,7 @@ func TestEveryFailureReadsAsWhatItIs(t *testing.T) {
 					t.Fatalf("%v, want %s %s", out.Err, c.class, c.reason)
 				}
 				if w.in.Business.ID != "" {
-					t.Error("later steps are told of an account that nobody saw")
+					t.Error("later steps receive an account that was not observed")
 				}
 				said[i] = f.Message
 			}
