@@ -125,7 +125,7 @@ func newManager(settings config.Config) (ctrl.Manager, error) {
 	return ctrl.NewManager(rest, ctrl.Options{
 		Scheme: scheme,
 		Cache: cache.Options{
-			DefaultTransform: cache.TransformStripManagedFields(),
+			DefaultTransform: newSlimmer().transform,
 			ByObject: map[client.Object]cache.ByObject{
 				&corev1.Secret{}: {Namespaces: map[string]cache.Config{settings.Namespace: {LabelSelector: own}}},
 			},

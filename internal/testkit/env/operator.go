@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/procfs"
+	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -42,8 +43,6 @@ const (
 	operatorName = "coach-operator"
 	// tokenTime is how long the operator's token is good for.
 	tokenTime = 4 * time.Hour
-	// memoryLimit is the limit of config/manager, which the deployment passes on.
-	memoryLimit = "512MiB"
 )
 
 // Operator is the operator as it is shipped: its program with its default flags, but for addresses, as
@@ -73,23 +72,53 @@ func (c *Cluster) Operator(t testing.TB, account *Account, logs string) *Operato
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the operator: %v: %s", err, out)
 	}
+	shipped, err := shippedEnvironment(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if o.metrics, err = freeAddress(t.Context()); err == nil {
 		err = errors.Join(c.grant(t.Context(), repository, o.dir), c.identify(t.Context(), o), o.certify())
 	}
 	if err != nil {
 		t.Fatalf("preparing the operator: %v", err)
 	}
-	o.environment = []string{
-		"KUBECONFIG=" + o.kubeconfig(), "POD_NAMESPACE=" + OperatorNamespace, "GOMEMLIMIT=" + memoryLimit, "TMPDIR=" + o.dir,
-		"AWS_ENDPOINT_URL=" + account.sandbox.AWS, "AWS_CA_BUNDLE=" + account.sandbox.CA, "AWS_REGION=" + account.Region,
-		"AWS_ACCESS_KEY_ID=" + account.ID, "AWS_SECRET_ACCESS_KEY=sandbox", "SSL_CERT_FILE=" + account.sandbox.CA,
-	}
+	o.environment = append(shipped,
+		"KUBECONFIG="+o.kubeconfig(), "POD_NAMESPACE="+OperatorNamespace, "TMPDIR="+o.dir,
+		"AWS_ENDPOINT_URL="+account.sandbox.AWS, "AWS_CA_BUNDLE="+account.sandbox.CA, "AWS_REGION="+account.Region,
+		"AWS_ACCESS_KEY_ID="+account.ID, "AWS_SECRET_ACCESS_KEY=sandbox", "SSL_CERT_FILE="+account.sandbox.CA,
+	)
 	t.Cleanup(func() {
 		if o.run != nil {
 			o.Stop(t)
 		}
 	})
 	return o
+}
+
+// shippedEnvironment is what config/manager sets for the operator: how much memory it takes, and for how much
+// processor time. What the cluster fills in, the namespace, is left out.
+func shippedEnvironment(repository string) ([]string, error) {
+	file, err := os.Open(filepath.Join(repository, "config", "manager", "manager.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	var all []string
+	for decoder := yaml.NewYAMLOrJSONDecoder(file, 4096); ; {
+		var deployment appsv1.Deployment
+		if err := decoder.Decode(&deployment); errors.Is(err, io.EOF) {
+			return all, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("reading the deployment of the operator: %w", err)
+		}
+		for _, container := range deployment.Spec.Template.Spec.Containers {
+			for _, variable := range container.Env {
+				if variable.ValueFrom == nil {
+					all = append(all, variable.Name+"="+variable.Value)
+				}
+			}
+		}
+	}
 }
 
 func (o *Operator) kubeconfig() string { return filepath.Join(o.dir, "kubeconfig") }
@@ -314,7 +343,7 @@ func (o *Operator) Count(t testing.TB, metric string, labels map[string]string) 
 			}
 		}
 		if matching == len(labels) {
-			sum += series.GetCounter().GetValue()
+			sum += series.GetCounter().GetValue() + series.GetGauge().GetValue()
 		}
 	}
 	return sum

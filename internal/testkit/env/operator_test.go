@@ -22,6 +22,9 @@ func TestTheOperatorRunsWithItsOwnRightsAndItsWritesAreLogged(t *testing.T) {
 		if n := operator.Count(t, "go_gc_duration_seconds", map[string]string{"no": "such"}); n != 0 {
 			t.Errorf("series without the label were counted: %v", n)
 		}
+		if percent := operator.Count(t, "go_gc_gogc_percent", nil); percent != 50 {
+			t.Errorf("garbage is collected at %v %% of growth: not as config/manager says", percent)
+		}
 		end(t)
 	}
 	var kinds []string
