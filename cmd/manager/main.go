@@ -83,6 +83,9 @@ func run(ctx context.Context, settings config.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := step.Check(); err != nil {
+		return err
+	}
 	sessions, err := aws.NewSessions(ctx, aws.Options{
 		Sweep: settings.Sweep(), Freshness: settings.Freshness, Lag: settings.Lag, Metrics: measured.Request,
 	})

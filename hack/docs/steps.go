@@ -79,6 +79,9 @@ func classSteps() []converge.Description {
 
 // steps documents what each step owns.
 func steps() (string, error) {
+	if err := step.Check(); err != nil {
+		return "", err
+	}
 	p := newPage("Steps", "the steps' own statements", "A step owns one external thing. This is all that the operator compares "+
 		"and writes: what has no row here is not the operator's, and is left as it is.\n\n"+
 		"An *in-place* change is made at once. A *disruptive* one (reboot, failover) waits for an approval. A *replace* would lose "+

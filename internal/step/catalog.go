@@ -4,6 +4,7 @@ package step
 
 import (
 	"context"
+	"slices"
 
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
@@ -86,4 +87,21 @@ func Class(sessions *aws.Sessions) []converge.Step[*scope.Class] {
 		}
 	}
 	return steps
+}
+
+// Check returns an error if a step declares an action of an AWS service that has no row in the table of services.
+func Check() error {
+	var actions []string
+	for _, s := range Platform(Parts{}) {
+		actions = append(actions, actionsOf(s)...)
+	}
+	for _, s := range Class(nil) {
+		actions = append(actions, actionsOf(s)...)
+	}
+	return aws.CheckActions(actions...)
+}
+
+func actionsOf[In any](s converge.Step[In]) []string {
+	d := s.Describe()
+	return slices.Concat(d.Reads, d.Writes)
 }

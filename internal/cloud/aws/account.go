@@ -33,6 +33,7 @@ type Account struct {
 	sessions *Sessions
 	id       identity
 	budget   *budget
+	read     awssdk.Config
 
 	instances *Listing[rdstypes.DBInstance]
 	keys      *Listing[[]string]
@@ -55,11 +56,11 @@ type writer struct {
 }
 
 func newAccount(s *Sessions, id identity, b *budget) *Account {
-	cfg := s.assume(id, b, "coach-sweep", func(o *stscreds.AssumeRoleOptions) { o.Policy = &readOnly })
+	cfg := s.assume(id, b, "coach-sweep", func(o *stscreds.AssumeRoleOptions) { o.Policy = &s.readOnly })
 	a := &Account{
 		RDS: rds.NewFromConfig(cfg), EC2: ec2.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
 		Tagging: tagging.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
-		sessions: s, id: id, budget: b, writers: map[string]*writer{},
+		sessions: s, id: id, budget: b, read: cfg, writers: map[string]*writer{},
 		keyFacts: newMemo[Key](s.options, s.options.Freshness),
 		networks: newCommon[Network](s.options, s.options.Sweep),
 		caller:   newCommon[string](s.options, s.options.Freshness),
@@ -84,6 +85,9 @@ func (a *Account) Lag() time.Duration { return a.sessions.options.Lag }
 
 // Now is the present time.
 func (a *Account) Now() time.Time { return a.sessions.options.Clock.Now() }
+
+// Read returns the session of sweeps, which can only read. It is for services that have no client here.
+func (a *Account) Read() awssdk.Config { return a.read }
 
 // Write returns a session that acts for one owner only: it carries the owner's tags, so that the
 // role's policy can bind every write to them (attribute-based access control), and it has a call

@@ -14,40 +14,6 @@ import (
 	"github.com/coachplatform/coach-operator/internal/fault"
 )
 
-// limit is what AWS lets one account do in one region.
-type limit struct {
-	perSecond rate.Limit
-	burst     int
-}
-
-// limits are the published ones, of which the operator takes a share only: it is not alone. Where AWS
-// counts each operation by itself, its name follows the service's.
-// RDS: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-api-throttling.html (12/s, 300)
-// EC2: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html (20/s, 100)
-// KMS: https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html
-// Tagging: https://docs.aws.amazon.com/general/latest/gr/arg.html (15/s).
-var limits = map[string]limit{
-	"RDS":                         {12, 300},
-	"EC2":                         {20, 100},
-	"KMS":                         {5, 5},
-	"KMS:CreateAlias":             {5, 5},
-	"KMS:CreateKey":               {5, 5},
-	"KMS:DescribeKey":             {2000, 2000},
-	"KMS:EnableKeyRotation":       {15, 15},
-	"KMS:GetKeyPolicy":            {1000, 1000},
-	"KMS:GetKeyRotationStatus":    {1000, 1000},
-	"KMS:ListAliases":             {500, 500},
-	"KMS:ListResourceTags":        {2000, 2000},
-	"KMS:PutKeyPolicy":            {15, 15},
-	"KMS:ScheduleKeyDeletion":     {15, 15},
-	"KMS:TagResource":             {10, 10},
-	"STS":                         {100, 100},
-	"Resource Groups Tagging API": {15, 15},
-}
-
-// readShare is how much of the operator's share reads may use: the rest is always there for writes.
-const readShare = 0.7
-
 // patience is how long a call waits for its turn. A call that would wait longer fails with a wait, so that
 // platforms behind one limit of one account do not occupy the workers. A load that serves all platforms
 // waits for as long as it takes.
@@ -61,7 +27,7 @@ func patient(ctx context.Context) context.Context { return context.WithValue(ctx
 // tenantLimit keeps one busy tenant from using up what all share, and namespaceLimit all tenants of one
 // namespace together: an editor there can request a reconcile as often as they like.
 var (
-	tenantLimit    = limit{5, 50}
+	tenantLimit    = limit{5, 12}
 	namespaceLimit = limit{20, 400}
 )
 
@@ -75,30 +41,30 @@ func For(ctx context.Context, namespace string) context.Context {
 // budget is the operator's share of an account's call limits in one region.
 type budget struct {
 	share  float64
+	region string
 	quotas *quotas
 	tenant *rate.Limiter
 }
 
 // quotas are what all tenants of an account share. Under the mutex a turn in several of them is atomic.
 type quotas struct {
-	mu                     sync.Mutex
-	all, reads, namespaces map[string]*rate.Limiter
+	mu         sync.Mutex
+	buckets    map[string]*bucket
+	namespaces map[string]*rate.Limiter
 }
 
-func newBudget(share float64) *budget {
-	q := &quotas{
-		all: map[string]*rate.Limiter{}, reads: map[string]*rate.Limiter{}, namespaces: map[string]*rate.Limiter{},
-	}
-	for name, l := range limits {
-		q.all[name] = l.limiter(share)
-		q.reads[name] = l.limiter(share * readShare)
-	}
-	return &budget{share: share, quotas: q}
+// newBudget returns the budget of a region; its account's quotas are those of all its regions.
+func newBudget(share float64, region string, q *quotas) *budget {
+	return &budget{share: share, region: region, quotas: q}
+}
+
+func newQuotas() *quotas {
+	return &quotas{buckets: map[string]*bucket{}, namespaces: map[string]*rate.Limiter{}}
 }
 
 // forTenant returns the same budget behind a limit of the tenant's own.
 func (b *budget) forTenant() *budget {
-	return &budget{share: b.share, quotas: b.quotas, tenant: tenantLimit.limiter(b.share)}
+	return &budget{share: b.share, region: b.region, quotas: b.quotas, tenant: tenantLimit.limiter(b.share)}
 }
 
 func (l limit) limiter(part float64) *rate.Limiter {
@@ -107,8 +73,10 @@ func (l limit) limiter(part float64) *rate.Limiter {
 
 // wait returns when the call may be sent, or ctx's error. It returns a fault at once when that is not soon.
 func (b *budget) wait(ctx context.Context, service, operation string) error {
-	now := time.Now() //nolint:forbidigo // the limits of AWS are in real time, whatever a test's clock shows
-	delay, taken := b.turn(ctx, now, service, operation)
+	if err := checkService(service); err != nil {
+		return err
+	}
+	delay, taken := b.turn(ctx, realNow(), service, operation)
 	if !taken {
 		return fault.Wait(v1alpha1.ReasonThrottled, aside(),
 			"many platforms wait for %s, which AWS limits; it is tried again", action(service, operation))
@@ -131,7 +99,7 @@ func (b *budget) wait(ctx context.Context, service, operation string) error {
 func (b *budget) turn(ctx context.Context, now time.Time, service, operation string) (delay time.Duration, taken bool) {
 	b.quotas.mu.Lock()
 	defer b.quotas.mu.Unlock()
-	queues, patient := b.queues(service, operation), ctx.Value(patientKey{}) != nil
+	queues, patient := b.queues(now, service, operation), ctx.Value(patientKey{}) != nil
 	if namespace, ok := ctx.Value(namespaceKey{}).(string); ok && !patient {
 		queues = append(queues, b.namespace(namespace))
 	}
@@ -148,26 +116,47 @@ func (b *budget) turn(ctx context.Context, now time.Time, service, operation str
 
 // namespace returns the limiter of a namespace; the caller holds the lock.
 func (b *budget) namespace(name string) *rate.Limiter {
-	if b.quotas.namespaces[name] == nil {
-		b.quotas.namespaces[name] = namespaceLimit.limiter(b.share)
+	key := b.region + "/" + name
+	if b.quotas.namespaces[key] == nil {
+		b.quotas.namespaces[key] = namespaceLimit.limiter(b.share)
 	}
-	return b.quotas.namespaces[name]
+	return b.quotas.namespaces[key]
 }
 
-// queues returns the limiters that count the call.
-func (b *budget) queues(service, operation string) []*rate.Limiter {
-	quota := service + ":" + operation
-	if limits[quota] == (limit{}) {
-		quota = service
-	}
-	queues := []*rate.Limiter{b.quotas.all[quota]}
+// queues returns the limiters that count the call; the caller holds the lock.
+func (b *budget) queues(now time.Time, service, operation string) []*rate.Limiter {
+	bucket := b.bucket(service, operation)
+	bucket.recover(now)
+	queues := []*rate.Limiter{bucket.all}
 	if isRead(operation) {
-		queues = append(queues, b.quotas.reads[quota])
+		queues = append(queues, bucket.reads)
 	}
 	if b.tenant != nil {
 		queues = append(queues, b.tenant)
 	}
 	return queues
+}
+
+// bucket returns what counts the calls of an operation; the caller holds the lock.
+func (b *budget) bucket(service, operation string) *bucket {
+	row := services[service]
+	name, limit := row.limitOf(operation)
+	key := service + ":" + name
+	if !row.global {
+		key = b.region + "/" + key
+	}
+	if b.quotas.buckets[key] == nil {
+		b.quotas.buckets[key] = newBucket(limit, b.share)
+	}
+	return b.quotas.buckets[key]
+}
+
+// throttled notes that AWS refused a call since there were too many: others use the account's limit too, or it
+// is lower than published.
+func (b *budget) throttled(service, operation string) {
+	b.quotas.mu.Lock()
+	defer b.quotas.mu.Unlock()
+	b.bucket(service, operation).throttled(realNow())
 }
 
 // aside is how long a platform steps aside: long against patience, so that it is no load most of the time,
@@ -187,11 +176,15 @@ func (b *budget) attach(stack *middleware.Stack) error {
 		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
 			middleware.FinalizeOutput, middleware.Metadata, error,
 		) {
-			err := b.wait(ctx, middleware.GetServiceID(ctx), middleware.GetOperationName(ctx))
-			if err != nil {
+			service, operation := middleware.GetServiceID(ctx), middleware.GetOperationName(ctx)
+			if err := b.wait(ctx, service, operation); err != nil {
 				return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 			}
-			return next.HandleFinalize(ctx, in)
+			out, meta, err := next.HandleFinalize(ctx, in)
+			if code := codeOf(err); isThrottle(code) && means(service, code) == "" {
+				b.throttled(service, operation)
+			}
+			return out, meta, err
 		})
 	return stack.Finalize.Insert(wait, "Retry", middleware.After)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,16 +13,16 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 	"golang.org/x/time/rate"
 
 	"github.com/coachplatform/coach-operator/internal/fault"
 )
+
+func budgetOf(share float64) *budget { return newBudget(share, "eu-central-1", newQuotas()) }
 
 // crowd sends calls without end until the test is over. A caller that is told to step aside does.
 func crowd(ctx context.Context, b *budget, callers int, operation string, sent *int) {
@@ -65,7 +66,7 @@ func every(period time.Duration, n int, do func()) time.Duration {
 func TestReadsLeaveRoomForWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		b, reads := newBudget(0.8), 0
+		b, reads := budgetOf(0.8), 0
 		crowd(ctx, b, 100, "DescribeDBInstances", &reads)
 		writer := b.forTenant()
 		longest := every(500*time.Millisecond, 120, func() { // 2 writes a second, for a minute
@@ -79,7 +80,7 @@ func TestReadsLeaveRoomForWrites(t *testing.T) {
 			t.Errorf("a write waited %s behind reads", longest)
 		}
 		// Reads take seven tenths of the operator's four fifths of RDS's 12 a second, after a first burst.
-		if most := 168 + 60*7; reads > most || reads < most*9/10 {
+		if most := 13 + 60*7; reads > most || reads < most*9/10 {
 			t.Errorf("%d reads in a minute, want at most %d and nearly as many", reads, most)
 		}
 	})
@@ -88,7 +89,7 @@ func TestReadsLeaveRoomForWrites(t *testing.T) {
 func TestABusyTenantDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		b, busy := newBudget(0.8), 0
+		b, busy := budgetOf(0.8), 0
 		crowd(ctx, b.forTenant(), 50, "ModifyDBInstance", &busy)
 		other := b.forTenant()
 		longest := every(time.Second, 120, func() {
@@ -101,7 +102,7 @@ func TestABusyTenantDelaysNoOther(t *testing.T) {
 		if longest > 0 {
 			t.Errorf("another tenant waited %s", longest)
 		}
-		if most := 40 + 120*4; busy > most+1 || busy < most*9/10 {
+		if most := 9 + 120*4; busy > most+1 || busy < most*9/10 {
 			t.Errorf("the busy tenant sent %d calls in two minutes, want at most %d and nearly as many", busy, most)
 		}
 	})
@@ -111,7 +112,7 @@ func TestTheOperatorStaysWithinItsShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		b := newBudget(0.8)
+		b := budgetOf(0.8)
 		counts := make([]int, 20)
 		for i := range counts {
 			crowd(ctx, b.forTenant(), 1, "ModifyDBInstance", &counts[i])
@@ -122,14 +123,14 @@ func TestTheOperatorStaysWithinItsShare(t *testing.T) {
 		for _, n := range counts {
 			sum += n
 		}
-		if most := 240 + 60*96/10; sum > most+1 || sum < most*9/10 {
+		if most := 19 + 60*96/10; sum > most+1 || sum < most*9/10 {
 			t.Errorf("%d calls of 20 tenants in a minute, want at most %d and nearly as many", sum, most)
 		}
 	})
 }
 
 func TestABusyNamespaceDelaysNoOther(t *testing.T) {
-	b, now := newBudget(1), time.Now()
+	b, now := budgetOf(1), time.Now()
 	busy := For(t.Context(), "busy")
 	free := func(ctx context.Context, b *budget) bool {
 		delay, taken := b.turn(ctx, now, kms.ServiceID, "DescribeKey")
@@ -156,7 +157,7 @@ func TestABusyNamespaceDelaysNoOther(t *testing.T) {
 
 func TestACallThatIsGivenUpWaitsNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(0.8)
+		b := budgetOf(0.8)
 		for range 12 { // the tagging API's burst
 			if err := b.wait(t.Context(), tagging.ServiceID, "TagResources"); err != nil {
 				t.Fatal(err)
@@ -170,22 +171,63 @@ func TestACallThatIsGivenUpWaitsNoMore(t *testing.T) {
 	})
 }
 
-func TestEveryServiceHasALimit(t *testing.T) {
-	for _, service := range []string{rds.ServiceID, ec2.ServiceID, kms.ServiceID, sts.ServiceID, tagging.ServiceID} {
-		b := newBudget(1)
-		if b.quotas.all[service] == nil || b.quotas.reads[service] == nil {
-			t.Errorf("%s has no limit", service)
-			continue
-		}
-		if all, reads := b.quotas.all[service].Limit(), b.quotas.reads[service].Limit(); reads >= all {
-			t.Errorf("%s: reads may use %f of %f a second", service, reads, all)
+func TestReadsHaveLessThanTheLimitOfTheirService(t *testing.T) {
+	for id := range services {
+		bucket := budgetOf(1).bucket(id, "DescribeAnything")
+		if all, reads := bucket.all.Limit(), bucket.reads.Limit(); all <= 0 || reads >= all {
+			t.Errorf("%s: reads may use %f of %f a second", id, reads, all)
 		}
 	}
 }
 
+func TestACallOfAnUnknownServiceIsRefused(t *testing.T) {
+	err := budgetOf(1).wait(t.Context(), "Time Machine", "TravelBack")
+	if f := fault.As(err); err == nil || f.Class != fault.Invalid || !strings.Contains(f.Message, "Time Machine") {
+		t.Errorf("a call of a service without a row: %v", err)
+	}
+}
+
+func TestThrottledAnswersSlowTheirServiceDownForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := budgetOf(1)
+		rate := func(period time.Duration) float64 { // of calls, when as many are sent as the budget admits
+			ctx, cancel := context.WithTimeout(t.Context(), period)
+			defer cancel()
+			sent := 0
+			crowd(ctx, b, 20, "ModifyDBInstance", &sent)
+			<-ctx.Done()
+			synctest.Wait()
+			return float64(sent) / period.Seconds()
+		}
+		rate(time.Minute) // the burst is used up
+		between := func(name string, got, least, most float64) {
+			t.Helper()
+			if got < least || got > most {
+				t.Errorf("%s: %.1f calls a second, want %.1f to %.1f", name, got, least, most)
+			}
+		}
+		between("before", rate(10*time.Second), 10, 13)
+		for range 5 { // calls that were sent together count as one
+			b.throttled(rds.ServiceID, "ModifyDBInstance")
+		}
+		between("after a throttled answer", rate(10*time.Second), 5, 8)
+		for range 8 {
+			b.throttled(rds.ServiceID, "ModifyDBInstance")
+			pause(t.Context(), 2*oneThrottle)
+		}
+		between("after many", rate(10*time.Second), 1, 2.5)
+		if !b.free(time.Now(), "CreateKey") {
+			t.Error("another service was slowed down, too")
+		}
+		pause(t.Context(), 5*recovery)
+		rate(time.Minute)
+		between("when it has recovered", rate(10*time.Second), 10, 13)
+	})
+}
+
 func TestACallThatWouldWaitLongStepsAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, began := newBudget(1), time.Now()
+		b, began := budgetOf(1), time.Now()
 		var waits, asides atomic.Int32
 		var all sync.WaitGroup
 		for range 20 { // of which 5 go at once, and 5 within a second
@@ -216,7 +258,7 @@ func TestACallThatWouldWaitLongStepsAside(t *testing.T) {
 
 func TestWhatIsLoadedForAllWaitsForAsLongAsItTakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, began := newBudget(1), time.Now()
+		b, began := budgetOf(1), time.Now()
 		for range 35 { // 5 at once, and 5 in each of six seconds
 			if err := b.wait(patient(t.Context()), kms.ServiceID, "UpdateAlias"); err != nil {
 				t.Fatal(err)
@@ -229,7 +271,7 @@ func TestWhatIsLoadedForAllWaitsForAsLongAsItTakes(t *testing.T) {
 }
 
 func TestOperationsThatAWSCountsByThemselvesDoNotWaitForOneAnother(t *testing.T) {
-	b, now := newBudget(1), time.Now()
+	b, now := budgetOf(1), time.Now()
 	for b.free(now, "CreateKey") { // use it up
 	}
 	for _, c := range []struct {
@@ -250,10 +292,57 @@ func (b *budget) free(now time.Time, operation string) bool {
 	return taken && delay == 0
 }
 
+func TestAThrottledAnswerReachesTheBudget(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		code   string
+		slowed bool
+	}{
+		"success":                    {http.StatusOK, "", false},
+		"a throttled answer":         {http.StatusBadRequest, "Throttling", true},
+		"an error of another kind":   {http.StatusBadRequest, "InvalidParameterValue", false},
+		"an answer without a code":   {http.StatusBadGateway, "", false},
+		"another throttling code":    {http.StatusServiceUnavailable, "RequestLimitExceeded", true},
+		"a quota that is used up":    {http.StatusBadRequest, "InstanceQuotaExceeded", false},
+		"a denial of the permission": {http.StatusForbidden, "AccessDenied", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := budgetOf(1)
+			client := rds.New(rds.Options{
+				Region: "eu-central-1", HTTPClient: &answers{statuses: []int{c.status}, code: c.code}, RetryMaxAttempts: 1,
+				Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+				APIOptions:  []func(*middleware.Stack) error{b.attach},
+			})
+			_, err := client.DescribeDBInstances(t.Context(), &rds.DescribeDBInstancesInput{})
+			if (err == nil) != (c.status == http.StatusOK) {
+				t.Errorf("the call: %v", err)
+			}
+			if slowed := b.bucket(rds.ServiceID, "DescribeDBInstances").pace < 1; slowed != c.slowed {
+				t.Errorf("slowed down %t, want %t", slowed, c.slowed)
+			}
+		})
+	}
+}
+
+func TestLimitsAreOfARegionUnlessTheServiceIsGlobal(t *testing.T) {
+	services["Global"] = service{iam: "global", global: true, limit: limit{1, 1}}
+	defer delete(services, "Global")
+	quotas := newQuotas()
+	here, there := newBudget(1, "eu-central-1", quotas), newBudget(1, "eu-west-1", quotas)
+	if here.bucket(rds.ServiceID, "ModifyDBInstance") == there.bucket(rds.ServiceID, "ModifyDBInstance") {
+		t.Error("two regions share a limit of RDS")
+	}
+	if here.bucket("Global", "Create") != there.bucket("Global", "Create") {
+		t.Error("two regions have limits of their own in a global service")
+	}
+}
+
 // answers is an HTTP client that answers with the given statuses, and with success after them.
 type answers struct {
 	statuses []int
-	calls    int
+	// code is that of the errors.
+	code  string
+	calls int
 }
 
 func (a *answers) Do(*http.Request) (*http.Response, error) {
@@ -262,7 +351,10 @@ func (a *answers) Do(*http.Request) (*http.Response, error) {
 		status = a.statuses[a.calls]
 	}
 	a.calls++
-	body := `<DescribeDBInstancesResponse><DescribeDBInstancesResult/></DescribeDBInstancesResponse>`
+	body := `<ErrorResponse><Error><Code>` + a.code + `</Code></Error></ErrorResponse>`
+	if status == http.StatusOK {
+		body = `<DescribeDBInstancesResponse><DescribeDBInstancesResult/></DescribeDBInstancesResponse>`
+	}
 	return &http.Response{
 		StatusCode: status, Header: http.Header{"Content-Type": {"text/xml"}}, Body: io.NopCloser(bytes.NewBufferString(body)),
 	}, nil
@@ -271,10 +363,9 @@ func (a *answers) Do(*http.Request) (*http.Response, error) {
 func TestEveryAttemptUsesTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		web := &answers{statuses: []int{http.StatusServiceUnavailable}}
+		b := budgetOf(1)
 		two := rate.NewLimiter(0, 4) // two reads, which count twice, and never a third
-		b := &budget{quotas: &quotas{
-			all: map[string]*rate.Limiter{rds.ServiceID: two}, reads: map[string]*rate.Limiter{rds.ServiceID: two},
-		}}
+		*b.bucket(rds.ServiceID, "DescribeDBInstances") = bucket{all: two, reads: two, pace: 1}
 		client := rds.New(rds.Options{
 			Region: "eu-central-1", HTTPClient: web, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
 			APIOptions: []func(*middleware.Stack) error{b.attach},

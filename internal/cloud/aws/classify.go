@@ -1,63 +1,26 @@
 package aws
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/smithy-go"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/fault"
 )
 
-// Codes of AWS errors by what they mean. Sources: the Errors section of each operation's reference
-// page and https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html.
-var (
-	deniedCodes = []string{
-		"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure", "NotAuthorized",
-		"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "OptInRequired",
-		"KMSKeyNotAccessibleFault",
-	}
-	quotaCodes = []string{
-		"InstanceQuotaExceeded", "InstanceQuotaExceededFault", "StorageQuotaExceeded", "StorageQuotaExceededFault",
-		"LimitExceededException", "SecurityGroupLimitExceeded", "RulesPerSecurityGroupLimitExceeded",
-		"DBParameterGroupQuotaExceeded", "DBSubnetGroupQuotaExceeded", "DBSubnetQuotaExceededFault",
-	}
-	busyCodes = []string{
-		"InvalidDBInstanceState", "InvalidDBInstanceStateFault", "InvalidDBParameterGroupState",
-		"InsufficientDBInstanceCapacity", "KMSInvalidStateException", "DependencyViolation",
-		"InvalidDBSubnetGroupStateFault",
-	}
-	invalidCodes = []string{
-		"InvalidParameterValue", "InvalidParameterCombination", "ValidationError", "ValidationException",
-		"InvalidParameter", "InvalidParameterException", "MissingParameter", "InvalidVPCNetworkStateFault", "InvalidSubnet",
-		"DBSubnetGroupDoesNotCoverEnoughAZs", "MalformedPolicyDocumentException", "InvalidGroupId.Malformed",
-		"StorageTypeNotSupported", "StorageTypeNotSupportedFault", "UnsupportedOperation",
-	}
-	notFoundCodes = []string{
-		"DBInstanceNotFound", "DBInstanceNotFoundFault", "DBSubnetGroupNotFoundFault", "DBParameterGroupNotFound",
-		"DBParameterGroupNotFoundFault", "NotFoundException", "InvalidGroup.NotFound", "InvalidGroupId.NotFound",
-		"InvalidInstanceID.NotFound", "InvalidVpcID.NotFound", "InvalidSubnetID.NotFound", "InvalidPermission.NotFound",
-		"InvalidSecurityGroupRuleId.NotFound",
-	}
-	duplicateCodes = []string{
-		"DBInstanceAlreadyExists", "DBSubnetGroupAlreadyExists", "DBParameterGroupAlreadyExists",
-		"AlreadyExistsException", "InvalidGroup.Duplicate", "InvalidPermission.Duplicate",
-	}
-)
-
 // maxMessage bounds what is quoted of an AWS message.
 const maxMessage = 300
 
 // IsNotFound says that AWS answered that the resource does not exist.
-func IsNotFound(err error) bool { return slices.Contains(notFoundCodes, codeOf(err)) }
+func IsNotFound(err error) bool { return meaningOf(err) == notFound }
 
 // IsDuplicate says that AWS answered that the resource exists already.
-func IsDuplicate(err error) bool { return slices.Contains(duplicateCodes, codeOf(err)) }
+func IsDuplicate(err error) bool { return meaningOf(err) == exists }
 
 // Classify turns an error of the AWS SDK into a fault; nil stays nil and a fault stays itself.
 func Classify(err error) error {
@@ -67,19 +30,19 @@ func Classify(err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
-	call, code := callOf(err), codeOf(err)
+	call, code, is := callOf(err), codeOf(err), meaningOf(err)
 	switch {
-	case slices.Contains(deniedCodes, code):
+	case is == denied:
 		return fault.New(fault.Denied, v1alpha1.ReasonAccessDenied,
 			"AWS refuses %s (%s); %s", call, code, wayOut(call)).Because(err)
-	case slices.Contains(quotaCodes, code):
+	case is == quota:
 		return fault.New(fault.Denied, v1alpha1.ReasonQuotaExceeded,
 			"AWS refuses %s: a quota of the account is used up (%s); raise it with AWS, or remove what is not needed", call, code).
 			Because(err)
-	case slices.Contains(busyCodes, code):
+	case is == busy:
 		f := fault.Wait(v1alpha1.ReasonSettling, 0, "AWS cannot do %s now (%s); it is tried again", call, code)
 		return f.Because(err)
-	case slices.Contains(invalidCodes, code):
+	case is == invalid:
 		return fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec,
 			"AWS refuses %s (%s): %s", call, code, quote(err)).Because(err)
 	case isThrottle(code):
@@ -122,25 +85,37 @@ func codeOf(err error) string {
 	}
 }
 
-// callOf names the innermost call that failed, such as rds:ModifyDBInstance.
-func callOf(err error) string {
-	call := "the call to AWS"
+// operationOf returns the innermost operation that failed, nil if err is of none.
+func operationOf(err error) (operation *smithy.OperationError) {
 	for {
 		op, ok := errors.AsType[*smithy.OperationError](err)
 		if !ok {
-			return call
+			return operation
 		}
-		call = action(op.Service(), op.Operation())
-		err = op.Unwrap()
+		operation, err = op, op.Unwrap()
 	}
+}
+
+// callOf names the innermost call that failed, such as rds:ModifyDBInstance.
+func callOf(err error) string {
+	if op := operationOf(err); op != nil {
+		return action(op.Service(), op.Operation())
+	}
+	return "the call to AWS"
+}
+
+// meaningOf returns what the answer of AWS means, "" if it has no meaning of its own.
+func meaningOf(err error) meaning {
+	service := ""
+	if op := operationOf(err); op != nil {
+		service = op.Service()
+	}
+	return means(service, codeOf(err))
 }
 
 // action is the name that IAM has for an operation.
 func action(service, operation string) string {
-	if service == tagging.ServiceID {
-		return "tag:" + operation
-	}
-	return strings.ToLower(service) + ":" + operation
+	return cmp.Or(services[service].iam, service) + ":" + operation
 }
 
 func isThrottle(code string) bool {

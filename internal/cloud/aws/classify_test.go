@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
@@ -41,6 +40,18 @@ func TestClassify(t *testing.T) {
 		"a missing permission names the action": {
 			answered("RDS", "ModifyDBInstance", code("AccessDenied", "User is not authorized")),
 			fault.Denied, "AccessDenied", "rds:ModifyDBInstance (AccessDenied); grant it to the class's role",
+		},
+		"a missing permission of CloudWatch Logs has its IAM name": {
+			answered("CloudWatch Logs", "PutRetentionPolicy", code("AccessDeniedException", "no")),
+			fault.Denied, "AccessDenied", "logs:PutRetentionPolicy",
+		},
+		"a code has the meaning of its service": {
+			answered("CloudWatch Logs", "PutRetentionPolicy", code("OperationAbortedException", "no")),
+			fault.Waiting, "Settling", "AWS cannot do logs:PutRetentionPolicy now",
+		},
+		"and none in another service": {
+			answered("KMS", "PutKeyPolicy", code("OperationAbortedException", "no")),
+			fault.Transient, "TransientError", "kms:PutKeyPolicy failed",
 		},
 		"a missing permission of the tagging API has its IAM name": {
 			answered("Resource Groups Tagging API", "GetResources", code("AccessDeniedException", "no")),
@@ -120,25 +131,6 @@ func TestAQuotedMessageIsBounded(t *testing.T) {
 	}
 }
 
-func TestEveryCodeMeansOneThing(t *testing.T) {
-	seen := map[string]string{}
-	for list, codes := range map[string][]string{
-		"denied": deniedCodes, "quota": quotaCodes, "busy": busyCodes, "invalid": invalidCodes,
-		"not found": notFoundCodes, "duplicate": duplicateCodes,
-	} {
-		for _, code := range codes {
-			if other, twice := seen[code]; twice {
-				t.Errorf("%s is both %s and %s", code, other, list)
-			}
-			seen[code] = list
-			// The SDK takes LimitExceededException for a throttle; KMS means a quota.
-			if isThrottle(code) && code != "LimitExceededException" {
-				t.Errorf("%s is %s and a throttle", code, list)
-			}
-		}
-	}
-}
-
 func TestNotFoundAndDuplicateAreAnswersOfAWSOnly(t *testing.T) {
 	for name, c := range map[string]struct {
 		err                 error
@@ -159,22 +151,4 @@ func TestNotFoundAndDuplicateAreAnswersOfAWSOnly(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestSweepsMayOnlyRead(t *testing.T) {
-	if readOnly == "" {
-		t.Fatal("there is no session policy")
-	}
-	for action := range strings.SplitSeq(between(readOnly, `"Action":[`, `]`), ",") {
-		_, verb, _ := strings.Cut(strings.Trim(action, `"`), ":")
-		if !slices.ContainsFunc([]string{"Describe", "Get", "List"}, func(read string) bool { return strings.HasPrefix(verb, read) }) {
-			t.Errorf("a sweep may call %s", action)
-		}
-	}
-}
-
-func between(text, from, to string) string {
-	_, text, _ = strings.Cut(text, from)
-	text, _, _ = strings.Cut(text, to)
-	return text
 }

@@ -2,7 +2,6 @@ package aws
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -44,10 +43,14 @@ type Options struct {
 type Sessions struct {
 	options Options
 	base    awssdk.Config
+	// readOnly is the session policy of sweeps.
+	readOnly string
 
 	mu       sync.Mutex
 	accounts map[identity]*Account
-	budgets  map[string]*budget
+	// budgets are by account and region, quotas by account.
+	budgets map[string]*budget
+	quotas  map[string]*quotas
 }
 
 // identity is what classes have in common that share an account's sessions and caches.
@@ -55,29 +58,16 @@ type identity struct {
 	region, account, role, externalID string
 }
 
-// readOnly is the session policy of sweeps: whatever the role may do, a sweep cannot write.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
-var readOnly = policy("rds:Describe*", "rds:List*", "ec2:Describe*", "kms:Describe*", "kms:Get*", "kms:List*",
-	"tag:GetResources", "sts:GetCallerIdentity")
-
-func policy(actions ...string) string {
-	type statement struct {
-		Effect   string
-		Action   []string
-		Resource string
-	}
-	text, err := json.Marshal(map[string]any{
-		"Version":   "2012-10-17",
-		"Statement": []statement{{Effect: "Allow", Action: actions, Resource: "*"}},
-	})
-	if err != nil {
-		return ""
-	}
-	return string(text)
-}
-
-// NewSessions loads the base configuration of the operator's own identity.
+// NewSessions loads the base configuration of the operator's own identity. It fails if the table of services is
+// not complete.
 func NewSessions(ctx context.Context, o Options) (*Sessions, error) {
+	if err := checkServices(services); err != nil {
+		return nil, err
+	}
+	policy, err := readOnly()
+	if err != nil {
+		return nil, err
+	}
 	o = o.withDefaults()
 	base, err := o.Load(ctx)
 	if err != nil {
@@ -87,8 +77,8 @@ func NewSessions(ctx context.Context, o Options) (*Sessions, error) {
 		return retry.NewStandard(func(s *retry.StandardOptions) { s.MaxAttempts = 2 })
 	}
 	return &Sessions{
-		options: o, base: base,
-		accounts: map[identity]*Account{}, budgets: map[string]*budget{},
+		options: o, base: base, readOnly: policy,
+		accounts: map[identity]*Account{}, budgets: map[string]*budget{}, quotas: map[string]*quotas{},
 	}, nil
 }
 
@@ -128,9 +118,12 @@ func (s *Sessions) Account(class *v1alpha1.PlatformClass) *Account {
 	if a, ok := s.accounts[id]; ok {
 		return a
 	}
+	if s.quotas[id.account] == nil {
+		s.quotas[id.account] = newQuotas()
+	}
 	key := id.account + "/" + id.region
 	if s.budgets[key] == nil {
-		s.budgets[key] = newBudget(s.options.Share)
+		s.budgets[key] = newBudget(s.options.Share, id.region, s.quotas[id.account])
 	}
 	a := newAccount(s, id, s.budgets[key])
 	s.accounts[id] = a
