@@ -136,16 +136,101 @@ func TestOnlyDeclaredActionsAreGranted(t *testing.T) {
 	t.Parallel()
 	steps := []converge.Description{{Step: "key", Writes: []string{"kms:CreateKey"}}}
 	got, err := bound(tenantGrants, tenantTags, steps)
-	if err != nil || len(got) != 1 || len(got[0].Action) != 1 || got[0].Action[0] != "kms:CreateKey" {
+	core := got[forCore]
+	if err != nil || len(got) != 1 || len(core) != 1 || len(core[0].Action) != 1 || core[0].Action[0] != "kms:CreateKey" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
-func TestAPolicyThatIAMWouldNotTakeIsSeen(t *testing.T) {
+func TestAPolicyThatCannotBeAttachedIsAFailure(t *testing.T) {
 	t.Parallel()
 	small := []statement{{Sid: "A", Effect: "Allow", Action: []string{"kms:CreateKey"}}}
-	big := slices.Concat(small, []statement{{Sid: strings.Repeat("A", maxPolicySize)}})
-	if compact(small) > maxPolicySize || compact(big) <= maxPolicySize {
-		t.Errorf("sizes %d and %d", compact(small), compact(big))
+	full := []statement{{Sid: strings.Repeat("A", maxPolicySize-compact([]statement{{}}))}}
+	for name, c := range map[string]struct {
+		policies map[string][]statement
+		want     string
+	}{
+		"all fit":            {map[string][]statement{forReads: small, forCore: full}, ""},
+		"one character more": {map[string][]statement{forReads: small, forCore: {{Sid: full[0].Sid + "A"}}}, "the policy tenant-core has 6145 characters"},
+		"one without a page": {map[string][]statement{forReads: small, "tenant-other": small}, "the policy tenant-other has no entry"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := fits(c.policies)
+			if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
 	}
+}
+
+// Each write is in one policy of its owner's, and bound: to the owner's tags, or to names that begin with coach-.
+func TestEveryDeclaredActionIsInOnePolicyWithItsBinding(t *testing.T) {
+	policies, err := iamPolicies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, side := range []struct {
+		owner    string
+		policies []string
+		tags     []string
+		steps    []converge.Description
+	}{
+		{"a tenant", []string{forCore}, tenantTags, platformSteps()},
+		{"a class", []string{forClass}, classTags, classSteps()},
+	} {
+		for _, d := range side.steps {
+			for _, action := range d.Reads {
+				if !slices.Contains(policies[forReads][0].Action, action) {
+					t.Errorf("%s of step %s is not in the policy %s", action, d.Step, forReads)
+				}
+			}
+			for _, action := range d.Writes {
+				var in []string
+				for _, name := range side.policies {
+					if n := statementsOf(t, policies[name], action, side.tags); n > 0 {
+						in = append(in, name)
+					}
+				}
+				if len(in) != 1 {
+					t.Errorf("%s of step %s, a write of %s, is in the policies %v, want one", action, d.Step, side.owner, in)
+				}
+			}
+		}
+	}
+	for name := range policies {
+		if !slices.ContainsFunc(purposes, func(p struct{ name, about string }) bool { return p.name == name }) {
+			t.Errorf("the policy %s is for nothing", name)
+		}
+	}
+	if len(policies) != len(purposes) {
+		t.Errorf("%d policies for %d purposes", len(policies), len(purposes))
+	}
+}
+
+// statementsOf counts the statements that allow a write, and fails when one of them is not bound.
+func statementsOf(t *testing.T, policy []statement, action string, tags []string) (n int) {
+	t.Helper()
+	for _, s := range policy {
+		if !slices.Contains(s.Action, action) {
+			continue
+		}
+		n++
+		if s.Condition == nil {
+			for _, resource := range s.Resource {
+				if !strings.Contains(resource, "coach-") && resource != networks && resource != optionGroups {
+					t.Errorf("%s allows %s on %s without any condition", s.Sid, action, resource)
+				}
+			}
+			continue
+		}
+		equals := s.Condition["StringEquals"]
+		for _, tag := range tags {
+			caller := "${aws:PrincipalTag/" + tag + "}"
+			if equals["aws:RequestTag/"+tag] != caller && equals["aws:ResourceTag/"+tag] != caller {
+				t.Errorf("%s allows %s without comparing the tag %s", s.Sid, action, tag)
+			}
+		}
+	}
+	return n
 }

@@ -26,9 +26,24 @@ const (
 	maxPolicySize = 6144 // of a customer managed policy, without white space
 )
 
-// grant is one statement about writes: which actions, on what, and how they are bound to the owner that
-// the session's tags name.
+// The managed policies of a class's role, by purpose. A new wing has its own: tenant-edge, tenant-media.
+const (
+	forReads = "reads"
+	forCore  = "tenant-core"
+	forClass = "class"
+)
+
+// purposes are all policies in their order, and what each is for.
+var purposes = []struct{ name, about string }{
+	{forReads, "what the steps read; sweeps run in a session that has no more than reads"},
+	{forCore, "the writes for one tenant: key, security group, database"},
+	{forClass, "the writes for what the platforms of a class share: subnet group, parameter groups"},
+}
+
+// grant is one statement about writes: in which policy it is, which actions it allows, on what, and how they are
+// bound to the owner that the session's tags name.
 type grant struct {
+	policy    string
 	sid       string
 	resources []string
 	bind      func(owner []string) condition
@@ -90,11 +105,12 @@ var (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 var tenantGrants = []grant{
 	// A key that is being created has no ARN yet.
-	{"TenantMakesKey", []string{anything}, tagged, []string{"kms:CreateKey", "kms:TagResource"}},
-	{"TenantMakes", []string{groups, databases}, created, []string{"ec2:CreateSecurityGroup", "rds:CreateDBInstance"}},
-	{"TenantTagsNewDatabase", []string{databases}, tagged, []string{"rds:AddTagsToResource"}},
-	{"TenantTagsNewGroup", []string{groups}, taggedGroup, []string{"ec2:CreateTags"}},
+	{forCore, "TenantCreatesKey", []string{anything}, tagged, []string{"kms:CreateKey", "kms:TagResource"}},
+	{forCore, "TenantCreates", []string{groups, databases}, created, []string{"ec2:CreateSecurityGroup", "rds:CreateDBInstance"}},
+	{forCore, "TenantTagsNewDatabase", []string{databases}, tagged, []string{"rds:AddTagsToResource"}},
+	{forCore, "TenantTagsNewGroup", []string{groups}, taggedGroup, []string{"ec2:CreateTags"}},
 	{
+		forCore,
 		"TenantChangesOwn",
 		[]string{keys, groups, databases},
 		owned,
@@ -107,6 +123,7 @@ var tenantGrants = []grant{
 		},
 	},
 	{
+		forCore,
 		"TenantUsesKeyThroughRDS",
 		[]string{keys},
 		ownedThroughRDS,
@@ -115,6 +132,7 @@ var tenantGrants = []grant{
 		},
 	},
 	{
+		forCore,
 		"TenantNames",
 		[]string{aliases, networks, subnetGroups, parameters, optionGroups},
 		named,
@@ -126,9 +144,10 @@ var tenantGrants = []grant{
 
 // classGrants is the same for a class's steps.
 var classGrants = []grant{
-	{"ClassMakes", []string{subnetGroups, parameters}, created, []string{"rds:CreateDBParameterGroup", "rds:CreateDBSubnetGroup"}},
-	{"ClassTagsNew", []string{subnetGroups, parameters}, tagged, []string{"rds:AddTagsToResource"}},
+	{forClass, "ClassCreates", []string{subnetGroups, parameters}, created, []string{"rds:CreateDBParameterGroup", "rds:CreateDBSubnetGroup"}},
+	{forClass, "ClassTagsNew", []string{subnetGroups, parameters}, tagged, []string{"rds:AddTagsToResource"}},
 	{
+		forClass,
 		"ClassChangesOwn",
 		[]string{subnetGroups, parameters},
 		owned,
@@ -149,18 +168,18 @@ type statement struct {
 	Condition condition `json:",omitempty"`
 }
 
-// iamPolicy is the least policy of a class's role: the union of what the steps declare. An action that
-// no grant covers is a failure: its binding has to be stated.
-func iamPolicy() (string, error) {
+// iamPolicies are the least policies of a class's role, by purpose: together they are the union of what the steps
+// declare. An action that no grant covers is a failure: its binding has to be stated.
+func iamPolicies() (map[string][]statement, error) {
 	reads := map[string]bool{}
 	for _, d := range append(platformSteps(), classSteps()...) {
 		for _, action := range d.Reads {
 			reads[action] = true
 		}
 	}
-	all := []statement{{
+	all := map[string][]statement{forReads: {{
 		Sid: "Reads", Effect: "Allow", Action: slices.Sorted(maps.Keys(reads)), Resource: []string{anything},
-	}}
+	}}}
 	for _, part := range []struct {
 		grants []grant
 		owner  []string
@@ -168,18 +187,48 @@ func iamPolicy() (string, error) {
 	}{{tenantGrants, tenantTags, platformSteps()}, {classGrants, classTags, classSteps()}} {
 		writes, err := bound(part.grants, part.owner, part.steps)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		all = append(all, writes...)
+		for name, statements := range writes {
+			all[name] = append(all[name], statements...)
+		}
 	}
-	if size := compact(all); size > maxPolicySize {
-		return "", fmt.Errorf("the policy has %d characters and IAM takes %d: split it", size, maxPolicySize)
-	}
-	return document(all)
+	return all, fits(all)
 }
 
-// bound returns the statements of those grants whose actions the steps declare.
-func bound(grants []grant, owner []string, steps []converge.Description) ([]statement, error) {
+// fits says which policies IAM would not take, and which have no page.
+func fits(policies map[string][]statement) error {
+	for name, statements := range policies {
+		if size := compact(statements); size > maxPolicySize {
+			return fmt.Errorf("the policy %s has %d characters and IAM takes %d: give a part of it a purpose of its own",
+				name, size, maxPolicySize)
+		}
+		if !slices.ContainsFunc(purposes, func(p struct{ name, about string }) bool { return p.name == name }) {
+			return fmt.Errorf("the policy %s has no entry in purposes", name)
+		}
+	}
+	return nil
+}
+
+// policyFiles are the policies as they are generated, by the name of the file.
+func policyFiles() map[string]func() (string, error) {
+	files := map[string]func() (string, error){}
+	for _, p := range purposes {
+		files[policyFile(p.name)] = func() (string, error) {
+			all, err := iamPolicies()
+			if err != nil {
+				return "", err
+			}
+			return document(all[p.name])
+		}
+	}
+	return files
+}
+
+func policyFile(purpose string) string { return "iam-policy-" + purpose + ".json" }
+
+// bound returns the statements of those grants whose actions the steps declare, by policy.
+func bound(grants []grant, owner []string, steps []converge.Description) (map[string][]statement, error) {
 	missing := map[string]bool{}
 	for _, d := range steps {
 		for _, action := range d.Writes {
@@ -187,7 +236,7 @@ func bound(grants []grant, owner []string, steps []converge.Description) ([]stat
 		}
 	}
 	declared := maps.Clone(missing)
-	var all []statement
+	all := map[string][]statement{}
 	for _, g := range grants {
 		var actions []string
 		for _, action := range g.actions {
@@ -197,7 +246,7 @@ func bound(grants []grant, owner []string, steps []converge.Description) ([]stat
 			}
 		}
 		if len(actions) > 0 {
-			all = append(all, statement{
+			all[g.policy] = append(all[g.policy], statement{
 				Sid: g.sid, Effect: "Allow", Action: actions, Resource: g.resources, Condition: g.bind(owner),
 			})
 		}
@@ -262,16 +311,35 @@ func iamPage() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p := newPage("IAM", "what the steps declare and hack/docs/iam.go", `Three documents let the operator work in an AWS account. Each is
-the least that the steps of this version need; make generate writes them anew when a step changes.
+	policies, err := iamPolicies()
+	if err != nil {
+		return "", err
+	}
+	p := newPage("IAM", "what the steps declare and hack/docs/iam.go", `Three things let the operator work in an AWS account. Each is
+the least that the steps of this version need; make generate writes them again when a step changes.
 
-1. **The class's role**, in the account of the class (`+"`spec.identity.roleARN`"+`), has the permissions of
-   [iam-policy.json](iam-policy.json). Nothing in it is to be filled in.
+1. **The class's role**, in the account of the class (`+"`spec.identity.roleARN`"+`), has the managed policies
+   [below](#the-policies-of-the-classs-role), all of them. Nothing in them is to be filled in.
 2. **Its trust policy**, [iam-trust-policy.json](iam-trust-policy.json), lets only the operator in, and only with the external
    ID of the class. Fill in OPERATOR_ROLE_ARN and EXTERNAL_ID (`+"`spec.identity.externalID`"+`).
 3. **The operator's own role** (IRSA or EKS Pod Identity on its service account) may become the roles of the classes. Fill in
    CLASS_ROLE_ARN, one for each class:`)
 	p.line("\n```json\n%s```", operator)
+	p.heading(2, "The policies of the class's role")
+	p.line("IAM takes %d characters in a managed policy, so there is one for each purpose. A role takes ten.\n", maxPolicySize)
+	p.line("| policy | what for | characters |\n| --- | --- | --- |")
+	names := make([]string, 0, len(purposes))
+	for _, of := range purposes {
+		p.line("| [%[1]s](%[1]s) | %[2]s | %[3]d |", policyFile(of.name), of.about, compact(policies[of.name]))
+		names = append(names, of.name)
+	}
+	p.line("\nTo create and attach them, with the role's name for ROLE, from the folder of this page:\n\n```sh\n"+
+		"for purpose in %s; do\n"+
+		"  arn=$(aws iam create-policy --policy-name coach-$purpose \\\n"+
+		"    --policy-document file://iam-policy-$purpose.json --query Policy.Arn --output text)\n"+
+		"  aws iam attach-role-policy --role-name ROLE --policy-arn \"$arn\"\n"+
+		"done\n```", strings.Join(names, " "))
+	p.line("\nAfter an upgrade of the operator that changes one: `aws iam create-policy-version --set-as-default`.")
 	p.heading(2, "How writes are bound to their tenant")
 	p.line("%s", `The operator writes for one tenant at a time, in a session that carries the tenant's tags
 (`+code(tenantTags...)+`; `+code(classTags...)+` for what the platforms of a class share). The policy compares them:

@@ -8,21 +8,26 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 )
 
 // files are what generate writes, each from one source in the code.
-var files = map[string]func() (string, error){
+var files = and(policyFiles(), map[string]func() (string, error){
 	"api.md":                func() (string, error) { return api("config/crd/bases") },
 	"conditions.md":         func() (string, error) { return conditions("api/v1alpha1/conditions.go") },
 	"controls.md":           controls,
 	"flags.md":              flags,
 	"iam.md":                iamPage,
-	"iam-policy.json":       iamPolicy,
 	"iam-trust-policy.json": iamTrust,
 	"metrics.md":            metrics,
 	"steps.md":              steps,
+})
+
+func and[T any](some, more map[string]T) map[string]T {
+	maps.Copy(some, more)
+	return some
 }
 
 func main() {

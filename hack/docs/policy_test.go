@@ -31,7 +31,7 @@ const deadline = 5 * time.Minute
 // password of the database's master.
 const password = "made-up-for-this-test"
 
-// world is an account whose role has the least policy, with a class and one platform in it.
+// world is an account whose role has the least policies, with a class and one platform in it.
 type world struct {
 	account  *env.Account
 	sessions *aws.Sessions
@@ -41,12 +41,16 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	policy, err := iamPolicy()
-	if err != nil {
-		t.Fatal(err)
+	var policies []string
+	for _, render := range policyFiles() {
+		policy, err := render()
+		if err != nil {
+			t.Fatal(err)
+		}
+		policies = append(policies, policy)
 	}
 	w := &world{account: env.StartSandbox(t).Account(t)}
-	w.account.Policy(t, policy)
+	w.account.Policies(t, policies...)
 	w.sessions = w.account.Sessions(t, aws.Options{Sweep: time.Millisecond, Freshness: time.Millisecond, Lag: env.Lag, Share: 1000})
 	w.class = w.account.Class()
 	w.class.Spec.Database.EngineVersions = []string{"16"}
@@ -79,7 +83,7 @@ func settle[In any](t *testing.T, steps []converge.Step[In], in func() In) {
 	}, deadline, 50*time.Millisecond).Should(gomega.BeEmpty())
 }
 
-func TestTheLeastPolicyIsEnoughAndBindsEachTenant(t *testing.T) {
+func TestTheLeastPoliciesAreEnoughAndBindEachTenant(t *testing.T) {
 	w := newWorld(t)
 	settle(t, step.Class(w.sessions), func() *scope.Class {
 		return &scope.Class{Owner: w.platform.Shared, Class: w.class}
@@ -147,7 +151,7 @@ func (w *world) refuseNeighbour(t *testing.T, seen *scope.Platform) {
 	}
 }
 
-// letGo releases everything, last step first.
+// release releases everything, last step first.
 func (w *world) release(t *testing.T, seen *scope.Platform) {
 	t.Helper()
 	steps := step.Cloud(w.sessions)

@@ -58,7 +58,7 @@ func wayOut(call string) string {
 	if call == "sts:AssumeRole" {
 		return "check that the class's role exists and trusts the operator with the class's external ID and with sts:TagSession"
 	}
-	return "grant it to the class's role (docs/reference/iam-policy.json is the least policy)"
+	return "grant it to the class's role (docs/reference/iam.md has the least policies)"
 }
 
 // codeOf returns the error code that AWS gave, "" for no error, "Network" for none.

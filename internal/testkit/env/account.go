@@ -138,6 +138,28 @@ func (a *Account) Policy(t testing.TB, document string) {
 	a.sandbox.must(t, http.MethodPost, "/accounts/"+a.ID+"/policy", nil, json.RawMessage(document), nil)
 }
 
+// Policies replaces what the operator's role may do by several policies that are attached together.
+func (a *Account) Policies(t testing.TB, documents ...string) {
+	t.Helper()
+	type policy struct {
+		Version   string
+		Statement []json.RawMessage
+	}
+	var all policy
+	for _, document := range documents {
+		var one policy
+		if err := json.Unmarshal([]byte(document), &one); err != nil {
+			t.Fatalf("reading a policy: %v", err)
+		}
+		all.Version, all.Statement = one.Version, append(all.Statement, one.Statement...)
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		t.Fatalf("writing the policies: %v", err)
+	}
+	a.Policy(t, string(text))
+}
+
 // Sabotage breaks something in the account by its name in the sandbox; more holds further values of
 // the request, such as the resource.
 func (a *Account) Sabotage(t testing.TB, name string, more map[string]any) {
