@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/cloud/cache"
 	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/naming"
 )
@@ -35,14 +36,14 @@ type Account struct {
 	budget   *budget
 	read     awssdk.Config
 
-	instances *Listing[rdstypes.DBInstance]
-	keys      *Listing[[]string]
-	keyFacts  *Memo[Key]
-	networks  *Memo[Network]
-	caller    *Memo[string]
-	groups    *Listing[Group]
-	peers     *Asked[Group]
-	hosts     *Asked[Host]
+	instances *cache.ListCache[rdstypes.DBInstance]
+	keys      *cache.ListCache[[]string]
+	keyFacts  *cache.KeyedCache[Key]
+	networks  *cache.KeyedCache[Network]
+	caller    *cache.KeyedCache[string]
+	groups    *cache.ListCache[Group]
+	peers     *cache.BatchCache[Group]
+	hosts     *cache.BatchCache[Host]
 	shared    *shared
 
 	mu      sync.Mutex
@@ -61,16 +62,16 @@ func newAccount(s *Sessions, id identity, b *budget) *Account {
 		RDS: rds.NewFromConfig(cfg), EC2: ec2.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
 		Tagging: tagging.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
 		sessions: s, id: id, budget: b, read: cfg, writers: map[string]*writer{},
-		keyFacts: newMemo[Key](s.options, s.options.Freshness),
-		networks: newCommon[Network](s.options, s.options.Sweep),
-		caller:   newCommon[string](s.options, s.options.Freshness),
+		keyFacts: cache.NewKeyed[Key](s.options.own(), s.options.Freshness),
+		networks: cache.NewKeyed[Network](s.options.common(), s.options.Sweep),
+		caller:   cache.NewKeyed[string](s.options.common(), s.options.Freshness),
 		shared:   newShared(s.options),
 	}
-	a.instances = newListing(s.options, a.listInstances)
-	a.keys = newListing(s.options, a.listKeys)
-	a.groups = newListing(s.options, a.listGroups)
-	a.peers = newAsked(s.options, a.loadGroups)
-	a.hosts = newAsked(s.options, a.loadHosts)
+	a.instances = cache.NewList(s.options.common(), s.options.Lag, a.listInstances)
+	a.keys = cache.NewList(s.options.common(), s.options.Lag, a.listKeys)
+	a.groups = cache.NewList(s.options.common(), s.options.Lag, a.listGroups)
+	a.peers = cache.NewBatch(s.options.common(), s.options.Sweep, a.loadGroups)
+	a.hosts = cache.NewBatch(s.options.common(), s.options.Sweep, a.loadHosts)
 	return a
 }
 

@@ -52,7 +52,7 @@ func IsRuleGone(err error) bool { return IsNotFound(err) || codeOf(err) == codeR
 func (a *Account) Group(ctx context.Context, vpc, name string, fresh bool) (*Group, time.Time, error) {
 	key := groupKey(vpc, name)
 	if !fresh && !a.groups.Behind(key) {
-		got, listed, at, err := a.groups.Get(ctx, key)
+		got, listed, at, err := a.groups.Get(ctx, key, a.sessions.options.Sweep)
 		if err != nil || !listed {
 			return nil, at, err
 		}

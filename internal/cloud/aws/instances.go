@@ -18,7 +18,7 @@ const pageSize = 100
 // a call for this one instance, counts for absence.
 func (a *Account) Instance(ctx context.Context, name string, fresh bool) (*rdstypes.DBInstance, time.Time, error) {
 	if !fresh && !a.instances.Behind(name) {
-		got, listed, at, err := a.instances.Get(ctx, name)
+		got, listed, at, err := a.instances.Get(ctx, name, a.sessions.options.Sweep)
 		if err != nil || !listed {
 			return nil, at, err
 		}
@@ -40,7 +40,7 @@ func (a *Account) Instance(ctx context.Context, name string, fresh bool) (*rdsty
 // Instances returns the database instances of the account by name, from the listing that serves all
 // platforms. It must not be changed.
 func (a *Account) Instances(ctx context.Context) (map[string]rdstypes.DBInstance, error) {
-	return a.instances.All(ctx)
+	return a.instances.All(ctx, a.sessions.options.Sweep)
 }
 
 // TagsOf returns the tags of an instance.

@@ -16,6 +16,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/cloud/cache"
+	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/naming"
 )
 
@@ -105,6 +107,20 @@ func (o Options) withDefaults() Options {
 		o.Load = func(ctx context.Context) (awssdk.Config, error) { return config.LoadDefaultConfig(ctx) }
 	}
 	return o
+}
+
+// own are the options of caches of what one platform reads: it waits for the budget as any call does.
+func (o Options) own() cache.Options {
+	return cache.Options{Clock: o.Clock, Late: fault.New(fault.Transient, v1alpha1.ReasonTransientError,
+		"AWS has not answered for %s; it is tried again", cache.Patience)}
+}
+
+// common are the options of caches of what all platforms share. Their reads wait for the budget as long as it takes:
+// the calls of single platforms would keep them away for minutes.
+func (o Options) common() cache.Options {
+	all := o.own()
+	all.Context = patient
+	return all
 }
 
 // Account returns the shared session of a class: its clients can only read.

@@ -11,6 +11,7 @@ import (
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/coachplatform/coach-operator/internal/cloud/cache"
 	"github.com/coachplatform/coach-operator/internal/naming"
 )
 
@@ -20,27 +21,28 @@ const sourceUser = "user"
 
 // shared caches what the platforms of a class share.
 type shared struct {
-	subnetGroups    *Memo[SubnetGroup]
-	parameterGroups *Memo[ParameterGroup]
+	subnetGroups    *cache.KeyedCache[SubnetGroup]
+	parameterGroups *cache.KeyedCache[ParameterGroup]
 	// groupNames are those of all parameter groups.
-	groupNames *Memo[map[string]bool]
+	groupNames *cache.KeyedCache[map[string]bool]
 	// set are the parameters that a group sets, usual those that it leaves to AWS.
-	set, usual *Memo[map[string]string]
-	tags       *Memo[map[string]string]
-	quotas     *Memo[[]rdstypes.AccountQuota]
-	writable   *Memo[string]
+	set, usual *cache.KeyedCache[map[string]string]
+	tags       *cache.KeyedCache[map[string]string]
+	quotas     *cache.KeyedCache[[]rdstypes.AccountQuota]
+	writable   *cache.KeyedCache[string]
 }
 
 func newShared(o Options) *shared {
+	common := o.common()
 	return &shared{
-		subnetGroups:    newCommon[SubnetGroup](o, o.Sweep),
-		set:             newCommon[map[string]string](o, o.Sweep),
-		parameterGroups: newCommon[ParameterGroup](o, o.Freshness),
-		groupNames:      newCommon[map[string]bool](o, o.Freshness),
-		usual:           newCommon[map[string]string](o, o.Freshness),
-		tags:            newCommon[map[string]string](o, o.Freshness),
-		quotas:          newCommon[[]rdstypes.AccountQuota](o, o.Freshness),
-		writable:        newCommon[string](o, o.Freshness),
+		subnetGroups:    cache.NewKeyed[SubnetGroup](common, o.Sweep),
+		set:             cache.NewKeyed[map[string]string](common, o.Sweep),
+		parameterGroups: cache.NewKeyed[ParameterGroup](common, o.Freshness),
+		groupNames:      cache.NewKeyed[map[string]bool](common, o.Freshness),
+		usual:           cache.NewKeyed[map[string]string](common, o.Freshness),
+		tags:            cache.NewKeyed[map[string]string](common, o.Freshness),
+		quotas:          cache.NewKeyed[[]rdstypes.AccountQuota](common, o.Freshness),
+		writable:        cache.NewKeyed[string](common, o.Freshness),
 	}
 }
 

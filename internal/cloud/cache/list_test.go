@@ -1,4 +1,4 @@
-package aws
+package cache
 
 import (
 	"context"
@@ -12,22 +12,22 @@ import (
 	testclock "k8s.io/utils/clock/testing"
 )
 
-// shelf is a world of numbered things, and counts how often it is listed.
+// shelf is a world of numbered things that counts how often it is listed.
 type shelf struct {
 	clock *testclock.FakePassiveClock
-	list  *Listing[int]
+	list  *ListCache[int]
 
 	mu    sync.Mutex
 	items map[string]int
 	loads int
 	err   error
-	// gate, if not nil, holds every load until it can be read from; seen is told of each.
+	// gate, if not nil, holds every load until it can be read from.
 	gate chan struct{}
 }
 
 func newShelf() *shelf {
 	s := &shelf{clock: testclock.NewFakePassiveClock(time.Unix(1_000_000, 0)), items: map[string]int{"a": 1}}
-	s.list = newListing(Options{Clock: s.clock, Sweep: 50 * time.Second, Lag: 15 * time.Second}.withDefaults(), s.load)
+	s.list = NewList(Options{Clock: s.clock}, 15*time.Second, s.load)
 	return s
 }
 
@@ -42,6 +42,11 @@ func (s *shelf) load(ctx context.Context) (map[string]int, error) {
 	return items, errors.Join(err, ctx.Err())
 }
 
+// get reads with the age of a sweep.
+func (s *shelf) get(ctx context.Context, key string) (int, bool, time.Time, error) {
+	return s.list.Get(ctx, key, 50*time.Second)
+}
+
 func (s *shelf) after(d time.Duration) { s.clock.SetTime(s.clock.Now().Add(d)) }
 
 func (s *shelf) took() int {
@@ -52,10 +57,10 @@ func (s *shelf) took() int {
 	return n
 }
 
-func TestAListingIsMadeAgainWhenItMust(t *testing.T) {
+func TestAListIsReadAgainWhenItMust(t *testing.T) {
 	nothing := func(*shelf) {}
 	for name, c := range map[string]struct {
-		since func(*shelf) // since the first look
+		since func(*shelf) // since the first read
 		key   string
 		loads int
 		found bool
@@ -76,11 +81,11 @@ func TestAListingIsMadeAgainWhenItMust(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newShelf()
 			first := s.clock.Now()
-			if _, _, _, err := s.list.Get(t.Context(), "a"); err != nil || s.took() != 1 {
-				t.Fatalf("the first look: %v", err)
+			if _, _, _, err := s.get(t.Context(), "a"); err != nil || s.took() != 1 {
+				t.Fatalf("the first read: %v", err)
 			}
 			c.since(s)
-			item, found, at, err := s.list.Get(t.Context(), c.key)
+			item, found, at, err := s.get(t.Context(), c.key)
 			if err != nil || found != c.found || c.found && item != 1 {
 				t.Errorf("got %d, %t, %v", item, found, err)
 			}
@@ -106,7 +111,7 @@ func TestAListIsBehindForTheLagAfterAWrite(t *testing.T) {
 			t.Errorf("after another %s: behind %t, want %t", c.after, got, c.behind)
 		}
 		if s.list.Behind("b") {
-			t.Error("a key that nobody wrote is behind")
+			t.Error("a key that was not written is behind")
 		}
 	}
 }
@@ -114,17 +119,16 @@ func TestAListIsBehindForTheLagAfterAWrite(t *testing.T) {
 func TestAWriteIsRememberedWhileAListMayMissIt(t *testing.T) {
 	s := newShelf()
 	s.list.Written("a")
-	s.list.sweep = 5 * time.Second
 	for _, c := range []struct {
 		after  time.Duration
 		behind bool
 	}{{6 * time.Second, true}, {6 * time.Second, true}, {6 * time.Second, false}} {
 		s.after(c.after)
-		if _, _, _, err := s.list.Get(t.Context(), "a"); err != nil || s.took() != 1 {
+		if _, _, _, err := s.list.Get(t.Context(), "a", time.Second); err != nil || s.took() != 1 {
 			t.Fatalf("listing: %v", err)
 		}
 		if got := s.list.Behind("a"); got != c.behind {
-			t.Errorf("after a list made another %s later: behind %t, want %t", c.after, got, c.behind)
+			t.Errorf("after a list that was read another %s later: behind %t, want %t", c.after, got, c.behind)
 		}
 	}
 	if len(s.list.written) != 0 {
@@ -132,24 +136,24 @@ func TestAWriteIsRememberedWhileAListMayMissIt(t *testing.T) {
 	}
 }
 
-func TestAFailedListingIsAnErrorAndNothingElse(t *testing.T) {
+func TestAFailedListIsAnErrorAndNothingElse(t *testing.T) {
 	s := newShelf()
 	s.err = errors.New("no")
-	if _, found, _, err := s.list.Get(t.Context(), "a"); err == nil || found {
+	if _, found, _, err := s.get(t.Context(), "a"); err == nil || found {
 		t.Errorf("found %t, error %v", found, err)
 	}
 	s.err = nil
-	if _, found, _, err := s.list.Get(t.Context(), "a"); err != nil || !found {
+	if _, found, _, err := s.get(t.Context(), "a"); err != nil || !found {
 		t.Errorf("after the failure: found %t, error %v", found, err)
 	}
 	s.err = errors.New("no")
 	s.after(time.Minute)
-	if _, found, _, err := s.list.Get(t.Context(), "a"); err == nil || found {
+	if _, found, _, err := s.get(t.Context(), "a"); err == nil || found {
 		t.Errorf("an old list answers for a failed one: found %t, error %v", found, err)
 	}
 }
 
-func TestManyAskersShareOneListing(t *testing.T) {
+func TestManyCallersShareOneList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
 		s.gate = make(chan struct{})
@@ -161,18 +165,18 @@ func TestManyAskersShareOneListing(t *testing.T) {
 				ctx = gone
 			}
 			all.Go(func() {
-				if _, found, _, err := s.list.Get(ctx, "a"); (err != nil || !found) != (i == 0) {
-					t.Errorf("asker %d: found %t, error %v", i, found, err)
+				if _, found, _, err := s.get(ctx, "a"); (err != nil || !found) != (i == 0) {
+					t.Errorf("caller %d: found %t, error %v", i, found, err)
 				}
 			})
 			synctest.Wait()
 		}
-		leave() // whoever started the load may go: the others need it
+		leave() // the caller that began the load may go: the others need it
 		synctest.Wait()
 		close(s.gate)
 		all.Wait()
 		if loads := s.took(); loads != 1 {
-			t.Errorf("%d loads for 20 askers", loads)
+			t.Errorf("%d loads for 20 callers", loads)
 		}
 	})
 }
@@ -182,7 +186,7 @@ func TestALoadThatBeganBeforeAWriteDoesNotAnswerForIt(t *testing.T) {
 		s := newShelf()
 		s.gate = make(chan struct{})
 		var all sync.WaitGroup
-		all.Go(func() { _, _, _, _ = s.list.Get(t.Context(), "a") })
+		all.Go(func() { _, _, _, _ = s.get(t.Context(), "a") })
 		synctest.Wait() // the load is under way and saw a=1
 		s.after(1)
 		s.mu.Lock()
@@ -190,14 +194,14 @@ func TestALoadThatBeganBeforeAWriteDoesNotAnswerForIt(t *testing.T) {
 		s.mu.Unlock()
 		s.list.Written("a")
 		all.Go(func() {
-			if item, _, _, err := s.list.Get(t.Context(), "a"); err != nil || item != 2 {
+			if item, _, _, err := s.get(t.Context(), "a"); err != nil || item != 2 {
 				t.Errorf("after the write: %d, %v", item, err)
 			}
 		})
 		synctest.Wait()
 		close(s.gate)
 		all.Wait()
-		// The first asker, who wants it as it is after the write, shares the second load or comes too late for it.
+		// The first caller, which wants it as it is after the write, shares the second load or comes too late for it.
 		if loads := s.took(); loads < 2 || loads > 3 {
 			t.Errorf("%d loads, want 2, or 3", loads)
 		}

@@ -1,4 +1,4 @@
-package aws
+package cache
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 	testclock "k8s.io/utils/clock/testing"
 )
 
-// page is a memo of one number.
+// page is a cache of one number.
 type page struct {
 	clock *testclock.FakePassiveClock
-	memo  *Memo[int]
+	cache *KeyedCache[int]
 
 	mu    sync.Mutex
 	value int
@@ -25,12 +25,12 @@ type page struct {
 
 func newPage() *page {
 	p := &page{clock: testclock.NewFakePassiveClock(time.Unix(1_000_000, 0)), value: 1}
-	p.memo = newMemo[int](Options{Clock: p.clock}.withDefaults(), 15*time.Minute)
+	p.cache = NewKeyed[int](Options{Clock: p.clock}, 15*time.Minute)
 	return p
 }
 
 func (p *page) get(ctx context.Context, fresh bool) (int, time.Time, error) {
-	return p.memo.Get(ctx, "k", fresh, func(ctx context.Context) (int, error) {
+	return p.cache.Get(ctx, "k", fresh, func(ctx context.Context) (int, error) {
 		p.mu.Lock()
 		p.loads++
 		value, err, gate := p.value, p.err, p.gate
@@ -48,7 +48,7 @@ func (p *page) set(value int) {
 	p.value = value
 }
 
-func TestAMemoIsKeptForItsAge(t *testing.T) {
+func TestAKeyedReadIsKeptForItsAge(t *testing.T) {
 	p := newPage()
 	for _, c := range []struct {
 		name  string
@@ -59,13 +59,13 @@ func TestAMemoIsKeptForItsAge(t *testing.T) {
 		loads int
 		age   time.Duration
 	}{
-		{name: "the first look", want: 1, loads: 1},
-		{name: "a look soon after", after: time.Minute, do: func() { p.set(2) }, want: 1, loads: 1, age: time.Minute},
-		{name: "a fresh look", fresh: true, want: 2, loads: 2},
-		{name: "a look within the age of the fresh one", after: 15*time.Minute - 1, want: 2, loads: 2, age: 15*time.Minute - 1},
-		{name: "a look when the age is over", after: 1, do: func() { p.set(3) }, want: 3, loads: 3},
-		{name: "a look after a write", after: 1, do: func() { p.set(4); p.memo.Forget("k") }, want: 4, loads: 4},
-		{name: "another key's write is no matter", do: func() { p.memo.Forget("other") }, want: 4, loads: 4},
+		{name: "the first read", want: 1, loads: 1},
+		{name: "a read soon after", after: time.Minute, do: func() { p.set(2) }, want: 1, loads: 1, age: time.Minute},
+		{name: "a fresh read", fresh: true, want: 2, loads: 2},
+		{name: "a read within the age of the fresh one", after: 15*time.Minute - 1, want: 2, loads: 2, age: 15*time.Minute - 1},
+		{name: "a read when the age is over", after: 1, do: func() { p.set(3) }, want: 3, loads: 3},
+		{name: "a read after a write", after: 1, do: func() { p.set(4); p.cache.Forget("k") }, want: 4, loads: 4},
+		{name: "another key's write is no matter", do: func() { p.cache.Forget("other") }, want: 4, loads: 4},
 	} {
 		p.clock.SetTime(p.clock.Now().Add(c.after))
 		if c.do != nil {
@@ -81,7 +81,7 @@ func TestAMemoIsKeptForItsAge(t *testing.T) {
 	}
 }
 
-func TestAFailedLookIsNotKept(t *testing.T) {
+func TestAFailedReadIsNotKept(t *testing.T) {
 	p := newPage()
 	p.err = errors.New("no")
 	if _, _, err := p.get(t.Context(), false); err == nil {
@@ -93,11 +93,11 @@ func TestAFailedLookIsNotKept(t *testing.T) {
 	}
 	p.err = errors.New("no")
 	if _, _, err := p.get(t.Context(), true); err == nil {
-		t.Error("an old look answers for a fresh one that failed")
+		t.Error("an old read answers for a fresh one that failed")
 	}
 }
 
-func TestManyAskersShareOneLook(t *testing.T) {
+func TestManyCallersShareOneRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPage()
 		p.gate = make(chan struct{})
@@ -110,29 +110,29 @@ func TestManyAskersShareOneLook(t *testing.T) {
 			}
 			all.Go(func() {
 				if got, _, err := p.get(ctx, false); (err != nil || got != 1) != (i == 0) {
-					t.Errorf("asker %d: %d, %v", i, got, err)
+					t.Errorf("caller %d: %d, %v", i, got, err)
 				}
 			})
 			synctest.Wait()
 		}
-		leave() // whoever started the look may go: the others need it
+		leave() // the caller that began the read may go: the others need it
 		synctest.Wait()
 		close(p.gate)
 		all.Wait()
 		if p.loads != 1 {
-			t.Errorf("%d loads for 10 askers", p.loads)
+			t.Errorf("%d loads for 10 callers", p.loads)
 		}
 	})
 }
 
-func TestALookThatBeganBeforeAWriteNeitherAnswersNorStays(t *testing.T) {
+func TestAReadThatBeganBeforeAWriteNeitherAnswersNorStays(t *testing.T) {
 	for name, c := range map[string]struct {
 		write func(*page)
 		fresh bool
 	}{
-		"a fresh look after the write":   {func(*page) {}, true},
-		"a quiet look after the write":   {func(p *page) { p.memo.Forget("k") }, false},
-		"a fresh look that is forgotten": {func(p *page) { p.memo.Forget("k") }, true},
+		"a fresh read after the write":   {func(*page) {}, true},
+		"a cached read after the write":  {func(p *page) { p.cache.Forget("k") }, false},
+		"a fresh read that is forgotten": {func(p *page) { p.cache.Forget("k") }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestALookThatBeganBeforeAWriteNeitherAnswersNorStays(t *testing.T) {
 				p.gate = make(chan struct{})
 				var all sync.WaitGroup
 				all.Go(func() { _, _, _ = p.get(t.Context(), false) })
-				synctest.Wait() // the look is under way and saw 1
+				synctest.Wait() // the read is under way and saw 1
 				p.set(2)
 				c.write(p)
 				all.Go(func() {
