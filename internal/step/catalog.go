@@ -52,9 +52,9 @@ func Payout(o payoutaccount.Options) []converge.Step[*scope.Payout] {
 // Cloud returns the first of these steps: those that call AWS.
 func Cloud(sessions *aws.Sessions) []converge.Step[*scope.Platform] {
 	return []converge.Step[*scope.Platform]{
-		counted{key.New(sessions, keyUsers(sessions)...)},
-		counted{firewall.New(sessions)},
-		counted{database.New(sessions)},
+		counted{key.New(sessions, keyUsers(sessions)...), sessions},
+		counted{firewall.New(sessions), sessions},
+		counted{database.New(sessions), sessions},
 	}
 }
 
@@ -63,17 +63,18 @@ func keyUsers(sessions *aws.Sessions) []scope.KeyUser {
 	return []scope.KeyUser{database.KeyUser(sessions)}
 }
 
-// counted is a step whose calls count as its namespace's.
+// counted is a step whose calls count as its namespace's. In one run it reads a thing once, unless it writes to it.
 type counted struct {
 	converge.Step[*scope.Platform]
+	sessions *aws.Sessions
 }
 
 func (c counted) Run(ctx context.Context, in *scope.Platform, mode converge.Mode) converge.Outcome {
-	return c.Step.Run(aws.For(ctx, in.Tenant.Namespace), in, mode)
+	return c.Step.Run(c.sessions.Pass(ctx, in.Tenant.Namespace), in, mode)
 }
 
 func (c counted) Release(ctx context.Context, in *scope.Platform) (bool, error) {
-	return c.Step.Release(aws.For(ctx, in.Tenant.Namespace), in)
+	return c.Step.Release(c.sessions.Pass(ctx, in.Tenant.Namespace), in)
 }
 
 // Class returns the steps of a PlatformClass.

@@ -39,6 +39,7 @@ type Account struct {
 	instances *cache.ListCache[rdstypes.DBInstance]
 	keys      *cache.ListCache[[]string]
 	keyFacts  *cache.KeyedCache[Key]
+	keyTags   *cache.KeyedCache[map[string]string]
 	networks  *cache.KeyedCache[Network]
 	caller    *cache.KeyedCache[string]
 	groups    *cache.ListCache[Group]
@@ -48,6 +49,8 @@ type Account struct {
 
 	mu      sync.Mutex
 	writers map[string]*writer
+	// lists are those of services that have no client here.
+	lists map[string]any
 }
 
 // writer is one owner's write session.
@@ -61,8 +64,9 @@ func newAccount(s *Sessions, id identity, b *budget) *Account {
 	a := &Account{
 		RDS: rds.NewFromConfig(cfg), EC2: ec2.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
 		Tagging: tagging.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
-		sessions: s, id: id, budget: b, read: cfg, writers: map[string]*writer{},
+		sessions: s, id: id, budget: b, read: cfg, writers: map[string]*writer{}, lists: map[string]any{},
 		keyFacts: cache.NewKeyed[Key](s.options.own(), s.options.Freshness),
+		keyTags:  cache.NewKeyed[map[string]string](s.options.own(), s.options.Freshness),
 		networks: cache.NewKeyed[Network](s.options.common(), s.options.Sweep),
 		caller:   cache.NewKeyed[string](s.options.common(), s.options.Freshness),
 		shared:   newShared(s.options),

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/cloud/cache"
 	"github.com/coachplatform/coach-operator/internal/fault"
 )
 
@@ -33,8 +34,14 @@ var (
 
 type namespaceKey struct{}
 
-// For counts the calls of ctx as a namespace's, except those whose answer serves all.
-func For(ctx context.Context, namespace string) context.Context {
+// Pass makes ctx that of one step's pass for a namespace's platform: its calls count as the namespace's, and what it
+// reads it reads once.
+func (s *Sessions) Pass(ctx context.Context, namespace string) context.Context {
+	return cache.Pass(forNamespace(ctx, namespace), s.options.Clock.Now())
+}
+
+// forNamespace counts the calls of ctx as a namespace's, except those whose answer serves all.
+func forNamespace(ctx context.Context, namespace string) context.Context {
 	return context.WithValue(ctx, namespaceKey{}, namespace)
 }
 

@@ -131,7 +131,7 @@ func TestTheOperatorStaysWithinItsShare(t *testing.T) {
 
 func TestABusyNamespaceDelaysNoOther(t *testing.T) {
 	b, now := budgetOf(1), time.Now()
-	busy := For(t.Context(), "busy")
+	busy := forNamespace(t.Context(), "busy")
 	free := func(ctx context.Context, b *budget) bool {
 		delay, taken := b.turn(ctx, now, kms.ServiceID, "DescribeKey")
 		return taken && delay == 0
@@ -144,10 +144,10 @@ func TestABusyNamespaceDelaysNoOther(t *testing.T) {
 		t.Errorf("a namespace sent %d calls at once, want %d", sent, namespaceLimit.burst)
 	}
 	for name, ctx := range map[string]context.Context{
-		"another namespace":         For(t.Context(), "other"),
+		"another namespace":         forNamespace(t.Context(), "other"),
 		"a class":                   t.Context(),
 		"what is loaded for all":    patient(busy),
-		"what is loaded for others": patient(For(t.Context(), "other")),
+		"what is loaded for others": patient(forNamespace(t.Context(), "other")),
 	} {
 		if !free(ctx, b) {
 			t.Errorf("%s waits for the busy namespace", name)

@@ -19,6 +19,7 @@ import (
 // freshness bound.
 type Key struct {
 	Metadata kmstypes.KeyMetadata
+	// Tags must not be changed by readers.
 	Tags     map[string]string
 	Policy   string
 	Rotating bool
@@ -41,6 +42,15 @@ func (a *Account) KeysWritten(owner naming.Tenant) { a.keys.Written(keyOwner(own
 // Key returns the facts of one key, nil if it does not exist, and when they were observed.
 func (a *Account) Key(ctx context.Context, id string, fresh bool) (*Key, time.Time, error) {
 	got, at, err := a.keyFacts.Get(ctx, id, fresh, func(ctx context.Context) (Key, error) { return a.readKey(ctx, id) })
+	if err == nil {
+		var tagged time.Time
+		got.Tags, tagged, err = a.keyTags.Get(ctx, id, fresh, func(ctx context.Context) (map[string]string, error) {
+			return a.readKeyTags(ctx, id)
+		})
+		if tagged.Before(at) {
+			at = tagged
+		}
+	}
 	if IsNotFound(err) {
 		return nil, a.Now(), a.Prove(ctx, false)
 	}
@@ -51,7 +61,13 @@ func (a *Account) Key(ctx context.Context, id string, fresh bool) (*Key, time.Ti
 }
 
 // KeyWritten notes a write to a key.
-func (a *Account) KeyWritten(id string) { a.keyFacts.Forget(id) }
+func (a *Account) KeyWritten(id string) {
+	a.keyFacts.Forget(id)
+	a.keyTags.Forget(id)
+}
+
+// KeyTagsWritten notes a write to the tags of a key: its other facts stay known.
+func (a *Account) KeyTagsWritten(id string) { a.keyTags.Forget(id) }
 
 // KeyOfAlias returns the ID of the key that an alias names, or "" if there is no such alias.
 func (a *Account) KeyOfAlias(ctx context.Context, alias string) (string, error) {
@@ -65,23 +81,13 @@ func (a *Account) KeyOfAlias(ctx context.Context, alias string) (string, error) 
 	return awssdk.ToString(out.KeyMetadata.KeyId), nil
 }
 
-// readKey returns unclassified errors: Key separates "not found" from the rest.
+// readKey reads all but the tags. It returns unclassified errors: Key separates "not found" from the rest.
 func (a *Account) readKey(ctx context.Context, id string) (Key, error) {
 	described, err := a.KMS.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &id})
 	if err != nil {
 		return Key{}, err
 	}
-	k := Key{Metadata: *described.KeyMetadata, Tags: map[string]string{}}
-	tags := kms.NewListResourceTagsPaginator(a.KMS, &kms.ListResourceTagsInput{KeyId: &id})
-	for tags.HasMorePages() {
-		page, err := tags.NextPage(ctx)
-		if err != nil {
-			return Key{}, err
-		}
-		for _, t := range page.Tags {
-			k.Tags[awssdk.ToString(t.TagKey)] = awssdk.ToString(t.TagValue)
-		}
-	}
+	k := Key{Metadata: *described.KeyMetadata}
 	aliases := kms.NewListAliasesPaginator(a.KMS, &kms.ListAliasesInput{KeyId: &id})
 	for aliases.HasMorePages() {
 		page, err := aliases.NextPage(ctx)
@@ -93,6 +99,20 @@ func (a *Account) readKey(ctx context.Context, id string) (Key, error) {
 		}
 	}
 	return k, a.readKeyRules(ctx, id, &k)
+}
+
+func (a *Account) readKeyTags(ctx context.Context, id string) (map[string]string, error) {
+	found := map[string]string{}
+	for pages := kms.NewListResourceTagsPaginator(a.KMS, &kms.ListResourceTagsInput{KeyId: &id}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range page.Tags {
+			found[awssdk.ToString(t.TagKey)] = awssdk.ToString(t.TagValue)
+		}
+	}
+	return found, nil
 }
 
 func (a *Account) readKeyRules(ctx context.Context, id string, k *Key) error {

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -17,12 +19,25 @@ import (
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+	"github.com/coachplatform/coach-operator/internal/cloud/cache"
 )
 
 // book answers for AWS as it may: every list comes in two pages, and the first may be empty.
 type book struct {
 	// xml are the two pages of EC2's calls, json of those of KMS, and of calls with a single page the first.
 	xml, json map[string][2]string
+
+	mu    sync.Mutex
+	calls []string
+}
+
+// took returns the calls since the last took, without those of STS.
+func (b *book) took() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	calls := b.calls
+	b.calls = nil
+	return calls
 }
 
 // Do implements the HTTP client of the SDK.
@@ -32,6 +47,9 @@ func (b *book) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		b.mu.Lock()
+		b.calls = append(b.calls, strings.TrimPrefix(target, "TrentService."))
+		b.mu.Unlock()
 		return b.answerJSON(r, strings.TrimPrefix(target, "TrentService."), body)
 	}
 	form, err := url.ParseQuery(string(body))
@@ -149,15 +167,82 @@ func TestAGroupOnTheSecondPageIsFound(t *testing.T) {
 	}
 }
 
-func TestAKeyHasTheTagsAndAliasesOfAllPages(t *testing.T) {
-	t.Parallel()
-	b := &book{json: map[string][2]string{
+// oneKey answers for a KMS key.
+func oneKey() *book {
+	return &book{json: map[string][2]string{
 		"DescribeKey":          {`{"KeyMetadata": {"KeyId": "k", "KeySpec": "SYMMETRIC_DEFAULT", "Origin": "AWS_KMS"}}`},
 		"GetKeyPolicy":         {`{"Policy": "{}"}`},
 		"GetKeyRotationStatus": {`{"KeyRotationEnabled": true}`},
 		"ListResourceTags":     {`"Tags": [{"TagKey": "a", "TagValue": "1"}]`, `"Tags": [{"TagKey": "b", "TagValue": "2"}]`},
 		"ListAliases":          {`"Aliases": [{"AliasName": "alias/a"}]`, `"Aliases": [{"AliasName": "alias/b"}]`},
 	}}
+}
+
+func TestAKeyIsReadAsFarAsItWasWritten(t *testing.T) {
+	t.Parallel()
+	b := oneKey()
+	account, _ := b.account(t)
+	tags := []string{"ListResourceTags", "ListResourceTags"} // two pages
+	all := append([]string{"DescribeKey", "ListAliases", "ListAliases", "GetKeyPolicy", "GetKeyRotationStatus"}, tags...)
+	pass := func() context.Context { return cache.Pass(t.Context(), time.Now()) }
+	one := pass()
+	same := func() context.Context { return one }
+	for _, step := range []struct {
+		name    string
+		written func(id string)
+		ctx     func() context.Context
+		fresh   bool
+		calls   []string
+	}{
+		{"the first read", nil, same, false, all},
+		{"a fresh read in the same pass", nil, same, true, nil},
+		{"a cached read in another pass", nil, pass, false, nil},
+		{"a fresh read in another pass", nil, pass, true, all},
+		{"after a write to its tags", account.KeyTagsWritten, pass, false, tags},
+		{"after another write", account.KeyWritten, pass, false, all},
+	} {
+		if step.written != nil {
+			step.written("k")
+		}
+		got, _, err := account.Key(step.ctx(), "k", step.fresh)
+		if err != nil || got == nil || len(got.Tags) != 2 || len(got.Aliases) != 2 || !got.Rotating {
+			t.Fatalf("%s: %+v, %v", step.name, got, err)
+		}
+		if diff := cmp.Diff(step.calls, b.took()); diff != "" {
+			t.Errorf("%s: calls (-want +got):\n%s", step.name, diff)
+		}
+	}
+}
+
+func TestAListOfANewServiceIsSharedByItsName(t *testing.T) {
+	t.Parallel()
+	account, _ := oneKey().account(t)
+	loads := 0
+	list := func(name string) *cache.ListCache[int] {
+		return aws.List(account, name, func(_ context.Context, cfg awssdk.Config) (map[string]int, error) {
+			loads++
+			if cfg.Region != account.Region() {
+				t.Errorf("the session is of region %q", cfg.Region)
+			}
+			return map[string]int{"k": loads}, nil
+		})
+	}
+	for name, want := range map[string]int{"a": 1, "b": 1} {
+		for range 3 {
+			if _, _, _, err := list(name).Get(t.Context(), "k", time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if loads != want {
+			t.Errorf("%d loads of list %s, want %d", loads, name, want)
+		}
+		loads = 0
+	}
+}
+
+func TestAKeyHasTheTagsAndAliasesOfAllPages(t *testing.T) {
+	t.Parallel()
+	b := oneKey()
 	account, _ := b.account(t)
 	got, _, err := account.Key(t.Context(), "k", true)
 	if err != nil || got == nil {
