@@ -46,11 +46,19 @@ type Account struct {
 	peers     *cache.BatchCache[Group]
 	hosts     *cache.BatchCache[Host]
 	shared    *shared
+	written   written
 
 	mu      sync.Mutex
 	writers map[string]*writer
 	// lists are those of services that have no client here.
 	lists map[string]any
+}
+
+// written are reads of single things that were written lately: while a list may be behind the write, one read after it
+// serves until the list has caught up.
+type written struct {
+	instances *cache.KeyedCache[*rdstypes.DBInstance]
+	groups    *cache.KeyedCache[*Group]
 }
 
 // writer is one owner's write session.
@@ -67,9 +75,13 @@ func newAccount(s *Sessions, id identity, b *budget) *Account {
 		sessions: s, id: id, budget: b, read: cfg, writers: map[string]*writer{}, lists: map[string]any{},
 		keyFacts: cache.NewKeyed[Key](s.options.own(), s.options.Freshness),
 		keyTags:  cache.NewKeyed[map[string]string](s.options.own(), s.options.Freshness),
-		networks: cache.NewKeyed[Network](s.options.common(), s.options.Sweep),
+		networks: cache.NewKeyed[Network](s.options.common(), s.options.Sweep+slack),
 		caller:   cache.NewKeyed[string](s.options.common(), s.options.Freshness),
 		shared:   newShared(s.options),
+		written: written{
+			instances: cache.NewKeyed[*rdstypes.DBInstance](s.options.own(), s.options.Lag),
+			groups:    cache.NewKeyed[*Group](s.options.own(), s.options.Lag),
+		},
 	}
 	a.instances = cache.NewList(s.options.common(), s.options.Lag, a.listInstances)
 	a.keys = cache.NewList(s.options.common(), s.options.Lag, a.listKeys)

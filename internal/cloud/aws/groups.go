@@ -58,21 +58,27 @@ func (a *Account) Group(ctx context.Context, vpc, name string, fresh bool) (*Gro
 		}
 		return &got, at, nil
 	}
-	at := a.Now()
+	return a.written.groups.Get(ctx, key, fresh, func(ctx context.Context) (*Group, error) { return a.readGroup(ctx, vpc, name) })
+}
+
+func (a *Account) readGroup(ctx context.Context, vpc, name string) (*Group, error) {
 	var found *Group
 	err := a.eachGroup(ctx, func(_ string, g Group) { found = &g }, oneOf("vpc-id", vpc), oneOf("group-name", name))
 	switch {
 	case err != nil:
-		return nil, at, err
+		return nil, err
 	case found == nil:
-		return nil, at, a.Prove(ctx, false)
+		return nil, a.Prove(ctx, false)
 	}
 	found.Ingress, found.Egress, err = a.rulesOf(ctx, found.ID)
-	return found, at, err
+	return found, err
 }
 
 // GroupWritten notes a write to a security group: answers older than it are not used any more.
-func (a *Account) GroupWritten(vpc, name string) { a.groups.Written(groupKey(vpc, name)) }
+func (a *Account) GroupWritten(vpc, name string) {
+	a.groups.Written(groupKey(vpc, name))
+	a.written.groups.Forget(groupKey(vpc, name))
+}
 
 // GroupsByID returns those of the security groups that exist, without the IDs of their rules, and
 // when they were observed. Unless fresh, the answer comes from a read that serves all platforms.

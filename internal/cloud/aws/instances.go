@@ -13,34 +13,83 @@ import (
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBInstances.html
 const pageSize = 100
 
+const (
+	// listShare is the part of the operator's reads that a list may take which is read again and again since AWS
+	// works on something. The sweeps of quiet platforms need lists, too, and have the rest of three tenths.
+	listShare = 0.2
+	// quickest is how old a list is at least when it is read again.
+	quickest = 2 * time.Second
+	// slack is how much older than a sweep a read may be that all platforms of a class share: with it a drift is still
+	// seen within a minute.
+	slack = 4 * time.Second
+	// anyAge is older than any list that is kept.
+	anyAge = 24 * time.Hour
+)
+
 // Instance returns the database instance of that name, nil if there is none, and when it was observed.
-// A cached read is answered from one paged listing that serves all platforms. Only a fresh read, which is
-// a call for this one instance, counts for absence.
+// A cached read is answered from one paged listing that serves all platforms, and whose pace while AWS works on the
+// instance leaves calls for others. Only a fresh read, which is a call for this one instance, counts for absence.
 func (a *Account) Instance(ctx context.Context, name string, fresh bool) (*rdstypes.DBInstance, time.Time, error) {
-	if !fresh && !a.instances.Behind(name) {
-		got, listed, at, err := a.instances.Get(ctx, name, a.sessions.options.Sweep)
+	known, at, listed := a.instances.Known(name, anyAge)
+	working, poll := listed && !settled(&known), a.pollAge()
+	switch {
+	case fresh:
+	case !a.instances.Behind(name):
+		age := a.sessions.options.Sweep
+		if working {
+			age = poll
+		}
+		got, listed, at, err := a.instances.Get(ctx, name, age)
 		if err != nil || !listed {
 			return nil, at, err
 		}
 		return &got, at, nil
+	case working && a.Now().Sub(at) < poll:
+		return &known, at, nil // the list shows AWS at work, so it is not behind the write that set it to work
 	}
-	at := a.Now()
+	db, at, err := a.written.instances.Get(ctx, name, fresh, func(ctx context.Context) (*rdstypes.DBInstance, error) {
+		return a.readInstance(ctx, name)
+	})
+	if db == nil || !settled(db) {
+		a.written.instances.Forget(name) // it is about to change
+	}
+	return db, at, err
+}
+
+func settled(db *rdstypes.DBInstance) bool {
+	return awssdk.ToString(db.DBInstanceStatus) == "available"
+}
+
+// pollAge is how old the list may be for an instance that AWS works on: its platform polls it, with those of others.
+func (a *Account) pollAge() time.Duration {
+	return max(min(quickest, a.sessions.options.Sweep), pace(rds.ServiceID, a.sessions.options.Share, a.instances.Len()))
+}
+
+// pace is how often a list of n things may be read so that its pages, of 100 each, take no more than their part of
+// what the operator may read of the service.
+func pace(service string, share float64, n int) time.Duration {
+	pages := max(1, (n+pageSize-1)/pageSize)
+	perSecond := float64(services[service].limit.perSecond) * share * readShare * listShare
+	return time.Duration(float64(pages) / perSecond * float64(time.Second))
+}
+
+func (a *Account) readInstance(ctx context.Context, name string) (*rdstypes.DBInstance, error) {
 	out, err := a.RDS.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &name})
 	switch {
 	case IsNotFound(err):
-		return nil, at, a.Prove(ctx, false)
+		return nil, a.Prove(ctx, false)
 	case err != nil:
-		return nil, at, Classify(err)
+		return nil, Classify(err)
 	case len(out.DBInstances) == 0:
-		return nil, at, a.Prove(ctx, false)
+		return nil, a.Prove(ctx, false)
 	}
-	return &out.DBInstances[0], at, nil
+	return &out.DBInstances[0], nil
 }
 
 // Instances returns the database instances of the account by name, from the listing that serves all
-// platforms. It must not be changed.
+// platforms: a few seconds old, and older if there are many. It must not be changed.
 func (a *Account) Instances(ctx context.Context) (map[string]rdstypes.DBInstance, error) {
-	return a.instances.All(ctx, a.sessions.options.Sweep)
+	return a.instances.All(ctx, max(a.sessions.options.Sweep, a.pollAge()))
 }
 
 // TagsOf returns the tags of an instance.
@@ -53,7 +102,10 @@ func TagsOf(db *rdstypes.DBInstance) map[string]string {
 }
 
 // InstanceWritten notes a write to an instance: answers older than it are not used any more.
-func (a *Account) InstanceWritten(name string) { a.instances.Written(name) }
+func (a *Account) InstanceWritten(name string) {
+	a.instances.Written(name)
+	a.written.instances.Forget(name)
+}
 
 func (a *Account) listInstances(ctx context.Context) (map[string]rdstypes.DBInstance, error) {
 	found := map[string]rdstypes.DBInstance{}

@@ -32,7 +32,9 @@ type Key struct {
 // KeysOf returns the IDs of the keys that carry all tags of the owner, and when they were listed.
 // Keys that await deletion are among them. The listing serves all platforms of the installation.
 func (a *Account) KeysOf(ctx context.Context, owner naming.Tenant) ([]string, time.Time, error) {
-	ids, _, at, err := a.keys.Get(ctx, keyOwner(owner.Tags()), a.sessions.options.Sweep)
+	sweep := a.sessions.options.Sweep
+	age := min(max(sweep, pace(tagging.ServiceID, a.sessions.options.Share, a.keys.Len())), sweep+slack)
+	ids, _, at, err := a.keys.Get(ctx, keyOwner(owner.Tags()), age)
 	return slices.Clone(ids), at, err
 }
 
