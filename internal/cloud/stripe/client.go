@@ -13,6 +13,9 @@ import (
 	"golang.org/x/time/rate"
 	"k8s.io/utils/clock"
 
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/cloud/cache"
+	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
@@ -109,6 +112,9 @@ func (c *Clients) forget(now time.Time) {
 	}
 }
 
+// loadTimeout bounds a shared read, which outlives the caller that began it: a listing may have a thousand pages.
+const loadTimeout = 10 * time.Minute
+
 // Client calls Stripe with one key.
 type Client struct {
 	key           Key
@@ -118,9 +124,9 @@ type Client struct {
 	backend       stripesdk.Backend
 	reads, writes *bucket
 
-	platform  *look[Platform]
-	endpoints *look[[]Endpoint]
-	listing   *look[*Listing]
+	platform  *cache.Shared[Platform]
+	endpoints *cache.Shared[[]Endpoint]
+	listing   *cache.Shared[*Listing]
 	accounts  accounts
 }
 
@@ -131,9 +137,11 @@ func newClient(o Options, backend stripesdk.Backend, key Key) *Client {
 		reads: newBucket(realTime, cmp.Or(o.Reads, usual)), writes: newBucket(realTime, cmp.Or(o.Writes, usual)),
 		accounts: accounts{clock: o.Clock, recent: map[string]seen{}},
 	}
-	c.platform = newLook(o.Clock, c.readPlatform)
-	c.endpoints = newLook(o.Clock, c.readEndpoints)
-	c.listing = newLook(o.Clock, c.readAccounts)
+	options := cache.Options{Clock: o.Clock, Timeout: loadTimeout, Late: fault.Wait(v1alpha1.ReasonSettling, 0,
+		"Stripe is still being asked, which takes a while if the business has many accounts")}
+	c.platform = cache.NewShared(options, c.readPlatform)
+	c.endpoints = cache.NewShared(options, c.readEndpoints)
+	c.listing = cache.NewShared(options, c.readAccounts)
 	return c
 }
 
@@ -144,11 +152,11 @@ func (c *Client) Key() KeyKind { return c.key.KeyKind }
 func (c *Client) Format(f fmt.State, verb rune) { c.key.Format(f, verb) }
 
 // shared returns what is shared, at most a sweep old. When fresh, it is read anew after the call.
-func shared[T any](ctx context.Context, c *Client, l *look[T], fresh bool) (T, time.Time, error) {
+func shared[T any](ctx context.Context, c *Client, l *cache.Shared[T], fresh bool) (T, time.Time, error) {
 	if fresh {
-		l.forget()
+		l.Forget()
 	}
-	return l.get(ctx, c.clock.Now().Add(-c.sweep))
+	return l.Get(ctx, c.clock.Now().Add(-c.sweep))
 }
 
 // Format keeps keys out of every verb.

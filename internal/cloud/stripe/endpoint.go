@@ -147,7 +147,7 @@ func (c *Client) DeleteEndpoint(ctx context.Context, id string) error {
 
 // writeEndpoint makes a call that changes an endpoint, or may have.
 func (c *Client) writeEndpoint(ctx context.Context, r request) (*oneEndpoint, error) {
-	defer c.endpoints.forget()
+	defer c.endpoints.Forget()
 	answer := &oneEndpoint{}
 	if err := c.call(ctx, r, answer); err != nil {
 		return &oneEndpoint{}, err

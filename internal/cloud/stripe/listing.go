@@ -46,17 +46,16 @@ type seen struct {
 
 // Listing returns a complete listing that was begun at notBefore or later. All with the same key share it.
 func (c *Client) Listing(ctx context.Context, notBefore time.Time) (*Listing, error) {
-	l, _, err := c.listing.get(ctx, notBefore)
+	l, _, err := c.listing.Get(ctx, notBefore)
 	return l, err
 }
 
 // Lately returns a listing for an observation that may be as old as age, and twice as old while a newer one is being
 // made: a business with many accounts is not waited for.
 func (c *Client) Lately(ctx context.Context, age time.Duration) (*Listing, error) {
-	if l, ok := c.listing.old(ctx, age, 2*age); ok {
-		return l, nil
-	}
-	return c.Listing(ctx, c.clock.Now().Add(-age))
+	now := c.clock.Now()
+	l, _, err := c.listing.Recent(ctx, now.Add(-age), now.Add(-2*age))
+	return l, err
 }
 
 // Began is when the listing was begun: what existed then is in it.
