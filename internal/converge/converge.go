@@ -1,5 +1,6 @@
 // Package converge drives steps from the observed to the desired state. A step states its thing once; the
-// diff, the plan, the drift, the evidence and the documentation are all read from that statement.// It imports the standard library and fault only.
+// diff, the plan, the drift, the evidence and the documentation are all read from that statement.
+// It imports the standard library and fault only.
 package converge
 
 import (
