@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -70,13 +71,14 @@ func (s Server) config(login Login) (*pgx.ConnConfig, error) {
 	if s.Roots == nil {
 		return nil, errors.New("no authorities to trust")
 	}
-	config, err := pgx.ParseConfig(strongest)
+	base, err := parse()
 	if err != nil {
 		return nil, fmt.Errorf("preparing a connection: %w", err)
 	}
-	if len(config.Fallbacks) > 0 {
+	if len(base.Fallbacks) > 0 {
 		return nil, errFallback
 	}
+	config := base.Copy()
 	// What an environment variable or a service file set is replaced.
 	config.Host, config.Port = s.Host, s.Port
 	config.User, config.Password, config.Database = login.User, login.Password, login.Database
@@ -94,6 +96,11 @@ func (s Server) config(login Login) (*pgx.ConnConfig, error) {
 // strongest is the connection string of every connection; what it does not name is set by config.
 const strongest = "host=none port=1 user=none password=none dbname=none sslmode=verify-full " +
 	"require_auth=scram-sha-256 channel_binding=prefer target_session_attrs=any sslnegotiation=postgres"
+
+// parse reads it once: that takes as long as a tenth of a login, and looks into files of whom the process runs as.
+var parse = sync.OnceValues(parseStrongest)
+
+func parseStrongest() (*pgx.ConnConfig, error) { return pgx.ParseConfig(strongest) }
 
 // itself resolves nothing: a custom dialer resolves by itself.
 func itself(_ context.Context, host string) ([]string, error) { return []string{host}, nil }

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -69,6 +70,7 @@ func TestNothingOutsideTheCodeWeakensAConnection(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
+	parse = sync.OnceValues(parseStrongest) // with these variables
 	roots := x509.NewCertPool()
 	config, err := Server{Host: host, Port: 5433, Roots: roots}.config(Login{User: "u", Password: "p", Database: "d", ReadOnly: true})
 	if err != nil {

@@ -3,6 +3,7 @@ package dbrole
 import (
 	"context"
 	"crypto/tls"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -188,10 +189,9 @@ func (r *resource) known(key string) (proof, bool) {
 func (r *resource) remember(key string, p proof) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for k, old := range r.proofs {
-		if p.at.Sub(old.at) > 4*r.Freshness {
-			delete(r.proofs, k)
-		}
+	if p.at.Sub(r.swept) > r.Freshness { // so a proof costs little, however many there are
+		maps.DeleteFunc(r.proofs, func(_ string, old proof) bool { return p.at.Sub(old.at) > r.Freshness })
+		r.swept = p.at
 	}
 	r.proofs[key] = p
 }

@@ -51,6 +51,8 @@ type resource struct {
 	mu sync.Mutex
 	// proofs are the logins that succeeded, by login and fingerprint of the password.
 	proofs map[string]proof
+	// swept is when the proofs that were too old were dropped.
+	swept time.Time
 	// locking are the IAM logins whose grant locked the master out, and was taken back.
 	locking map[string]bool
 }
