@@ -186,7 +186,7 @@ func TestTheInventoryShowsTheWorld(t *testing.T) {
 		counts[kind] = len(list)
 	}
 	want := map[string]int{
-		"instances": 1, "snapshots": 0, "subnetGroups": 1, "parameterGroups": 1, "keys": 1, "aliases": 0, "securityGroups": 4, "roles": 1, "policies": 0,
+		"instances": 1, "snapshots": 0, "subnetGroups": 1, "parameterGroups": 1, "keys": 1, "aliases": 0, "securityGroups": 4, "roles": 1, "policies": 0, "logGroups": 0,
 	}
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Error("counts (-want +got):\n" + diff)

@@ -28,6 +28,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -182,6 +183,7 @@ type clients struct {
 	iam  *iam.Client
 	sts  *sts.Client
 	tags *resourcegroupstaggingapi.Client
+	logs *cloudwatchlogs.Client
 }
 
 // settings are those of most tests: nothing takes time, nothing lags.
@@ -228,6 +230,7 @@ func clientsOf(config aws.Config) clients {
 	return clients{
 		rds: rds.NewFromConfig(config), ec2: ec2.NewFromConfig(config), kms: kms.NewFromConfig(config),
 		iam: iam.NewFromConfig(config), sts: sts.NewFromConfig(config), tags: resourcegroupstaggingapi.NewFromConfig(config),
+		logs: cloudwatchlogs.NewFromConfig(config),
 	}
 }
 

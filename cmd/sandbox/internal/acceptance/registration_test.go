@@ -118,7 +118,7 @@ func TestEveryServiceIsRegisteredWhole(t *testing.T) {
 	if len(inventory) != 0 {
 		t.Errorf("lists of no service: %v", inventory)
 	}
-	if want := []string{"ec2", "iam", "kms", "rds", "sts", "tagging"}; !slices.Equal(names, want) {
+	if want := []string{"ec2", "iam", "kms", "logs", "rds", "sts", "tagging"}; !slices.Equal(names, want) {
 		t.Errorf("services %v, want %v", names, want)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/iam"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/kms"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/logs"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/proxy"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/rds"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
@@ -47,11 +48,12 @@ func assemble(ctx context.Context, config Config, motoServer *moto.Server, plane
 		Latency: setting.Duration(config.Latency), DataPlane: config.DataPlane,
 	})
 	keys := kms.New(settings, time.Now)
+	groups := logs.New(keys, time.Now)
 	databases := rds.New(ctx, rds.Config{
-		Moto: motoServer, Keys: keys, Plane: plane, Settings: settings, Now: time.Now, Log: config.Log,
+		Moto: motoServer, Keys: keys, Logs: groups, Plane: plane, Settings: settings, Now: time.Now, Log: config.Log,
 	})
 	networks := ec2.New(motoServer, settings, databases.UsesSecurityGroup, time.Now)
-	services := service.NewRegistry(databases, networks, keys, roles, sts.New(sessions, roles))
+	services := service.NewRegistry(databases, groups, networks, keys, roles, sts.New(sessions, roles))
 	services.Register(tagging.New(services.Tagged, func(account string) time.Duration { return time.Duration(settings.Of(account).Lag) }))
 	aws := proxy.New(proxy.Config{
 		Settings: settings, Sessions: sessions, Log: calls, Faults: faults, Services: services, Now: time.Now, Errors: config.Log,

@@ -120,14 +120,7 @@ func (c *conditions) requestTags() map[string]string {
 	}
 	c.request = map[string]string{}
 	if !isQuery(c.call) {
-		var in struct {
-			Tags []struct{ TagKey, TagValue string }
-		}
-		if c.call.Decode(&in) == nil {
-			for _, t := range in.Tags {
-				c.request[t.TagKey] = t.TagValue
-			}
-		}
+		c.request = bodyTags(c.call)
 		return c.request
 	}
 	lists := [][]wire.Form{c.call.Form.Structs("Tags"), c.call.Form.Structs("Tag")}
@@ -138,6 +131,25 @@ func (c *conditions) requestTags() map[string]string {
 		c.request[t.Get("Key")] = t.Get("Value")
 	}
 	return c.request
+}
+
+// bodyTags are the tags in a JSON or CBOR body: a list, as of KMS, or a map, as of CloudWatch Logs.
+func bodyTags(call identity.Call) map[string]string {
+	var list struct {
+		Tags []struct{ TagKey, TagValue string }
+	}
+	if call.Decode(&list) == nil {
+		tags := map[string]string{}
+		for _, t := range list.Tags {
+			tags[t.TagKey] = t.TagValue
+		}
+		return tags
+	}
+	var pairs struct{ Tags map[string]string }
+	if call.Decode(&pairs) != nil {
+		return map[string]string{}
+	}
+	return pairs.Tags
 }
 
 // resourceTags are read once. A resource that does not exist has none.

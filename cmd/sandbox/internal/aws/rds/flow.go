@@ -58,9 +58,26 @@ func (r *region) start(inst Instance, final string, stages ...stage) Instance {
 				return
 			}
 		}
+		if final == available {
+			r.ensureLogGroups(name, inst)
+		}
 		r.change(name, inst, func(now *Instance) { now.DBInstanceStatus, now.busy = final, false })
 	})
 	return inst
+}
+
+// ensureLogGroups creates what an instance's log exports are written to, if the change
+// that it was started for still is the last one.
+func (r *region) ensureLogGroups(name string, mine Instance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, ok := r.instances.Get(name, versions.View{})
+	if !ok || r.closed || now.ResourceID != mine.ResourceID || now.turn != mine.turn {
+		return
+	}
+	for _, export := range now.EnabledCloudwatchLogsExports {
+		r.Logs.Ensure(r.account, r.place.region, "/aws/rds/instance/"+name+"/"+export)
+	}
 }
 
 // background runs work that ends with the service.

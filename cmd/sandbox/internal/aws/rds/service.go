@@ -63,10 +63,17 @@ type Keys interface {
 	ARN(account, region, key string) string
 }
 
+// Logs knows log groups.
+type Logs interface {
+	// Ensure creates a log group without key and without retention, unless there is one.
+	Ensure(account, region, name string)
+}
+
 // Config is what the service is made of. Plane is nil when no instance is real.
 type Config struct {
 	Moto     *moto.Server
 	Keys     Keys
+	Logs     Logs
 	Plane    Plane
 	Settings *setting.Store
 	Now      func() time.Time

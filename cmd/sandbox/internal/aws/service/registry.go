@@ -17,6 +17,7 @@ import (
 
 // Registry is every service of the sandbox. It is safe for concurrent use.
 type Registry struct {
+	order    []string
 	services map[string]Service // by signing name
 	facts    map[string]Facts
 
@@ -39,6 +40,7 @@ func (r *Registry) Register(s Service) {
 	if _, taken := r.services[facts.Name]; taken {
 		panic("service " + facts.Name + " is registered twice")
 	}
+	r.order = append(r.order, facts.Name)
 	r.services[facts.Name], r.facts[facts.Name] = s, facts
 }
 
@@ -173,11 +175,12 @@ func (r *Registry) Inventory(ctx context.Context, account, region string) (map[s
 	return all, nil
 }
 
-// Forget drops everything an account holds.
+// Forget drops everything an account holds, in the order of registration: a service that makes another
+// one hold something comes first.
 func (r *Registry) Forget(ctx context.Context, account string) error {
 	var problems []error
-	for name, s := range r.services {
-		if err := s.Forget(ctx, account); err != nil {
+	for _, name := range r.order {
+		if err := r.services[name].Forget(ctx, account); err != nil {
 			problems = append(problems, fmt.Errorf("forget %s: %w", name, err))
 		}
 	}
