@@ -96,6 +96,8 @@ type Settings struct {
 	Pace      *string `json:"pace,omitempty"`
 	Lag       *string `json:"lag,omitempty"`
 	DataPlane *bool   `json:"dataPlane,omitempty"`
+	// Limits throttles calls beyond the rates that AWS publishes for an account and region.
+	Limits *bool `json:"limits,omitempty"`
 }
 
 // Seeded is what a fresh account holds.

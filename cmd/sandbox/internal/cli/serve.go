@@ -31,6 +31,7 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	flags.DurationVar(&config.Pace, "pace", 5*time.Second, "time of one state transition, such as creating to backing-up")
 	flags.DurationVar(&config.Lag, "lag", 2*time.Second, "how far listings are behind writes")
 	flags.DurationVar(&config.Latency, "latency", 10*time.Millisecond, "least time from a call to its answer")
+	flags.BoolVar(&config.Limits, "limits", false, "throttle calls beyond the rates that AWS publishes")
 	flags.StringVar(&config.Moto, "moto", "", "moto_server of a Python environment (required)")
 	flags.StringVar(&config.Postgres, "postgres", "", "directory of PostgreSQL binaries, by major (required with -data-plane)")
 	if err := flags.Parse(args); err != nil {

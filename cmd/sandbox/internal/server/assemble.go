@@ -14,6 +14,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/iam"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/kms"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/limit"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/logs"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/proxy"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/rds"
@@ -43,9 +44,10 @@ func assemble(ctx context.Context, config Config, motoServer *moto.Server, plane
 	roles := iam.NewRoles(motoServer)
 	calls := calllog.New(callsKept)
 	faults := fault.New(time.Now)
+	limits := limit.New(time.Now)
 	settings := setting.New(setting.Values{
 		Pace: setting.Duration(config.Pace), Lag: setting.Duration(config.Lag),
-		Latency: setting.Duration(config.Latency), DataPlane: config.DataPlane,
+		Latency: setting.Duration(config.Latency), DataPlane: config.DataPlane, Limits: config.Limits,
 	})
 	keys := kms.New(settings, time.Now)
 	groups := logs.New(keys, time.Now)
@@ -56,11 +58,13 @@ func assemble(ctx context.Context, config Config, motoServer *moto.Server, plane
 	services := service.NewRegistry(databases, groups, networks, keys, roles, sts.New(sessions, roles))
 	services.Register(tagging.New(services.Tagged, func(account string) time.Duration { return time.Duration(settings.Of(account).Lag) }))
 	aws := proxy.New(proxy.Config{
-		Settings: settings, Sessions: sessions, Log: calls, Faults: faults, Services: services, Now: time.Now, Errors: config.Log,
-		Guard: &access.Guard{Roles: roles, Keys: keys, Services: services, Now: time.Now},
+		Settings: settings, Sessions: sessions, Log: calls, Faults: faults, Services: services, Limits: limits, Now: time.Now,
+		Errors: config.Log,
+		Guard:  &access.Guard{Roles: roles, Keys: keys, Services: services, Now: time.Now},
 	})
 	api := admin.New(calls, faults, settings, services, world.New(world.Services{
-		Moto: motoServer, Roles: roles, Databases: databases, Keys: keys, Networks: networks, All: services,
+		Moto: motoServer, Roles: roles, Databases: databases, Keys: keys, Networks: networks,
+		All: services, Limits: limits,
 	}), config.Log)
 	return sandbox{aws: aws, admin: api, databases: databases, calls: calls, faults: faults}
 }

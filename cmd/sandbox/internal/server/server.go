@@ -34,6 +34,7 @@ type Config struct {
 	Pace      time.Duration
 	Lag       time.Duration
 	Latency   time.Duration
+	Limits    bool
 	Moto      string
 	Postgres  string
 	Log       *slog.Logger

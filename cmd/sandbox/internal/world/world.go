@@ -11,6 +11,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/ec2"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/iam"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/kms"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/limit"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/rds"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
@@ -24,6 +25,7 @@ type Services struct {
 	Keys      *kms.Service
 	Networks  *ec2.Service
 	All       *service.Registry
+	Limits    *limit.Limiter
 }
 
 // World is every account. It is safe for concurrent use.
@@ -48,6 +50,7 @@ func (w *World) Reset(ctx context.Context, account string) error {
 	if err := w.All.Forget(ctx, account); err != nil {
 		return fmt.Errorf("reset account %s: %w", account, err)
 	}
+	w.Limits.Forget(account)
 	for at := range w.seeded {
 		if at.account == account {
 			delete(w.seeded, at)

@@ -19,7 +19,17 @@ func (*Service) Facts() service.Facts {
 			Throttled: "RequestLimitExceeded", Internal: "InternalError", Denied: "UnauthorizedOperation",
 			Invalid: "InvalidParameterValue", Quota: "SecurityGroupLimitExceeded", Busy: "DependencyViolation",
 		},
+		Limit: limit,
 	}
+}
+
+// limit is that of each operation by itself, of non-mutating and of mutating ones:
+// https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+func limit(operation string) service.Limit {
+	if strings.HasPrefix(operation, "Describe") {
+		return service.Limit{Operations: operation, PerSecond: 20, Burst: 100}
+	}
+	return service.Limit{Operations: operation, PerSecond: 5, Burst: 50}
 }
 
 // Needs is what a call needs permission for.

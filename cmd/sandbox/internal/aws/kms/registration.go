@@ -18,7 +18,26 @@ func (*Service) Facts() service.Facts {
 			Throttled: "ThrottlingException", Internal: "KMSInternalException", Denied: "AccessDeniedException",
 			Invalid: "ValidationException", Quota: "LimitExceededException", Busy: "KMSInvalidStateException",
 		},
+		Limit: limit,
 	}
+}
+
+// rates are how many calls of an operation a second KMS admits, each by itself, and usualRate is that of the others:
+// https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html
+var rates = map[string]float64{
+	"DescribeKey": 2000, "EnableKeyRotation": 15, "GetKeyPolicy": 1000, "GetKeyRotationStatus": 1000, "ListAliases": 500,
+	"ListKeyPolicies": 100, "ListKeys": 500, "ListResourceTags": 2000, "PutKeyPolicy": 15, "ScheduleKeyDeletion": 15,
+	"TagResource": 10,
+}
+
+const usualRate = 5
+
+func limit(operation string) service.Limit {
+	rate, ok := rates[operation]
+	if !ok {
+		rate = usualRate
+	}
+	return service.Limit{Operations: operation, PerSecond: rate, Burst: rate}
 }
 
 // Needs is what a call needs permission for.

@@ -19,7 +19,13 @@ func (*Service) Facts() service.Facts {
 			Throttled: "ThrottlingException", Internal: "ServiceUnavailableException", Denied: "AccessDeniedException",
 			Invalid: "InvalidParameterException", Quota: "LimitExceededException", Busy: "OperationAbortedException",
 		},
+		Limit: limit,
 	}
+}
+
+// limit is that of each operation: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+func limit(operation string) service.Limit {
+	return service.Limit{Operations: operation, PerSecond: 10, Burst: 10}
 }
 
 // Needs is what a call needs permission for.

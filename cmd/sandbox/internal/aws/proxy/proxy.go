@@ -13,6 +13,7 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/calllog"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/fault"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/limit"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
@@ -38,6 +39,7 @@ type Config struct {
 	Faults   *fault.Injector
 	Guard    Guard
 	Services *service.Registry
+	Limits   *limit.Limiter
 	Now      func() time.Time
 	Errors   *slog.Logger
 }
@@ -116,6 +118,9 @@ func (p *Proxy) carryOut(ctx context.Context, call identity.Call) (*wire.Answer,
 	found, err := p.Services.Find(call)
 	if err != nil {
 		return failed(call, err)
+	}
+	if limit, published := p.Services.Limit(call); published && p.Settings.Of(call.Caller.Account).Limits && !p.Limits.Admit(call, limit) {
+		return call.Fail(throttled(call, p.Services.Codes(call.Service))), nil
 	}
 	return p.through(ctx, call, found)
 }

@@ -19,6 +19,9 @@ func (*Service) Facts() service.Facts {
 			Throttled: "Throttling", Internal: "InternalFailure", Denied: "AccessDenied", Invalid: "InvalidParameterValue",
 			Quota: "InstanceQuotaExceeded", Busy: "InvalidDBInstanceState",
 		},
+		// The rate: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-api-throttling.html. Of a new
+		// account: AWS admits longer bursts to some.
+		Limit: func(string) service.Limit { return service.Limit{PerSecond: 12, Burst: 24} },
 	}
 }
 

@@ -135,6 +135,15 @@ func (r *Registry) Needs(call identity.Call) []Need {
 // Codes is the error codes of a service; the zero Codes for one that is not registered.
 func (r *Registry) Codes(name string) Codes { return r.facts[name].Codes }
 
+// Limit is the rate at which AWS lets an account make a call; published is false where there is none.
+func (r *Registry) Limit(call identity.Call) (limit Limit, published bool) {
+	of := r.facts[call.Service].Limit
+	if of == nil {
+		return Limit{}, false
+	}
+	return of(call.Operation), true
+}
+
 // Tags is the tags of the resource that an ARN of the service names, nil when there is none.
 func (r *Registry) Tags(ctx context.Context, name, account, region, arn string) (map[string]string, error) {
 	s, ok := r.services[name]

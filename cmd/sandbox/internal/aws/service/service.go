@@ -39,6 +39,15 @@ type Facts struct {
 	Holds []string
 	// Codes are the errors of the service, by what went wrong.
 	Codes Codes
+	// Limit is the rate at which AWS lets an account make a call in a region; nil where AWS publishes none.
+	Limit func(operation string) Limit
+}
+
+// Limit is a published rate: a bucket of Burst calls that PerSecond calls a second refill.
+type Limit struct {
+	// Operations names those that share the bucket: one operation, or a group of them.
+	Operations       string
+	PerSecond, Burst float64
 }
 
 // Codes are the error codes of a service by kind of failure, from the Errors section of its API

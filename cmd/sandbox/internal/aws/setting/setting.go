@@ -16,6 +16,7 @@ type Values struct {
 	Lag       Duration `json:"lag"`       // how far listings are behind writes
 	Latency   Duration `json:"latency"`   // least time from a call to its answer
 	DataPlane bool     `json:"dataPlane"` // a real PostgreSQL per instance
+	Limits    bool     `json:"limits"`    // calls beyond AWS's published rates are throttled
 }
 
 // Patch is a partial change; nil keeps what is.
@@ -24,6 +25,7 @@ type Patch struct {
 	Lag       *Duration `json:"lag"`
 	Latency   *Duration `json:"latency"`
 	DataPlane *bool     `json:"dataPlane"`
+	Limits    *bool     `json:"limits"`
 }
 
 // Duration is a time.Duration written "1.5s" in JSON.
@@ -99,6 +101,9 @@ func (p Patch) over(base Values) Values {
 	if p.DataPlane != nil {
 		base.DataPlane = *p.DataPlane
 	}
+	if p.Limits != nil {
+		base.Limits = *p.Limits
+	}
 	return base
 }
 
@@ -114,6 +119,9 @@ func (p Patch) merge(newer Patch) Patch {
 	}
 	if newer.DataPlane != nil {
 		p.DataPlane = newer.DataPlane
+	}
+	if newer.Limits != nil {
+		p.Limits = newer.Limits
 	}
 	return p
 }

@@ -47,8 +47,11 @@ var operations = map[string]service.Operation[operation, *Service]{
 func (*Service) Facts() service.Facts {
 	return service.Facts{Name: "sts", Operations: service.Declared(operations), Codes: service.Codes{
 		Throttled: "Throttling", Internal: "InternalFailure", Denied: "AccessDenied", Invalid: "ValidationError",
-	}}
+	}, Limit: limit}
 }
+
+// limit is what all operations share: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+func limit(string) service.Limit { return service.Limit{PerSecond: 600, Burst: 600} }
 
 // Needs is what a call needs permission for.
 func (s *Service) Needs(call identity.Call) []service.Need {

@@ -48,7 +48,12 @@ func (*Service) Facts() service.Facts {
 	return service.Facts{Name: "tagging", Operations: service.Declared(operations), Codes: service.Codes{
 		Throttled: "ThrottledException", Internal: "InternalServiceException", Denied: "AccessDeniedException",
 		Invalid: "InvalidParameterException",
-	}}
+	}, Limit: limit}
+}
+
+// limit is that of each operation: https://docs.aws.amazon.com/general/latest/gr/arg.html
+func limit(operation string) service.Limit {
+	return service.Limit{Operations: operation, PerSecond: 15, Burst: 15}
 }
 
 // Needs is what a call needs permission for.
