@@ -127,7 +127,9 @@ func (r *Reconciler) finish(
 	}
 	result, err := report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
 	if err == nil {
-		result.RequeueAfter = r.soonest(result.RequeueAfter, run)
+		soonest := r.soonest(result.RequeueAfter, run)
+		result.Priority = priority(outcomes, soonest < result.RequeueAfter)
+		result.RequeueAfter = soonest
 	}
 	return result, err
 }

@@ -1,16 +1,19 @@
 package payoutaccount
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	testclock "k8s.io/utils/clock/testing"
 
+	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/evidence"
+	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-func TestALookIsSoonerOnlyWherePayoutsAreAboutToStop(t *testing.T) {
+func TestAPassIsSoonerOnlyWherePayoutsAreAboutToStop(t *testing.T) {
 	const quiet, grace = 10 * time.Minute, 5 * time.Minute
 	report, suspend, stopped := scope.Gate{}, scope.Gate{Hold: true}, scope.Gate{Hold: true, Suspend: true}
 	for name, c := range map[string]struct {
@@ -42,11 +45,32 @@ func TestALookIsSoonerOnlyWherePayoutsAreAboutToStop(t *testing.T) {
 	}
 }
 
-func TestAPromisedLookIsNeverPutOff(t *testing.T) {
+func TestAPromisedPassIsNeverPutOff(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	r := &Reconciler{Clock: testclock.NewFakePassiveClock(now), Grace: time.Hour}
 	in := &inputs{run: scope.Payout{Gate: scope.Gate{Hold: true}}, gated: evidence.Gated{Violated: now}}
 	if got := r.soonest(2*time.Second, in); got != 2*time.Second {
 		t.Errorf("the next pass is in %s, want 2s", got)
+	}
+}
+
+func TestQuietAccountsStandBehindAllOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		outcomes []converge.Outcome
+		urgent   bool
+		want     int
+	}{
+		"a quiet account": {[]converge.Outcome{{Exists: true}}, false, behind},
+		"a quiet account whose payouts are about to stop": {[]converge.Outcome{{Exists: true}}, true, 0},
+		"an account that was written to": {
+			[]converge.Outcome{{Applied: true, Err: fault.Wait(converge.ReasonApplied, time.Second, "sent")}}, false, 0,
+		},
+		"an account that could not be observed": {[]converge.Outcome{{Err: errors.New("no answer")}}, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := priority(c.outcomes, c.urgent); *got != c.want {
+				t.Errorf("priority %d, want %d", *got, c.want)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@ package payoutaccount
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/util/workqueue"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
+	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/evidence"
 )
 
@@ -59,8 +61,18 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
-// behind is the priority of accounts that are observed because of their platform.
+// behind is the priority of accounts that are observed because of their platform, or because of their time: an
+// event of Stripe's, or an edit, does not wait for a sweep.
 const behind = -10
+
+// priority is that of the next pass: quiet accounts stand behind all others, unless payouts are about to stop.
+func priority(outcomes []converge.Outcome, urgent bool) *int {
+	quiet := !slices.ContainsFunc(outcomes, func(o converge.Outcome) bool { return o.Err != nil })
+	if quiet && !urgent {
+		return new(behind)
+	}
+	return new(0)
+}
 
 // fanOut enqueues all accounts of a platform behind everything else: ten thousand of one business must not
 // stand before an event of another.

@@ -16,7 +16,7 @@ import (
 const (
 	// idle is how long what was not asked for is kept.
 	idle = time.Hour
-	// brief is how long a caller waits for a newer answer that has an older one.
+	// brief is how long a caller usually waits for a newer answer that has an older one.
 	brief = 2 * time.Second
 	// Patience is how long a read may take before its callers are sent away. It goes on, but a cloud that does not
 	// answer must not hold the workers that others need.
@@ -34,6 +34,8 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Timeout bounds a read; default 90 s.
 	Timeout time.Duration
+	// Brief is how long a caller waits for a newer answer that has an older one; default 2 s, less than 0 is not at all.
+	Brief time.Duration
 	// Context prepares the context of a read that serves all callers; default as it is.
 	Context func(context.Context) context.Context
 	// Late is the error of callers that are sent away since a read takes longer than Patience; default a transient fault.
@@ -46,6 +48,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = timeout
+	}
+	if o.Brief == 0 {
+		o.Brief = brief
 	}
 	if o.Context == nil {
 		o.Context = func(ctx context.Context) context.Context { return ctx }

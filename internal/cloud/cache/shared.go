@@ -51,7 +51,7 @@ func (s *Shared[T]) Recent(ctx context.Context, young, old time.Time) (T, time.T
 		return s.Get(ctx, young)
 	}
 	answer := s.flight.start("", s.reload(ctx))
-	timer := realTime.NewTimer(brief - s.flight.since(""))
+	timer := realTime.NewTimer(s.options.Brief - s.flight.since(""))
 	defer timer.Stop()
 	select {
 	case <-answer:

@@ -141,6 +141,7 @@ func newClient(o Options, backend stripesdk.Backend, key Key) *Client {
 		"Stripe is still being asked, which takes a while if the business has many accounts")}
 	c.platform = cache.NewShared(options, c.readPlatform)
 	c.endpoints = cache.NewShared(options, c.readEndpoints)
+	options.Brief = -1 // a business with many accounts holds no worker: events must get through
 	c.listing = cache.NewShared(options, c.readAccounts)
 	return c
 }

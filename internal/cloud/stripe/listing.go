@@ -90,13 +90,12 @@ func (l *Listing) Coach(key string) []scope.Account {
 	return found
 }
 
-// All returns all accounts. They must not be changed.
+// All returns all accounts. They must not be changed, and nothing is read of Stripe while they are gone through.
 func (l *Listing) All() iter.Seq[scope.Account] {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	all := slices.Collect(maps.Values(l.accounts))
 	return func(yield func(scope.Account) bool) {
-		for _, s := range all {
+		l.mu.RLock()
+		defer l.mu.RUnlock()
+		for _, s := range l.accounts {
 			if !yield(s.account) {
 				return
 			}

@@ -104,10 +104,10 @@ type wirePage[T any] struct {
 // account returns what was read.
 func (w *wireAccount) account() scope.Account {
 	if w.Deleted {
-		return scope.Account{ID: word(w.ID), Gone: true}
+		return scope.Account{ID: identifier(w.ID), Gone: true}
 	}
 	return scope.Account{
-		ID: word(w.ID), Created: at(w.Created), Country: match(countryPattern, w.Country), Metadata: ours(w.Metadata),
+		ID: identifier(w.ID), Created: at(w.Created), Country: match(countryPattern, w.Country), Metadata: ours(w.Metadata),
 		DetailsSubmitted: w.DetailsSubmitted, PayoutsEnabled: w.PayoutsEnabled,
 		Transfers: word(w.Capabilities.Transfers), CardPayments: word(w.Capabilities.CardPayments),
 		Controller: scope.Controller{

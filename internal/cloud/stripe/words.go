@@ -2,7 +2,9 @@ package stripe
 
 import (
 	"regexp"
+	"slices"
 	"time"
+	"unique"
 
 	"github.com/coachplatform/coach-operator/internal/naming"
 )
@@ -35,8 +37,17 @@ func word(s string) string { return match(wordPattern, s) }
 // path lets the name of a field through.
 func path(s string) string { return match(pathPattern, s) }
 
+// match lets a text through that repeats from account to account, so that ten thousand accounts share one copy.
 func match(pattern *regexp.Regexp, s string) string {
 	if s == "" || pattern.MatchString(s) {
+		return unique.Make(s).Value()
+	}
+	return strange
+}
+
+// identifier lets the ID of one account through, which no other repeats.
+func identifier(s string) string {
+	if s == "" || wordPattern.MatchString(s) {
 		return s
 	}
 	return strange
@@ -47,7 +58,7 @@ func paths(all []string) []string {
 	for _, s := range all[:min(len(all), maxFields)] {
 		kept = append(kept, path(s))
 	}
-	return kept
+	return slices.Clip(kept)
 }
 
 // ours returns the metadata whose keys are ours.
@@ -55,7 +66,7 @@ func ours(metadata map[string]string) map[string]string {
 	kept := map[string]string{}
 	for _, key := range metaKeys {
 		if value, ok := metadata[key]; ok {
-			kept[key] = text(value)
+			kept[key] = unique.Make(text(value)).Value()
 		}
 	}
 	return kept

@@ -1,7 +1,6 @@
 package tenantdata
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -38,10 +37,6 @@ func objectOf(kind string, meta metav1.ObjectMeta, spec, status any) object {
 	return object{kind: kind, name: meta.Name, version: meta.ResourceVersion, uid: meta.UID, contents: contents{
 		Metadata: metadata{meta.Name, meta.GenerateName, meta.Labels, meta.Annotations, meta.Finalizers}, Spec: spec, Status: status,
 	}}
-}
-
-func (o object) compare(other object) int {
-	return cmp.Or(cmp.Compare(o.kind, other.kind), cmp.Compare(o.name, other.name))
 }
 
 // shown is the object's kind and name; a name may be a number, too.

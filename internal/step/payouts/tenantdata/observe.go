@@ -2,7 +2,6 @@ package tenantdata
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -33,7 +32,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, _ State, _ b
 	if err != nil {
 		return converge.Observation[State]{}, err
 	}
-	got, known, clean := State{Objects: len(all)}, r.known(in.Owner), map[types.UID]string{}
+	got, known, clean := State{Objects: len(all)}, r.known(in.Owner), make(map[types.UID]string, len(all))
 	for _, one := range all {
 		if known[one.uid] == one.version {
 			clean[one.uid] = one.version
@@ -52,6 +51,8 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, _ State, _ b
 		}
 	}
 	r.remember(in.Owner, clean)
+	slices.Sort(got.Findings)
+	slices.Sort(got.Partly)
 	return converge.Observation[State]{Exists: true, Settled: true, ID: in.Owner, At: at, State: got}, nil
 }
 
@@ -73,7 +74,6 @@ func (r *resource) objects(ctx context.Context, in *scope.Platform) ([]object, e
 			all = append(all, objectOf("PayoutAccount", a.ObjectMeta, &a.Spec, &a.Status))
 		}
 	}
-	slices.SortFunc(all, object.compare)
 	return all, nil
 }
 
@@ -92,10 +92,11 @@ func reason(err error) string {
 	return "no answer"
 }
 
+// known are the objects that the last pass kept. What is kept is replaced and never changed.
 func (r *resource) known(platform string) map[types.UID]string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return maps.Clone(r.clean[platform])
+	return r.clean[platform]
 }
 
 // remember keeps what is there now, and nothing of what was.
