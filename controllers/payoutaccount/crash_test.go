@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -107,46 +108,64 @@ func (w *world) travel(l leg, coach string, through *path) {
 // minCrashes is how many deaths and losses this suite must have covered.
 const minCrashes = 54
 
+// tally counts deaths and losses by what was written.
+type tally struct {
+	mu      sync.Mutex
+	covered map[string]int
+	struck  int
+}
+
+func (c *tally) add(what string, m mode) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.struck++
+	c.covered[what+", "+string(m)]++
+}
+
 func TestAnOperatorThatDiesAnywhereMakesOneAccount(t *testing.T) {
-	w := newWorld(t)
-	struck, n := 0, 0
-	covered := map[string]int{}
-	for _, l := range legs {
-		n++
-		coach := fmt.Sprintf("calm-%d", n)
-		w.restart(nil)
-		l.prepare(w, coach)
-		calm := &path{}
-		w.restart(calm)
-		w.travel(l, coach, calm)
-		want := w.ofCoach(coach)
-		for nth, what := range calm.writes {
-			for _, m := range []mode{before, after, lost} {
-				n++
-				coach := fmt.Sprintf("coach-%d", n)
-				name := fmt.Sprintf("%s: it %s write %d, %s", l.name, m, nth+1, what)
-				w.restart(nil)
-				l.prepare(w, coach)
-				rough := &path{mode: m, nth: nth + 1}
-				w.restart(rough)
-				w.travel(l, coach, rough)
-				if !rough.struck() {
-					t.Errorf("%s: there was no such write", name)
-					continue
-				}
-				struck++
-				covered[what+", "+string(m)]++
-				if diff := cmp.Diff(want, w.ofCoach(coach)); diff != "" {
-					t.Errorf("%s: Stripe's accounts of the coach (-without, +with):\n%s", name, diff)
-				}
+	count := &tally{covered: map[string]int{}}
+	t.Run("legs", func(t *testing.T) {
+		for _, l := range legs {
+			t.Run(l.name, func(t *testing.T) {
+				t.Parallel()
+				dieOn(newWorld(t), l, count)
+			})
+		}
+	})
+	for _, key := range slices.Sorted(maps.Keys(count.covered)) {
+		t.Logf("%3d x %s", count.covered[key], key)
+	}
+	if count.struck < minCrashes {
+		t.Errorf("%d deaths and losses, want at least %d", count.struck, minCrashes)
+	}
+}
+
+// dieOn travels a leg undisturbed, and then once for each way to be disturbed at each write on it.
+func dieOn(w *world, l leg, count *tally) {
+	w.t.Helper()
+	w.restart(nil)
+	l.prepare(w, "calm")
+	calm := &path{}
+	w.restart(calm)
+	w.travel(l, "calm", calm)
+	want := w.ofCoach("calm")
+	for nth, what := range calm.writes {
+		for i, m := range []mode{before, after, lost} {
+			coach := fmt.Sprintf("coach-%d-%d", nth+1, i)
+			w.restart(nil)
+			l.prepare(w, coach)
+			rough := &path{mode: m, nth: nth + 1}
+			w.restart(rough)
+			w.travel(l, coach, rough)
+			if !rough.struck() {
+				w.t.Errorf("it %s write %d, %s: there was no such write", m, nth+1, what)
+				continue
+			}
+			count.add(what, m)
+			if diff := cmp.Diff(want, w.ofCoach(coach)); diff != "" {
+				w.t.Errorf("it %s write %d, %s: Stripe's accounts of the coach (-without, +with):\n%s", m, nth+1, what, diff)
 			}
 		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(covered)) {
-		t.Logf("%3d x %s", covered[key], key)
-	}
-	if struck < minCrashes {
-		t.Errorf("%d deaths and losses, want at least %d", struck, minCrashes)
 	}
 }
 

@@ -137,7 +137,7 @@ func TestThoseOfWhomNotStripeCollectsAreCountedAndThreeNamed(t *testing.T) {
 	for _, id := range ids[:4] {
 		w.collects(id, "stripe")
 	}
-	if got := verdicts(w.later())["CP-PAY-03"]; got != verified {
+	if got := verdicts(w.renewed())["CP-PAY-03"]; got != verified {
 		t.Errorf("after it was repaired CP-PAY-03 reads %v", got)
 	}
 }
@@ -154,7 +154,7 @@ func TestWhatIsJudgedIsAsOldAsItWasSeen(t *testing.T) {
 			t.Errorf("%s was seen at %s, want %s", f.Control, f.At, began)
 		}
 	}
-	if f := w.later().Findings[2]; !f.At.Equal(w.clock.Now()) {
+	if f := w.renewed().Findings[2]; !f.At.Equal(w.clock.Now()) {
 		t.Errorf("%s was seen at %s, want %s", f.Control, f.At, w.clock.Now())
 	}
 }

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/onsi/gomega"
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
@@ -114,6 +116,19 @@ func (w *world) later() converge.Outcome {
 	w.t.Helper()
 	w.clock.Step(sweep + time.Second)
 	return w.pass()
+}
+
+// renewed is a pass after what is shared has aged and was read again, which happens in the background.
+func (w *world) renewed() (out converge.Outcome) {
+	w.t.Helper()
+	w.later()
+	gomega.NewWithT(w.t).Eventually(func() bool {
+		out = w.pass()
+		return slices.ContainsFunc(out.Findings, func(f converge.Finding) bool {
+			return f.Control == "CP-PAY-03" && f.At.Equal(w.clock.Now())
+		})
+	}, "20s", "10ms").Should(gomega.BeTrue())
+	return out
 }
 
 // verdicts are those of an outcome, by control.
