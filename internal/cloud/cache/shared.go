@@ -47,10 +47,14 @@ func (s *Shared[T]) Recent(ctx context.Context, young, old time.Time) (T, time.T
 	if value, began, ok := s.Known(young); ok {
 		return value, began, nil
 	}
-	if _, _, ok := s.Known(old); !ok {
+	value, began, ok := s.Known(old)
+	if !ok {
 		return s.Get(ctx, young)
 	}
 	answer := s.flight.start("", s.reload(ctx))
+	if s.options.Brief < 0 {
+		return value, began, nil
+	}
 	timer := realTime.NewTimer(s.options.Brief - s.flight.since(""))
 	defer timer.Stop()
 	select {
