@@ -29,6 +29,50 @@ type PlannedChange struct {
 	Held bool `json:"held,omitempty"`
 }
 
+// StepState is where a step stands, in one word.
+type StepState string
+
+// States of steps.
+const (
+	// StepConverged: nothing to do.
+	StepConverged StepState = "Converged"
+	// StepHeld: what is left to do waits for an approval.
+	StepHeld StepState = "Held"
+	// StepNotRun: the step was not run; Ready says why.
+	StepNotRun StepState = "NotRun"
+	// StepPending: what is left to do is not done in this mode (Observe, paused).
+	StepPending StepState = "Pending"
+	// StepWaiting: on its way.
+	StepWaiting StepState = "Waiting"
+	// StepRetrying: a call failed and is tried again.
+	StepRetrying StepState = "Retrying"
+	// StepStalled: a person has to act.
+	StepStalled StepState = "Stalled"
+)
+
+// StepStatus is what one step said in the last pass.
+type StepStatus struct {
+	// Name of the step.
+	// +required
+	// +kubebuilder:validation:MaxLength=32
+	Name string `json:"name,omitempty"`
+	// State is where the step stands.
+	// +required
+	// +kubebuilder:validation:Enum=Converged;Held;NotRun;Pending;Waiting;Retrying;Stalled
+	State StepState `json:"state,omitempty"`
+	// Reason is the reason of the state; docs/reasons has a page for each.
+	// +required
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// Message says what is not as wanted; empty when all is.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+	// Since is when state or reason last changed.
+	// +required
+	Since metav1.Time `json:"since,omitzero"`
+}
+
 // SecuritySummary counts the platform's security controls.
 type SecuritySummary struct {
 	// Summary is verified/applicable.
@@ -130,6 +174,12 @@ type CoachPlatformStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=24
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// Steps say what each step of the last pass found, in the order in which they run.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Steps []StepStatus `json:"steps,omitempty"`
 	// Database is what was seen of the database.
 	// +optional
 	Database DatabaseStatus `json:"database,omitzero"`

@@ -43,7 +43,8 @@ const (
 	FinalizerAccount = "payouts.coachplatform.io/account"
 )
 
-// Condition types. Every kind sets all of its conditions on every pass.
+// Condition types: one per wing, and one for each thing that a user acts on. Every kind sets all of its
+// conditions on every pass; what each step says is in status.steps.
 const (
 	// ConditionReady is true when an observation after the last write found nothing to do that is not waiting
 	// for an approval.
@@ -59,14 +60,26 @@ const (
 	// ConditionEvidenceFresh is true when every security control was observed within its bound.
 	ConditionEvidenceFresh = "EvidenceFresh"
 
-	// ConditionStripeReady is true when the business's own Stripe account was observed and is in order.
-	ConditionStripeReady = "StripeReady"
-	// ConditionWebhookReady is true when Stripe's events of the platform have their one endpoint.
-	ConditionWebhookReady = "WebhookReady"
+	// ConditionAccountReady is true when the operator's role works in the class's AWS account.
+	ConditionAccountReady = "AccountReady"
+	// ConditionParametersReady is true when the class's DB parameter groups are as wanted.
+	ConditionParametersReady = "ParametersReady"
+	// ConditionNetworkReady is true when the class's VPC and subnets, or the platform's security group, are
+	// as wanted.
+	ConditionNetworkReady = "NetworkReady"
+	// ConditionKeyReady is true when the tenant's KMS key is as wanted.
+	ConditionKeyReady = "KeyReady"
+	// ConditionDatabaseReady is true when the RDS instance is available and as wanted.
+	ConditionDatabaseReady = "DatabaseReady"
+	// ConditionRolesReady is true when the database's roles, grants and logins are as wanted.
+	ConditionRolesReady = "RolesReady"
+	// ConditionSecretsReady is true when the tenant's Secrets hold logins that work.
+	ConditionSecretsReady = "SecretsReady"
+	// ConditionPayoutsReady is true when the business's own Stripe account is in order, Stripe's events of the
+	// platform have their one endpoint, and the coaches' objects could be read.
+	ConditionPayoutsReady = "PayoutsReady"
 	// ConditionKeyValid is true when Stripe accepts the platform's key.
 	ConditionKeyValid = "KeyValid"
-	// ConditionModeMatches is true when key, platform and class are in the same mode of Stripe.
-	ConditionModeMatches = "ModeMatches"
 	// ConditionWebhookReceiving is true when an event of Stripe has arrived at the platform's endpoint.
 	ConditionWebhookReceiving = "WebhookReceiving"
 
@@ -90,6 +103,8 @@ const (
 
 // Reasons of conditions. Each has a page in docs/reasons.
 const (
+	// ReasonNotRun: the step was not run in this pass; Ready says why.
+	ReasonNotRun = "NotRun"
 	// ReasonConverged: nothing to do.
 	ReasonConverged = "Converged"
 	// ReasonApplied: changes were sent, the next observation verifies them.

@@ -233,6 +233,12 @@ type PlatformClassStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// Steps say what each step of the last pass found, in the order in which they run.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Steps []StepStatus `json:"steps,omitempty"`
 	// VPCID is the VPC that was found.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64

@@ -1,6 +1,7 @@
 package coachplatform_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -245,11 +246,11 @@ func describe(p *v1alpha1.CoachPlatform) string {
 	return text.String()
 }
 
-// owned are the conditions that the controller sets beside one for each step.
+// owned are the conditions that the controller sets beside those of the wings.
 var owned = []string{
 	v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionDrifted,
 	v1alpha1.ConditionApprovalNeeded, v1alpha1.ConditionEvidenceFresh,
-	v1alpha1.ConditionKeyValid, v1alpha1.ConditionModeMatches, v1alpha1.ConditionWebhookReceiving,
+	v1alpha1.ConditionKeyValid, v1alpha1.ConditionWebhookReceiving,
 }
 
 // checkStatus checks what holds after every pass.
@@ -268,6 +269,7 @@ func checkStatus(t *testing.T, p *v1alpha1.CoachPlatform) {
 			t.Errorf("the condition %s is of generation %d, not %d, or says nothing: %q", c.Type, c.ObservedGeneration, p.Generation, c.Message)
 		}
 	}
+	checkCause(t, p)
 	if is(p, v1alpha1.ConditionReady, metav1.ConditionTrue) && kstatus(p) != current {
 		t.Errorf("the platform is ready and tools read it as %s:%s", kstatus(p), describe(p))
 	}
@@ -275,6 +277,33 @@ func checkStatus(t *testing.T, p *v1alpha1.CoachPlatform) {
 		t.Errorf("the platform both moves and stands still:%s", describe(p))
 	}
 }
+
+// checkCause checks that a cause is told once: in Ready, in the kstatus condition that is True, and in the
+// condition of the step that has it. The status is small.
+func checkCause(t *testing.T, p *v1alpha1.CoachPlatform) {
+	t.Helper()
+	ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady)
+	if is(p, v1alpha1.ConditionStalled, metav1.ConditionTrue) {
+		n := 0
+		for _, c := range p.Status.Conditions {
+			if !slices.Contains([]string{v1alpha1.ConditionReady, v1alpha1.ConditionStalled}, c.Type) && strings.Contains(ready.Message, c.Message) {
+				n++
+			}
+		}
+		if n > 1 {
+			t.Errorf("%d conditions repeat the cause:%s", n, describe(p))
+		}
+	}
+	if len(p.Status.Steps) == 0 {
+		t.Errorf("no step says anything:%s", describe(p))
+	}
+	if text, err := json.Marshal(p.Status); err != nil || len(text) > maxStatus {
+		t.Errorf("the status has %d bytes (%v)", len(text), err)
+	}
+}
+
+// maxStatus bounds a status, in bytes.
+const maxStatus = 16 << 10
 
 // What kubectl wait, Argo CD and Flux read from the conditions of any object.
 // https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus#conditions

@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -27,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/pass"
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/evidence"
@@ -62,35 +62,44 @@ func (r *Reconciler) Reconcile(ctx context.Context, platform *v1alpha1.CoachPlat
 	if !platform.DeletionTimestamp.IsZero() {
 		return r.teardown(ctx, platform)
 	}
-	before := platform.DeepCopy()
+	before, skeleton := platform.DeepCopy(), r.pass()
 	run, err := r.inputs(ctx, platform)
 	if err != nil {
-		return r.finish(ctx, before, platform, &scope.Platform{}, report.Failed(r.names(), err))
+		return r.finish(ctx, before, platform, &scope.Platform{}, r.said(platform, report.NotRun(skeleton.Names()), err))
 	}
 	denied := permit(run)
-	if denied != nil && !controllerutil.ContainsFinalizer(platform, v1alpha1.FinalizerPlatform) {
-		return r.finish(ctx, before, platform, run, report.Failed(r.names(), denied)) // it never had anything in AWS
+	if denied != nil && !skeleton.Claimed(platform) { // it never had anything in AWS
+		return r.finish(ctx, before, platform, run, r.said(platform, report.NotRun(skeleton.Names()), denied))
 	}
-	if err := r.claim(ctx, platform); err != nil {
+	if err := skeleton.Claim(ctx, platform); err != nil {
 		return ctrl.Result{}, err
 	}
-	mode, observer := r.mode(platform, denied), report.Observer{Kind: kind, Metrics: r.Metrics, Clock: r.Clock}
-
-	var outcomes []converge.Outcome
-	for _, step := range r.Steps {
-		outcomes = append(outcomes, report.Run(ctx, observer, step, run, mode))
-	}
-	return r.finish(ctx, before, platform, run, refuse(outcomes, denied))
+	outcomes := skeleton.Run(ctx, run, r.mode(platform, denied))
+	return r.finish(ctx, before, platform, run, r.said(platform, outcomes, denied))
 }
 
-// claim stores the finalizer before the first call to AWS. The pass goes on: a finalizer does not
-// change the generation, so waiting for the update's own event could wait for ever.
-func (r *Reconciler) claim(ctx context.Context, platform *v1alpha1.CoachPlatform) error {
-	before := platform.DeepCopy()
-	if !controllerutil.AddFinalizer(platform, v1alpha1.FinalizerPlatform) {
-		return nil
+// pass is the skeleton of a reconcile.
+func (r *Reconciler) pass() pass.Kind[*v1alpha1.CoachPlatform, *scope.Platform] {
+	return pass.Kind[*v1alpha1.CoachPlatform, *scope.Platform]{
+		Name: kind, Finalizer: v1alpha1.FinalizerPlatform, Client: r.Client, Steps: r.Steps, Metrics: r.Metrics, Clock: r.Clock,
+		Resync: r.Resync, WithStatus: func(object, status *v1alpha1.CoachPlatform) *v1alpha1.CoachPlatform {
+			base := *object
+			base.Status = status.Status
+			return &base
+		},
 	}
-	return r.Client.Patch(ctx, platform, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}
+
+// said is what a pass has to say.
+func (r *Reconciler) said(platform *v1alpha1.CoachPlatform, outcomes []converge.Outcome, cause error) report.Pass {
+	said := report.Pass{Outcomes: outcomes, Cause: cause, Types: report.Types(r.Steps)}
+	switch {
+	case v1alpha1.Paused(platform):
+		said.Still = v1alpha1.ReasonPaused
+	case observing(platform):
+		said.Still = v1alpha1.ReasonObserving
+	}
+	return said
 }
 
 // mode says how far this pass may go.
@@ -117,13 +126,13 @@ func requested(platform *v1alpha1.CoachPlatform) string {
 // record keeps what must outlive the status: which database is the platform's, and that an approval
 // was used. The patch holds these annotations only, so it needs no lock against the edits of others.
 func (r *Reconciler) record(
-	ctx context.Context, platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome,
+	ctx context.Context, platform *v1alpha1.CoachPlatform, run *scope.Platform, said report.Pass,
 ) error {
 	before := platform.DeepCopy()
 	if id := run.Database.Record.String(); id != "" && platform.Annotations[v1alpha1.AnnotationDatabase] == "" {
 		metav1.SetMetaDataAnnotation(&platform.ObjectMeta, v1alpha1.AnnotationDatabase, id)
 	}
-	if given, ok := platform.Annotations[v1alpha1.AnnotationApprove]; ok && usedUp(outcomes) {
+	if given, ok := platform.Annotations[v1alpha1.AnnotationApprove]; ok && usedUp(said) {
 		delete(platform.Annotations, v1alpha1.AnnotationApprove)
 		platform.Annotations[v1alpha1.AnnotationApproved] = report.Truncate(given, maxDrift)
 	}
@@ -138,55 +147,31 @@ func (r *Reconciler) record(
 	return nil
 }
 
-// usedUp says that an approval has no use any more: it was used in this pass, or everything was looked
-// at and nothing waits for one. Then it was used in a pass that was cut short, and must not approve
+// usedUp says that an approval has no use any more: it was used in this pass, or everything was observed
+// and nothing waits for one. Then it was used in a pass that was cut short, and must not approve
 // what comes later.
-func usedUp(outcomes []converge.Outcome) bool {
-	return slices.ContainsFunc(outcomes, func(o converge.Outcome) bool { return o.Spent }) ||
-		!slices.ContainsFunc(outcomes, func(o converge.Outcome) bool { return o.Err != nil })
+func usedUp(said report.Pass) bool {
+	return slices.ContainsFunc(said.Outcomes, func(o converge.Outcome) bool { return o.Spent }) ||
+		said.Cause == nil && !slices.ContainsFunc(said.Outcomes, func(o converge.Outcome) bool { return o.Err != nil })
 }
 
-// refuse makes a platform that may not use its class say so, while its findings stay.
-func refuse(outcomes []converge.Outcome, denied error) []converge.Outcome {
-	if denied == nil {
-		return outcomes
-	}
-	for i := range outcomes {
-		outcomes[i].Err = denied
-	}
-	return outcomes
-}
-
-// finish keeps and reports what the pass saw, and says when the next pass is. It does so even when the
-// time of the pass is up: a status that is not rewritten would go on claiming what was true once.
+// finish keeps and reports what the pass saw, and says when the next pass is.
 func (r *Reconciler) finish(
-	ctx context.Context, before, platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome,
+	ctx context.Context, before, platform *v1alpha1.CoachPlatform, run *scope.Platform, said report.Pass,
 ) (ctrl.Result, error) {
-	if report.Stopping(ctx) {
-		return ctrl.Result{}, ctx.Err()
-	}
-	ctx, cancel := report.Ending(ctx)
-	defer cancel()
-	unrecorded := r.record(ctx, platform, run, outcomes)
-	answers := evidence.Judge(findings(outcomes), exemptions(run), hasStripe(platform), r.Clock.Now())
-	unwritten := r.writeReport(ctx, platform, answers)
-	r.report(platform, run, outcomes, reportResult{answers, unwritten})
-	r.announce(before, platform, outcomes)
-	r.audit(ctx, platform, run)
-	base := platform.DeepCopy()
-	base.Status = before.Status
-	if err := errors.Join(unrecorded, retried(ctx, unwritten), report.PatchStatus(ctx, r.Client, base, platform)); err != nil {
+	err := r.pass().Finish(ctx, before, platform, func(ctx context.Context) error {
+		unrecorded := r.record(ctx, platform, run, said)
+		answers := evidence.Judge(findings(said.Outcomes), exemptions(run), hasStripe(platform), r.Clock.Now())
+		unwritten := r.writeReport(ctx, platform, answers)
+		r.report(platform, run, said, reportResult{answers, unwritten})
+		r.announce(before, platform, said)
+		r.audit(ctx, platform, run)
+		return errors.Join(unrecorded, retried(ctx, unwritten))
+	})
+	if err != nil {
 		return ctrl.Result{}, err
 	}
-	return report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
-}
-
-func (r *Reconciler) names() []string {
-	names := make([]string, 0, len(r.Steps))
-	for _, step := range r.Steps {
-		names = append(names, step.Name())
-	}
-	return names
+	return said.Result(r.Resync, r.Clock.Now(), rand.Float64)
 }
 
 // SetupWithManager registers the controller.
@@ -202,7 +187,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 										builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&v1alpha1.SecurityReport{}, builder.WithPredicates(lost)). // deleted evidence is written again
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: r.Workers, RateLimiter: report.Backoff(), ReconciliationTimeout: report.PassTimeout,
+			MaxConcurrentReconciles: r.Workers, RateLimiter: report.Backoff(), ReconciliationTimeout: pass.Timeout,
 		}).
 		Complete(reconcile.AsReconciler(r.Client, r))
 }

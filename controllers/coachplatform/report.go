@@ -35,9 +35,9 @@ type reportResult struct {
 }
 
 // report writes the whole status from what one pass saw. It is the only writer of status.
-func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platform, outcomes []converge.Outcome, seen reportResult) {
-	now, status := r.Clock.Now(), &platform.Status
-	ready, reconciling, stalled := report.Summary(outcomes)
+func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platform, said report.Pass, seen reportResult) {
+	now, status, outcomes := r.Clock.Now(), &platform.Status, said.Outcomes
+	ready, reconciling, stalled := said.Summary()
 	drift := driftOf(outcomes)
 	if known := converged(outcomes); known != "" {
 		status.Converged = known
@@ -49,27 +49,21 @@ func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platfor
 	status.Plan, status.PlanSummary, status.Approval = report.Plan(outcomes), report.PlanSummary(outcomes), approval(outcomes)
 	status.Drift = report.Truncate(drift, maxDrift)
 	status.Security = evidence.Summarize(seen.answers, now)
+	status.Steps = said.Steps(status.Steps, now)
 	observed(status, run, outcomes)
-	all := append(report.Steps(outcomes), ofStripe(platform, outcomes)...)
-	all = append(all, ready, reconciling, stalled, drifted(drift), held(status), fresh(&status.Security, seen.unwritten))
-	report.Set(&status.Conditions, platform.Generation, now, withPolicy(platform, all)...)
+	report.Keep(&status.Conditions, conditionTypes...)
+	report.Set(&status.Conditions, platform.Generation, now, ready, reconciling, stalled)
+	report.Set(&status.Conditions, platform.Generation, now, ofPayouts(platform, said.Conditions())...)
+	report.Set(&status.Conditions, platform.Generation, now, ofStripe(platform, outcomes)...)
+	report.Set(&status.Conditions, platform.Generation, now, drifted(drift), held(status), fresh(&status.Security, seen.unwritten))
 }
 
-// withPolicy makes conditions of changes that are only planned say why nobody makes them.
-func withPolicy(platform *v1alpha1.CoachPlatform, all []metav1.Condition) []metav1.Condition {
-	reason := v1alpha1.ReasonPending
-	switch {
-	case v1alpha1.Paused(platform):
-		reason = v1alpha1.ReasonPaused
-	case observing(platform):
-		reason = v1alpha1.ReasonObserving
-	}
-	for i := range all {
-		if all[i].Reason == v1alpha1.ReasonPending {
-			all[i].Reason = reason
-		}
-	}
-	return all
+// conditionTypes are the conditions of a platform.
+var conditionTypes = []string{
+	v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionKeyReady,
+	v1alpha1.ConditionNetworkReady, v1alpha1.ConditionDatabaseReady, v1alpha1.ConditionRolesReady, v1alpha1.ConditionSecretsReady,
+	v1alpha1.ConditionPayoutsReady, v1alpha1.ConditionKeyValid, v1alpha1.ConditionWebhookReceiving, v1alpha1.ConditionDrifted,
+	v1alpha1.ConditionApprovalNeeded, v1alpha1.ConditionEvidenceFresh,
 }
 
 // observed copies what steps saw. What could not be observed keeps its last value; a database that is
@@ -172,7 +166,7 @@ func drifted(drift string) metav1.Condition {
 	case unknown:
 		return metav1.Condition{
 			Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotObserved,
-			Message: "not everything could be seen; the steps' conditions say why",
+			Message: "not everything could be seen; status.steps says why",
 		}
 	case none:
 		return metav1.Condition{
@@ -226,8 +220,8 @@ func fresh(s *v1alpha1.SecuritySummary, unwritten error) metav1.Condition {
 }
 
 // announce tells once what changed in this pass.
-func (r *Reconciler) announce(before, platform *v1alpha1.CoachPlatform, outcomes []converge.Outcome) {
-	for _, e := range report.Events(before.Status.Conditions, outcomes) {
+func (r *Reconciler) announce(before, platform *v1alpha1.CoachPlatform, said report.Pass) {
+	for _, e := range said.Events(before.Status.Conditions, before.Status.Steps) {
 		r.Events.Eventf(platform, nil, e.Type, e.Reason, e.Action, "%s", e.Note)
 	}
 	if message := obstructed(platform); message != "" && obstructed(before) == "" {

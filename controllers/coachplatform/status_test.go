@@ -117,7 +117,7 @@ func TestWhatEachSituationReadsAs(t *testing.T) {
 			if got := kstatus(platform); got != c.tools {
 				t.Errorf("tools read %s, want %s:%s", got, c.tools, describe(platform))
 			}
-			for _, step := range []string{"KeyReady", "FirewallReady", "DatabaseReady"} {
+			for _, step := range []string{"KeyReady", "NetworkReady", "DatabaseReady"} {
 				if !slices.ContainsFunc(platform.Status.Conditions, func(c metav1.Condition) bool { return c.Type == step }) {
 					t.Errorf("the condition %s is missing", step)
 				}
@@ -196,7 +196,7 @@ func TestATransitionTimeMovesWithItsStatusOnly(t *testing.T) {
 		}
 	}
 	want := map[string]bool{
-		v1alpha1.ConditionReady: true, v1alpha1.ConditionReconciling: true, "FirewallReady": true, v1alpha1.ConditionEvidenceFresh: true,
+		v1alpha1.ConditionReady: true, v1alpha1.ConditionReconciling: true, "NetworkReady": true, v1alpha1.ConditionEvidenceFresh: true,
 		v1alpha1.ConditionDrifted: true,
 	}
 	if diff := cmp.Diff(want, moved); diff != "" {
@@ -410,7 +410,7 @@ func TestOneFailingStepDoesNotKeepTheOthers(t *testing.T) {
 	if diff := cmp.Diff([]string{"colour", "size", "kind"}, w.firewall.written()); diff != "" {
 		t.Errorf("the firewall's writes (-want +got):\n%s", diff)
 	}
-	if !is(b.platform(), "FirewallReady", metav1.ConditionFalse) || !is(b.platform(), "KeyReady", metav1.ConditionUnknown) {
+	if !is(b.platform(), "NetworkReady", metav1.ConditionFalse) || !is(b.platform(), "KeyReady", metav1.ConditionUnknown) {
 		t.Errorf("each step has its own condition:%s", describe(b.platform()))
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/evidence"
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -133,10 +134,17 @@ func (m *memory) change(edit func(*memory)) {
 	edit(m)
 }
 
+// condition is where the step of that name counts.
+func (m *memory) condition() string {
+	return map[string]string{
+		"key": v1alpha1.ConditionKeyReady, "firewall": v1alpha1.ConditionNetworkReady, "database": v1alpha1.ConditionDatabaseReady,
+	}[m.name]
+}
+
 // step makes a step of the memory. It answers the controls whose IDs begin with one of the prefixes.
 func (m *memory) step(prefixes ...string) converge.Step[*scope.Platform] {
 	of := converge.Of[*scope.Platform, thing]{
-		ID: m.name,
+		ID: m.name, Condition: m.condition(),
 		Desire: func(in *scope.Platform) (thing, error) {
 			return thing{Colour: in.Spec.DisplayName, Size: in.Spec.Database.InstanceClass, Kind: "one"}, nil
 		},

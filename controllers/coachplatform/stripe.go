@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -59,45 +60,44 @@ func problemOf(outcomes []converge.Outcome, step string) *fault.Error {
 	return fault.As(outcomes[i].Err)
 }
 
-// ofStripe are the conditions that say more of the platform's Stripe account than those of its steps.
+// ofPayouts makes the condition of payouts say that a platform has no Stripe account: that nothing is wrong
+// with what is not there is no readiness.
+func ofPayouts(platform *v1alpha1.CoachPlatform, all []metav1.Condition) []metav1.Condition {
+	c := meta.FindStatusCondition(all, v1alpha1.ConditionPayoutsReady)
+	if c != nil && c.Status == metav1.ConditionTrue && !hasStripe(platform) {
+		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonNotConfigured, noStripe
+	}
+	return all
+}
+
+// noStripe is the message of conditions about Stripe of a platform without.
+const noStripe = "the platform has no Stripe account"
+
+// ofStripe are the conditions that a user acts on at Stripe.
 func ofStripe(platform *v1alpha1.CoachPlatform, outcomes []converge.Outcome) []metav1.Condition {
 	valid := metav1.Condition{
 		Type: v1alpha1.ConditionKeyValid, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonKeyAccepted, Message: "Stripe accepts the key",
-	}
-	matches := metav1.Condition{
-		Type: v1alpha1.ConditionModeMatches, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonKeyAccepted,
-		Message: "key, platform and class are in the same mode of Stripe",
 	}
 	receiving := metav1.Condition{
 		Type: v1alpha1.ConditionWebhookReceiving, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNoDelivery,
 		Message: "no event of Stripe has arrived yet; the first comes with the first change of an account",
 	}
-	if platform.Annotations[v1alpha1.AnnotationDelivered] != "" {
+	problem, hook := problemOf(outcomes, stepStripe), problemOf(outcomes, stepWebhook)
+	switch {
+	case !hasStripe(platform):
+		valid.Status, valid.Reason, valid.Message = metav1.ConditionUnknown, v1alpha1.ReasonNotConfigured, noStripe
+		receiving.Status, receiving.Reason, receiving.Message = valid.Status, valid.Reason, valid.Message
+		return []metav1.Condition{valid, receiving}
+	case hook != nil:
+		receiving.Reason, receiving.Message = hook.Reason, "waits for step "+stepWebhook
+	case platform.Annotations[v1alpha1.AnnotationDelivered] != "":
 		receiving.Status, receiving.Reason, receiving.Message = metav1.ConditionTrue, v1alpha1.ReasonDelivered, "events of Stripe arrive"
 	}
-	all := []metav1.Condition{valid, matches, receiving}
-	if !hasStripe(platform) {
-		for i := range all {
-			all[i].Status, all[i].Reason = metav1.ConditionUnknown, v1alpha1.ReasonNotConfigured
-			all[i].Message = "the platform has no Stripe account"
-		}
-		return all
+	switch {
+	case problem != nil && problem.Reason == v1alpha1.ReasonPlatformCredentialsInvalid:
+		valid.Status, valid.Reason, valid.Message = metav1.ConditionFalse, problem.Reason, "the key is not accepted; PayoutsReady says why"
+	case problem != nil:
+		valid.Status, valid.Reason, valid.Message = metav1.ConditionUnknown, problem.Reason, "waits for step "+stepStripe
 	}
-	if hook := problemOf(outcomes, stepWebhook); hook != nil {
-		all[2].Status, all[2].Reason, all[2].Message = metav1.ConditionUnknown, hook.Reason, hook.Message
-	}
-	problem := problemOf(outcomes, stepStripe)
-	if problem == nil {
-		return all
-	}
-	for _, c := range []*metav1.Condition{&all[0], &all[1]} {
-		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, problem.Reason, problem.Message
-	}
-	switch problem.Reason {
-	case v1alpha1.ReasonPlatformCredentialsInvalid:
-		all[0].Status = metav1.ConditionFalse
-	case v1alpha1.ReasonModeMismatch:
-		all[1].Status = metav1.ConditionFalse
-	}
-	return all
+	return []metav1.Condition{valid, receiving}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,59 +136,59 @@ func TestTheConditionsSayWhatIsWrongWithStripe(t *testing.T) {
 	unknown := func(reason string) string { return "Unknown " + reason }
 	for name, c := range map[string]struct {
 		spoil func(w *till)
-		// valid, matches and webhook are the conditions KeyValid, ModeMatches and WebhookReady.
-		valid, matches, webhook string
+		// valid is the condition KeyValid; account and webhook are the reasons of the steps stripe and webhook.
+		valid, account, webhook string
 	}{
-		"nothing": {func(*till) {}, "True", "True", "True"},
+		"nothing": {func(*till) {}, "True", "Converged", "Converged"},
 		"a secret key": {
-			func(w *till) { w.give(w.stripe.Keys.TestSecret) }, "True", "True", "True",
+			func(w *till) { w.give(w.stripe.Keys.TestSecret) }, "True", "Converged", "Converged",
 		},
 		"no Secret": {
 			func(w *till) { w.dropSecret(stripeKeySecret) },
-			"False PlatformCredentialsInvalid", unknown("PlatformCredentialsInvalid"), "False PlatformCredentialsInvalid",
+			"False PlatformCredentialsInvalid", "PlatformCredentialsInvalid", "PlatformCredentialsInvalid",
 		},
 		"a key that is none": {
 			func(w *till) { w.give("pk_test_decoy") },
-			"False PlatformCredentialsInvalid", unknown("PlatformCredentialsInvalid"), "False WaitingForPlatform",
+			"False PlatformCredentialsInvalid", "PlatformCredentialsInvalid", "WaitingForPlatform",
 		},
 		"a key that was revoked": {
 			func(w *till) { w.sandbox.RevokeStripeKey(w.t, w.stripe.ID, w.stripe.Keys.TestRestricted) },
-			"False PlatformCredentialsInvalid", unknown("PlatformCredentialsInvalid"), "False WaitingForPlatform",
+			"False PlatformCredentialsInvalid", "PlatformCredentialsInvalid", "WaitingForPlatform",
 		},
 		"a key without the right to list accounts": {
 			func(w *till) { w.give(w.sandbox.NewStripeKey(w.t, w.stripe.ID, false, env.MayWebhooks)) },
-			unknown("AccessDenied"), unknown("AccessDenied"), "False WaitingForPlatform",
+			unknown("AccessDenied"), "AccessDenied", "WaitingForPlatform",
 		},
 		"a key without the right to webhooks": {
 			func(w *till) { w.give(w.sandbox.NewStripeKey(w.t, w.stripe.ID, false, env.MayAccounts)) },
-			"True", "True", "False AccessDenied",
+			"True", "Converged", "AccessDenied",
 		},
 		"a key of the other mode": {
 			func(w *till) { w.give(w.stripe.Keys.LiveRestricted) },
-			unknown("ModeMismatch"), "False ModeMismatch", "False WaitingForPlatform",
+			unknown("ModeMismatch"), "ModeMismatch", "WaitingForPlatform",
 		},
 		"a class of the other mode": {
 			func(w *till) { w.changeClass(func(s *v1alpha1.ClassStripe) { s.Mode = v1alpha1.StripeLive }) },
-			unknown("ModeMismatch"), "False ModeMismatch", "False WaitingForPlatform",
+			unknown("ModeMismatch"), "ModeMismatch", "WaitingForPlatform",
 		},
 		"a class without Stripe": {
 			func(w *till) { w.changeClass(func(s *v1alpha1.ClassStripe) { *s = v1alpha1.ClassStripe{} }) },
-			unknown("InvalidSpec"), unknown("InvalidSpec"), "False WaitingForPlatform",
+			unknown("InvalidSpec"), "InvalidSpec", "WaitingForPlatform",
 		},
 		"no class": {
-			func(w *till) { w.deleteClass() }, unknown("ClassNotFound"), unknown("ClassNotFound"), "False ClassNotFound",
+			func(w *till) { w.deleteClass() }, unknown("NotRun"), "NotRun", "NotRun",
 		},
 		"a Stripe that does not answer": {
 			func(w *till) {
 				w.sandbox.InjectFault(w.t, env.InjectedFault{Service: "stripe", Account: w.stripe.ID, Kind: env.Drop})
 			},
-			unknown("StripeUnreachable"), unknown("StripeUnreachable"), "False WaitingForPlatform",
+			unknown("StripeUnreachable"), "StripeUnreachable", "WaitingForPlatform",
 		},
 		"too many calls": {
 			func(w *till) {
 				w.sandbox.InjectFault(w.t, env.InjectedFault{Service: "stripe", Account: w.stripe.ID, Kind: env.Throttle})
 			},
-			unknown("Throttled"), unknown("Throttled"), "False WaitingForPlatform",
+			unknown("Throttled"), "Throttled", "WaitingForPlatform",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -199,12 +200,22 @@ func TestTheConditionsSayWhatIsWrongWithStripe(t *testing.T) {
 			w.restart()
 			platform := w.quiet()
 			for kind, want := range map[string]string{
-				v1alpha1.ConditionKeyValid: c.valid, v1alpha1.ConditionModeMatches: c.matches, v1alpha1.ConditionWebhookReady: c.webhook,
-				v1alpha1.ConditionWebhookReceiving: receiving(c.webhook),
+				v1alpha1.ConditionKeyValid: c.valid, v1alpha1.ConditionWebhookReceiving: receiving(c.webhook),
 			} {
 				if got := says(platform, kind); got != want {
 					t.Errorf("%s reads %q, want %q:%s", kind, got, want, describe(platform))
 				}
+			}
+			payouts := meta.FindStatusCondition(platform.Status.Conditions, v1alpha1.ConditionPayoutsReady)
+			why := c.account
+			if why == v1alpha1.ReasonConverged {
+				why = c.webhook
+			}
+			if steps := []string{stepReason(platform, "stripe"), stepReason(platform, "webhook")}; !slices.Equal(steps, []string{c.account, c.webhook}) {
+				t.Errorf("the steps say %v, want %s and %s", steps, c.account, c.webhook)
+			}
+			if payouts.Reason != why || (payouts.Status == metav1.ConditionTrue) != (why == v1alpha1.ReasonConverged) {
+				t.Errorf("PayoutsReady is %s %s, want %s", payouts.Status, payouts.Reason, why)
 			}
 			before := platform.ResourceVersion
 			if after := w.quiet().ResourceVersion; after != before {
@@ -219,7 +230,7 @@ func TestAPlatformWithoutStripeSaysSo(t *testing.T) {
 	w := newTill(t)
 	w.start()
 	platform := w.quiet()
-	for _, kind := range []string{v1alpha1.ConditionKeyValid, v1alpha1.ConditionModeMatches, v1alpha1.ConditionWebhookReceiving} {
+	for _, kind := range []string{v1alpha1.ConditionKeyValid, v1alpha1.ConditionPayoutsReady, v1alpha1.ConditionWebhookReceiving} {
 		if got := says(platform, kind); got != "Unknown "+v1alpha1.ReasonNotConfigured {
 			t.Errorf("%s reads %q", kind, got)
 		}
@@ -281,8 +292,8 @@ func TestASecretOfSomebodyElsesIsLeftAlone(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: signingSecret}, Data: map[string][]byte{"secret": []byte("theirs")},
 	})
 	w.start(withStripe)
-	if got := says(w.quiet(), v1alpha1.ConditionWebhookReady); got != "False "+v1alpha1.ReasonConflict {
-		t.Errorf("WebhookReady reads %q", got)
+	if got := says(w.quiet(), v1alpha1.ConditionPayoutsReady); got != "False "+v1alpha1.ReasonConflict {
+		t.Errorf("PayoutsReady reads %q", got)
 	}
 	if n := len(w.sandbox.StripeEndpoints(t, w.stripe.ID)); n != 0 {
 		t.Errorf("%d endpoints whose secret cannot be kept", n)
@@ -325,9 +336,18 @@ func TestADeletedPlatformTakesItsEndpointWithIt(t *testing.T) {
 
 // receiving is what a platform to which nothing was delivered says of that: why its endpoint is not in order, if it is not.
 func receiving(webhook string) string {
-	status, reason, _ := strings.Cut(webhook, " ")
-	if status == string(metav1.ConditionTrue) {
-		reason = v1alpha1.ReasonNoDelivery
+	if webhook == v1alpha1.ReasonConverged {
+		webhook = v1alpha1.ReasonNoDelivery
 	}
-	return string(metav1.ConditionUnknown) + " " + reason
+	return string(metav1.ConditionUnknown) + " " + webhook
+}
+
+// stepReason is the reason that a step gives.
+func stepReason(p *v1alpha1.CoachPlatform, name string) string {
+	for _, s := range p.Status.Steps {
+		if s.Name == name {
+			return s.Reason
+		}
+	}
+	return ""
 }

@@ -37,7 +37,7 @@ func TestLettingGoIsInReverseAndDoneOnlyWhenItWasSeen(t *testing.T) {
 	if kstatus(platform) != terminating {
 		t.Errorf("tools read %s", kstatus(platform))
 	}
-	for _, kind := range []string{v1alpha1.ConditionReady, "KeyReady", "FirewallReady", "DatabaseReady"} {
+	for _, kind := range []string{v1alpha1.ConditionReady, "KeyReady", "NetworkReady", "DatabaseReady"} {
 		b.expect(kind, metav1.ConditionFalse, v1alpha1.ReasonReleasing)
 	}
 	if diff := cmp.Diff([]string{"release", "release", "release"}, w.written()); diff != "" {
@@ -127,7 +127,12 @@ func TestWhatKeepsAPlatformFromBeingReleased(t *testing.T) {
 				t.Fatal("the object went and things of its own were not released")
 			}
 			checkStatus(t, platform)
-			b.expect("FirewallReady", map[bool]metav1.ConditionStatus{true: "Unknown", false: "False"}[c.fails], c.reason)
+			if c.others {
+				b.expect("NetworkReady", map[bool]metav1.ConditionStatus{true: "Unknown", false: "False"}[c.fails], c.reason)
+			} else { // nothing was released, and Ready says why
+				b.expect(v1alpha1.ConditionReady, metav1.ConditionFalse, c.reason)
+				b.expect("NetworkReady", metav1.ConditionUnknown, v1alpha1.ReasonNotRun)
+			}
 			if let := w.written(); (let != nil) != c.others || slices.Contains(w.firewall.written(), "release") {
 				t.Errorf("released was %v, want any: %t", let, c.others)
 			}

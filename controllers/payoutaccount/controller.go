@@ -4,7 +4,6 @@ package payoutaccount
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -12,9 +11,9 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/pass"
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
 	"github.com/coachplatform/coach-operator/controllers/internal/stripesecret"
 	"github.com/coachplatform/coach-operator/internal/converge"
@@ -59,26 +58,25 @@ func (r *Reconciler) Reconcile(ctx context.Context, account *v1alpha1.PayoutAcco
 	if err != nil {
 		return r.finish(ctx, before, account, run, report.Failed(r.names(), err))
 	}
-	if err := r.claim(ctx, account); err != nil {
+	skeleton := r.pass()
+	if err := skeleton.Claim(ctx, account); err != nil {
 		return ctrl.Result{}, err
 	}
-	mode, observer := r.mode(account, run), report.Observer{Kind: kind, Metrics: r.Metrics, Clock: r.Clock}
-
-	var outcomes []converge.Outcome
+	mode := r.mode(account, run)
 	run.fresh = mode.Fresh
-	for _, step := range r.Steps {
-		outcomes = append(outcomes, report.Run(ctx, observer, step, run.payout(), mode))
-	}
-	return r.finish(ctx, before, account, run, outcomes)
+	return r.finish(ctx, before, account, run, skeleton.Run(ctx, run.payout(), mode))
 }
 
-// claim stores the finalizer before the first call that makes anything.
-func (r *Reconciler) claim(ctx context.Context, account *v1alpha1.PayoutAccount) error {
-	before := account.DeepCopy()
-	if !controllerutil.AddFinalizer(account, v1alpha1.FinalizerAccount) {
-		return nil
+// pass is the skeleton of a reconcile.
+func (r *Reconciler) pass() pass.Kind[*v1alpha1.PayoutAccount, *scope.Payout] {
+	return pass.Kind[*v1alpha1.PayoutAccount, *scope.Payout]{
+		Name: kind, Finalizer: v1alpha1.FinalizerAccount, Client: r.Client, Steps: r.Steps, Metrics: r.Metrics, Clock: r.Clock,
+		Resync: r.Resync, WithStatus: func(object, status *v1alpha1.PayoutAccount) *v1alpha1.PayoutAccount {
+			base := *object
+			base.Status = status.Status
+			return &base
+		},
 	}
-	return r.Client.Patch(ctx, account, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 }
 
 // mode says how far this pass may go.
@@ -112,17 +110,13 @@ func hinted(account *v1alpha1.PayoutAccount) string {
 func (r *Reconciler) finish(
 	ctx context.Context, before, account *v1alpha1.PayoutAccount, run *inputs, outcomes []converge.Outcome,
 ) (ctrl.Result, error) {
-	if report.Stopping(ctx) {
-		return ctrl.Result{}, ctx.Err()
-	}
-	ctx, cancel := report.Ending(ctx)
-	defer cancel()
-	unrecorded := r.record(ctx, account, run)
-	r.report(account, run, outcomes)
-	r.announce(before, account, run)
-	base := account.DeepCopy()
-	base.Status = before.Status
-	if err := errors.Join(unrecorded, report.PatchStatus(ctx, r.Client, base, account)); err != nil {
+	err := r.pass().Finish(ctx, before, account, func(ctx context.Context) error {
+		unrecorded := r.record(ctx, account, run)
+		r.report(account, run, outcomes)
+		r.announce(before, account, run)
+		return unrecorded
+	})
+	if err != nil {
 		return ctrl.Result{}, err
 	}
 	result, err := report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
@@ -161,10 +155,4 @@ func (r *Reconciler) record(ctx context.Context, account *v1alpha1.PayoutAccount
 	return nil
 }
 
-func (r *Reconciler) names() []string {
-	names := make([]string, 0, len(r.Steps))
-	for _, step := range r.Steps {
-		names = append(names, step.Name())
-	}
-	return names
-}
+func (r *Reconciler) names() []string { return r.pass().Names() }

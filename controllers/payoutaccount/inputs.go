@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -136,7 +135,7 @@ func (r *Reconciler) countries(ctx context.Context, platform *v1alpha1.CoachPlat
 		return nil, fmt.Errorf("reading the class: %w", err)
 	case class.Spec.Stripe.Mode != platform.Spec.Stripe.Mode:
 		return nil, fault.New(fault.Denied, v1alpha1.ReasonModeMismatch,
-			"the class %s and the platform are not in the same mode of Stripe; the platform's condition ModeMatches has the details", class.Name)
+			"the class %s and the platform are not in the same mode of Stripe; the platform's condition PayoutsReady has the details", class.Name)
 	}
 	return class.Spec.Stripe.Countries, nil
 }
@@ -159,10 +158,8 @@ func (r *Reconciler) gate(ctx context.Context, platform *v1alpha1.CoachPlatform)
 // makes no new ones either.
 func (r *Reconciler) gateOf(platform *v1alpha1.CoachPlatform, gated evidence.Gated) scope.Gate {
 	g := scope.Gate{Open: gated.Open, Why: gated.Why}
-	for _, kind := range []string{v1alpha1.ConditionStripeReady, v1alpha1.ConditionWebhookReady} {
-		if !meta.IsStatusConditionTrue(platform.Status.Conditions, kind) {
-			g.Open, g.Why = false, joined(g.Why, "the platform's condition "+kind+" is not True")
-		}
+	if kind := v1alpha1.ConditionPayoutsReady; !met(platform, kind) {
+		g.Open, g.Why = false, joined(g.Why, "the platform's condition "+kind+" is not True")
 	}
 	suspends := platform.Spec.Stripe.OnPlatformViolation == v1alpha1.ViolationSuspend
 	g.Suspend = suspends && !gated.Violated.IsZero() && r.Clock.Since(gated.Violated) >= r.Grace

@@ -159,13 +159,13 @@ func TestAClosedGateMakesNoAccount(t *testing.T) {
 		"there is no proof": {func(w *world) {
 			w.must(w.client.Delete(w.t.Context(), &v1alpha1.SecurityReport{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: platformName}}))
 		}, func(w *world) { w.prove(nil) }},
-		"the endpoint is not in order": {
-			func(w *world) { w.says(v1alpha1.ConditionWebhookReady, metav1.ConditionFalse) },
-			func(w *world) { w.says(v1alpha1.ConditionWebhookReady, metav1.ConditionTrue) },
+		"the Stripe account or its endpoint is not in order": {
+			func(w *world) { w.says(v1alpha1.ConditionPayoutsReady, metav1.ConditionFalse) },
+			func(w *world) { w.says(v1alpha1.ConditionPayoutsReady, metav1.ConditionTrue) },
 		},
-		"the Stripe account is not in order": {
-			func(w *world) { w.says(v1alpha1.ConditionStripeReady, metav1.ConditionUnknown) },
-			func(w *world) { w.says(v1alpha1.ConditionStripeReady, metav1.ConditionTrue) },
+		"whether the Stripe account is in order is unknown": {
+			func(w *world) { w.says(v1alpha1.ConditionPayoutsReady, metav1.ConditionUnknown) },
+			func(w *world) { w.says(v1alpha1.ConditionPayoutsReady, metav1.ConditionTrue) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,8 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
@@ -30,7 +28,7 @@ const (
 // teardown releases the account: it stays at Stripe with all that it holds, marked as released. In a
 // terminating namespace there is no call: the key goes with the namespace, and nothing waits for it.
 func (r *Reconciler) teardown(ctx context.Context, account *v1alpha1.PayoutAccount) (ctrl.Result, error) {
-	if !controllerutil.ContainsFinalizer(account, v1alpha1.FinalizerAccount) {
+	if !r.pass().Claimed(account) {
 		return ctrl.Result{}, nil
 	}
 	closing, err := r.closing(ctx, account.Namespace)
@@ -50,11 +48,15 @@ func (r *Reconciler) teardown(ctx context.Context, account *v1alpha1.PayoutAccou
 	if err == nil && observing(run.platform) { // nothing may be written
 		return ctrl.Result{}, r.dropFinalizer(ctx, account)
 	}
-	done := err == nil
-	for i := len(r.Steps) - 1; i >= 0 && err == nil; i-- {
-		var ended bool
-		ended, err = report.Release(ctx, r.Steps[i], run.payout())
-		done = done && ended && err == nil
+	done := false
+	if err == nil {
+		var outcomes []converge.Outcome
+		outcomes, done = r.pass().Release(ctx, run.payout())
+		for _, o := range outcomes {
+			if fault.As(o.Err).Reason != v1alpha1.ReasonReleasing {
+				err = o.Err
+			}
+		}
 	}
 	if done || mine(err) || r.abandoned(ctx, account, err) {
 		return ctrl.Result{}, r.dropFinalizer(ctx, account)
@@ -97,11 +99,8 @@ func (r *Reconciler) abandoned(ctx context.Context, account *v1alpha1.PayoutAcco
 	return true
 }
 
-// dropFinalizer lets the object go. The lock keeps finalizers that others added meanwhile.
+// dropFinalizer lets the object go.
 func (r *Reconciler) dropFinalizer(ctx context.Context, account *v1alpha1.PayoutAccount) error {
-	before := account.DeepCopy()
-	controllerutil.RemoveFinalizer(account, v1alpha1.FinalizerAccount)
 	r.reads.forget(account.UID)
-	return client.IgnoreNotFound(
-		r.Client.Patch(ctx, account, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
+	return r.pass().Drop(ctx, account)
 }

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/pass"
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/evidence"
@@ -56,7 +57,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 		Watches(&v1alpha1.CoachPlatform{}, fanOut(r.accountsOf), builder.WithPredicates(platformChanged)).
 		Watches(&v1alpha1.SecurityReport{}, fanOut(r.accountsOf), builder.WithPredicates(r.gateChanged())).
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: r.Workers, RateLimiter: report.Backoff(), ReconciliationTimeout: report.PassTimeout,
+			MaxConcurrentReconciles: r.Workers, RateLimiter: report.Backoff(), ReconciliationTimeout: pass.Timeout,
 		}).
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
@@ -101,8 +102,7 @@ var platformChanged = predicate.Funcs{
 	UpdateFunc: func(e event.UpdateEvent) bool {
 		was, is := e.ObjectOld.(*v1alpha1.CoachPlatform), e.ObjectNew.(*v1alpha1.CoachPlatform)
 		return was.Generation != is.Generation ||
-			met(was, v1alpha1.ConditionStripeReady) != met(is, v1alpha1.ConditionStripeReady) ||
-			met(was, v1alpha1.ConditionWebhookReady) != met(is, v1alpha1.ConditionWebhookReady)
+			met(was, v1alpha1.ConditionPayoutsReady) != met(is, v1alpha1.ConditionPayoutsReady)
 	},
 }
 

@@ -102,7 +102,7 @@ func (w *world) makePlatform() {
 	}
 	w.create(platform)
 	before := platform.DeepCopy()
-	for _, kind := range []string{v1alpha1.ConditionStripeReady, v1alpha1.ConditionWebhookReady} {
+	for _, kind := range []string{v1alpha1.ConditionPayoutsReady} {
 		meta.SetStatusCondition(&platform.Status.Conditions, metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: "Converged"})
 	}
 	w.must(w.client.Status().Patch(w.t.Context(), platform, client.MergeFrom(before)))

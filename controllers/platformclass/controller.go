@@ -15,13 +15,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/controllers/internal/pass"
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/naming"
@@ -77,51 +77,55 @@ func (r *Reconciler) Reconcile(ctx context.Context, class *v1alpha1.PlatformClas
 	if !class.DeletionTimestamp.IsZero() && used.platforms == 0 {
 		return r.teardown(ctx, class)
 	}
-	if err := r.claim(ctx, class); err != nil {
-		return ctrl.Result{}, err
+	before, skeleton := class.DeepCopy(), r.pass()
+	if class.DeletionTimestamp.IsZero() {
+		if err := skeleton.Claim(ctx, class); err != nil {
+			return ctrl.Result{}, err
+		}
 	}
-	before := class.DeepCopy()
-	run, mode := r.scope(class), r.mode(class)
-	observer := report.Observer{Kind: kind, Metrics: r.Metrics, Clock: r.Clock}
-
-	var outcomes []converge.Outcome
-	for _, step := range r.Steps {
-		outcomes = append(outcomes, report.Run(ctx, observer, step, run, mode))
-	}
-	r.report(class, run, used, outcomes)
-	result, err := r.finish(ctx, before, class, outcomes)
+	run := r.scope(class)
+	said := r.said(class, skeleton.Run(ctx, run, r.mode(class)))
+	result, err := r.finish(ctx, before, class, said, func() { r.report(class, run, used, said) })
 	if err == nil {
 		r.answered.Store(class.Name, asked(class))
 	}
 	return result, err
 }
 
-// finish says what the pass saw, and says when the next pass is.
-func (r *Reconciler) finish(
-	ctx context.Context, before, class *v1alpha1.PlatformClass, outcomes []converge.Outcome,
-) (ctrl.Result, error) {
-	if report.Stopping(ctx) {
-		return ctrl.Result{}, ctx.Err()
+// pass is the skeleton of a reconcile.
+func (r *Reconciler) pass() pass.Kind[*v1alpha1.PlatformClass, *scope.Class] {
+	return pass.Kind[*v1alpha1.PlatformClass, *scope.Class]{
+		Name: kind, Finalizer: v1alpha1.FinalizerClass, Client: r.Client, Steps: r.Steps, Metrics: r.Metrics, Clock: r.Clock,
+		Resync: r.Resync, WithStatus: func(object, status *v1alpha1.PlatformClass) *v1alpha1.PlatformClass {
+			base := *object
+			base.Status = status.Status
+			return &base
+		},
 	}
-	ctx, cancel := report.Ending(ctx)
-	defer cancel()
-	r.announce(before, class, outcomes)
-	base := class.DeepCopy()
-	base.Status = before.Status
-	if err := report.PatchStatus(ctx, r.Client, base, class); err != nil {
-		return ctrl.Result{}, err
-	}
-	return report.Result(outcomes, r.Resync, r.Clock.Now(), rand.Float64)
 }
 
-// claim stores the finalizer before the first call to AWS. The pass goes on: a finalizer does not
-// change the generation, so waiting for the update's own event could wait for ever.
-func (r *Reconciler) claim(ctx context.Context, class *v1alpha1.PlatformClass) error {
-	before := class.DeepCopy()
-	if !class.DeletionTimestamp.IsZero() || !controllerutil.AddFinalizer(class, v1alpha1.FinalizerClass) {
-		return nil
+// said is what a pass has to say.
+func (r *Reconciler) said(class *v1alpha1.PlatformClass, outcomes []converge.Outcome) report.Pass {
+	said := report.Pass{Outcomes: outcomes, Types: report.Types(r.Steps)}
+	if v1alpha1.Paused(class) {
+		said.Still = v1alpha1.ReasonPaused
 	}
-	return r.Client.Patch(ctx, class, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	return said
+}
+
+// finish reports what the pass saw, and says when the next pass is.
+func (r *Reconciler) finish(
+	ctx context.Context, before, class *v1alpha1.PlatformClass, said report.Pass, status func(),
+) (ctrl.Result, error) {
+	err := r.pass().Finish(ctx, before, class, func(context.Context) error {
+		status()
+		r.announce(before, class, said)
+		return nil
+	})
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return said.Result(r.Resync, r.Clock.Now(), rand.Float64)
 }
 
 func (r *Reconciler) scope(class *v1alpha1.PlatformClass) *scope.Class {
@@ -147,7 +151,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.PlatformClass{}, builder.WithPredicates(changed)).
 		Watches(&v1alpha1.CoachPlatform{}, handler.EnqueueRequestsFromMapFunc(classOf), builder.WithPredicates(comesOrGoes)).
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: workers, RateLimiter: report.Backoff(), ReconciliationTimeout: report.PassTimeout,
+			MaxConcurrentReconciles: workers, RateLimiter: report.Backoff(), ReconciliationTimeout: pass.Timeout,
 		}).
 		Complete(reconcile.AsReconciler(r.Client, r))
 }

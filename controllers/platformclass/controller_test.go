@@ -51,7 +51,11 @@ type scripted struct {
 
 func (s *scripted) Name() string { return s.name }
 
-func (s *scripted) Describe() converge.Description { return converge.Description{Step: s.name} }
+func (s *scripted) Describe() converge.Description {
+	return converge.Description{Step: s.name, Condition: map[string]string{
+		"account": v1alpha1.ConditionAccountReady, "network": v1alpha1.ConditionNetworkReady, "parameters": v1alpha1.ConditionParametersReady,
+	}[s.name]}
+}
 
 func (s *scripted) Run(_ context.Context, in *scope.Class, mode converge.Mode) converge.Outcome {
 	s.mu.Lock()
@@ -277,7 +281,8 @@ func TestAPassReportsAllItSaw(t *testing.T) {
 		"Ready=False/Applied", "Reconciling=True/Applied", "Stalled=False/Applied",
 	}, brief(class))
 	status := class.Status
-	status.Conditions = nil
+	mustBe(t, "steps", []string{"account Converged Converged ", "network Converged Converged ", "parameters Waiting Applied sent"}, steps(class))
+	status.Conditions, status.Steps = nil, nil
 	mustBe(t, "status", v1alpha1.PlatformClassStatus{
 		ObservedGeneration: class.Generation, Platforms: 1, VPCID: "vpc-00000001",
 		SubnetIDs: []string{"subnet-0000000a", "subnet-0000000b"},
@@ -474,6 +479,15 @@ func TestAQuotaThatRunsOutIsReportedAndStallsNothing(t *testing.T) {
 			mustBe(t, "events", c.events, b.emitted())
 		})
 	}
+}
+
+// steps are what the steps say: name, state, reason and message.
+func steps(class *v1alpha1.PlatformClass) []string {
+	var all []string
+	for _, s := range class.Status.Steps {
+		all = append(all, s.Name+" "+string(s.State)+" "+s.Reason+" "+s.Message)
+	}
+	return all
 }
 
 // backward lists platforms in an order that no API server has, but a cache may.

@@ -10,22 +10,20 @@ import (
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/controllers/internal/report"
-	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
-	"github.com/coachplatform/coach-operator/internal/step/class/account"
 )
 
 // leastLeft is how much of a quota should be left, as a divisor: a tenth.
 const leastLeft = 10
 
 // report writes the whole status from what one pass saw. It is the only writer of status.
-func (r *Reconciler) report(class *v1alpha1.PlatformClass, run *scope.Class, used usage, outcomes []converge.Outcome) {
+func (r *Reconciler) report(class *v1alpha1.PlatformClass, run *scope.Class, used usage, said report.Pass) {
 	status := &class.Status
 	status.ObservedGeneration = class.Generation
 	status.Platforms = used.platforms
-	status.Plan = report.Plan(outcomes)
+	status.Plan = report.Plan(said.Outcomes)
 	observed(status, run)
-	ready, reconciling, stalled := report.Summary(outcomes)
+	ready, reconciling, stalled := said.Summary()
 	if !class.DeletionTimestamp.IsZero() {
 		kept := used.keep()
 		for _, c := range []*metav1.Condition{&ready, &reconciling, &stalled} {
@@ -33,9 +31,10 @@ func (r *Reconciler) report(class *v1alpha1.PlatformClass, run *scope.Class, use
 		}
 		stalled.Status = metav1.ConditionTrue
 	}
-	steps := report.Steps(outcomes)
-	warn(steps, status.Quotas)
-	report.Set(&status.Conditions, class.Generation, r.Clock.Now(), append(steps, ready, reconciling, stalled)...)
+	now, conditions := r.Clock.Now(), said.Conditions()
+	warn(conditions, status.Quotas)
+	status.Steps = said.Steps(status.Steps, now)
+	report.Set(&status.Conditions, class.Generation, now, append(conditions, ready, reconciling, stalled)...)
 }
 
 // observed copies what steps saw. What could not be observed keeps its last value.
@@ -50,8 +49,8 @@ func observed(status *v1alpha1.PlatformClassStatus, run *scope.Class) {
 
 // warn makes the condition of a healthy account say which quotas are nearly used up. It stays true:
 // nothing is broken yet.
-func warn(steps []metav1.Condition, quotas []v1alpha1.Quota) {
-	c := meta.FindStatusCondition(steps, report.Type(account.Name))
+func warn(conditions []metav1.Condition, quotas []v1alpha1.Quota) {
+	c := meta.FindStatusCondition(conditions, v1alpha1.ConditionAccountReady)
 	if c == nil || c.Status != metav1.ConditionTrue {
 		return
 	}
@@ -69,13 +68,13 @@ func warn(steps []metav1.Condition, quotas []v1alpha1.Quota) {
 
 // announce tells once what changed in this pass. A class that is being deleted is never ready, so that
 // its steps are is no news.
-func (r *Reconciler) announce(before, class *v1alpha1.PlatformClass, outcomes []converge.Outcome) {
-	for _, e := range report.Events(before.Status.Conditions, outcomes) {
+func (r *Reconciler) announce(before, class *v1alpha1.PlatformClass, said report.Pass) {
+	for _, e := range said.Events(before.Status.Conditions, before.Status.Steps) {
 		if class.DeletionTimestamp.IsZero() || e.Type == corev1.EventTypeWarning || e.Action == report.ActionApply {
 			r.Events.Eventf(class, nil, e.Type, e.Reason, e.Action, "%s", e.Note)
 		}
 	}
-	r.emitOnce(before, class, report.Type(account.Name), v1alpha1.ReasonQuotaLow)
+	r.emitOnce(before, class, v1alpha1.ConditionAccountReady, v1alpha1.ReasonQuotaLow)
 	r.emitOnce(before, class, v1alpha1.ConditionReady, v1alpha1.ReasonInUse)
 }
 

@@ -114,7 +114,7 @@ func (o *operator) tenant(namespace, name string) *tenant {
 	o.t.Helper()
 	n := newTenantOf(o.t, namespace, name, o.class)
 	before := n.platform.DeepCopy()
-	for _, kind := range []string{v1alpha1.ConditionStripeReady, v1alpha1.ConditionWebhookReady} {
+	for _, kind := range []string{v1alpha1.ConditionPayoutsReady} {
 		meta.SetStatusCondition(&n.platform.Status.Conditions, metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: "Converged"})
 	}
 	must(o.t, n.client.Status().Patch(o.t.Context(), n.platform, client.MergeFrom(before)))

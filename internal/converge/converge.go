@@ -140,6 +140,8 @@ type Resource[In, S any] interface {
 type Of[In, S any] struct {
 	// ID names the step in conditions, metrics, logs and events.
 	ID string
+	// Condition is the condition type in which the step counts; several steps may share one.
+	Condition string
 	// About says in one sentence what the step owns.
 	About string
 	// When says whether the step applies to this input; nil is always.

@@ -34,30 +34,50 @@ type Event struct {
 	Note string
 }
 
-// Events returns what changed since the earlier conditions: a step that came to need a person or an
-// approval, a write, and readiness that came back. What merely stays is reported by conditions.
-func Events(before []metav1.Condition, outcomes []converge.Outcome) []Event {
+// Events returns what changed since the earlier conditions and steps: what came to need a person or an
+// approval, the writes, and readiness that came back. What merely stays is reported by status.
+func (p Pass) Events(before []metav1.Condition, steps []v1alpha1.StepStatus) []Event {
 	var events []Event
-	for _, o := range outcomes {
-		if o.Applied {
-			events = append(events, event(corev1.EventTypeNormal, v1alpha1.ReasonApplied, ActionApply, o.Step+": "+done(o)))
-		}
+	if writes := p.writes(); writes != "" {
+		events = append(events, event(corev1.EventTypeNormal, v1alpha1.ReasonApplied, ActionApply, writes))
 	}
-	for _, v := range gather(outcomes) {
-		if !v.handling.Event || was(before, Type(v.step), v.status, v.reason) {
+	verdicts, top := p.verdicts()
+	if p.Cause != nil && top.handling.Event && !was(before, v1alpha1.ConditionReady, top.status, top.reason) {
+		events = append(events, event(top.kind(), top.reason, ActionReconcile, top.message))
+	}
+	for _, v := range verdicts {
+		known := find(steps, v.step)
+		if !v.handling.Event || known != nil && known.State == v.rank.state() && known.Reason == v.reason {
 			continue
 		}
-		kind := corev1.EventTypeNormal
-		if v.handling.Warning {
-			kind = corev1.EventTypeWarning
+		if v.step == top.step || v.message != top.message { // one cause is one event, which names the step that Ready names
+			events = append(events, event(v.kind(), v.reason, ActionReconcile, v.step+": "+v.message))
 		}
-		events = append(events, event(kind, v.reason, ActionReconcile, v.step+": "+v.message))
 	}
-	ready, _, _ := Summary(outcomes)
+	ready, _, _ := p.Summary()
 	if ready.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(before, v1alpha1.ConditionReady) {
 		events = append(events, event(corev1.EventTypeNormal, ready.Reason, ActionReconcile, "ready: "+ready.Message))
 	}
 	return events
+}
+
+// kind is the type of the event about a verdict.
+func (v verdict) kind() string {
+	if v.handling.Warning {
+		return corev1.EventTypeWarning
+	}
+	return corev1.EventTypeNormal
+}
+
+// writes says what the pass wrote, in one text for all steps.
+func (p Pass) writes() string {
+	var all []string
+	for _, o := range p.Outcomes {
+		if o.Applied {
+			all = append(all, o.Step+": "+done(o))
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // done says what was written.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -110,7 +111,7 @@ func TestConditions(t *testing.T) {
 		},
 		"a denied permission needs a person, whatever else moves": {
 			[]converge.Outcome{of("database", settling), of("key", denied), of("firewall", errBroken)},
-			[]string{"DatabaseReady=False/Settling", "KeyReady=False/AccessDenied", "FirewallReady=Unknown/TransientError"},
+			[]string{"DatabaseReady=False/Settling", "KeyReady=False/AccessDenied", "NetworkReady=Unknown/TransientError"},
 			"Ready=False/AccessDenied", "Reconciling=False/AccessDenied", "Stalled=True/AccessDenied",
 		},
 		"of two that need a person the first speaks": {
@@ -123,15 +124,10 @@ func TestConditions(t *testing.T) {
 			[]string{"ParametersReady=False/Settling"},
 			"Ready=False/Settling", "Reconciling=True/Settling", "Stalled=False/Settling",
 		},
-		"steps that could not run all say why": {
-			report.Failed([]string{"key", "database"}, fault.Wait(v1alpha1.ReasonClassNotFound, 0, "no such class")),
-			[]string{"KeyReady=False/ClassNotFound", "DatabaseReady=False/ClassNotFound"},
-			"Ready=False/ClassNotFound", "Reconciling=True/ClassNotFound", "Stalled=False/ClassNotFound",
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(c.steps, brief(report.Steps(c.outcomes)...)); diff != "" {
+			if diff := cmp.Diff(c.steps, brief(passOf(c.outcomes).Conditions()...), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("steps (-want +got):\n%s", diff)
 			}
 			want := []string{c.ready, c.moves, c.stalls}
@@ -142,8 +138,16 @@ func TestConditions(t *testing.T) {
 	}
 }
 
+// passOf is a pass with the conditions of these tests' steps.
+func passOf(outcomes []converge.Outcome) report.Pass {
+	return report.Pass{Outcomes: outcomes, Types: map[string]string{
+		"key": v1alpha1.ConditionKeyReady, "firewall": v1alpha1.ConditionNetworkReady, "database": v1alpha1.ConditionDatabaseReady,
+		"parameters": v1alpha1.ConditionParametersReady, "stripe": v1alpha1.ConditionPayoutsReady, "webhook": v1alpha1.ConditionPayoutsReady,
+	}}
+}
+
 func summary(outcomes []converge.Outcome) []metav1.Condition {
-	ready, reconciling, stalls := report.Summary(outcomes)
+	ready, reconciling, stalls := passOf(outcomes).Summary()
 	return []metav1.Condition{ready, reconciling, stalls}
 }
 
@@ -362,6 +366,16 @@ func TestEvents(t *testing.T) {
 			[]converge.Outcome{{Step: "database", Applied: true, Err: applied}},
 			[]report.Event{{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "database: created"}},
 		},
+		"writes of several steps are one event": {
+			nil,
+			[]converge.Outcome{{Step: "key", Applied: true, Err: applied}, sent("firewall", flowing), of("database", awaiting)},
+			[]report.Event{{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "key: created; firewall: changed tags"}},
+		},
+		"one cause of two steps is one event, and names the step that Ready names": {
+			nil,
+			[]converge.Outcome{of("key", denied), of("firewall", denied), of("database", awaiting)},
+			[]report.Event{{Type: "Warning", Reason: "AccessDenied", Action: "Reconcile", Note: "key: grant it"}},
+		},
 		"an approved write names what was approved, never a replacement": {
 			[]converge.Outcome{of("database", approval, disruptive)},
 			[]converge.Outcome{spent},
@@ -371,11 +385,99 @@ func TestEvents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var before []metav1.Condition
-			report.Set(&before, 1, time.Unix(0, 0), append(report.Steps(c.before), summary(c.before)...)...)
-			if diff := cmp.Diff(c.want, report.Events(before, c.now)); diff != "" {
+			report.Set(&before, 1, time.Unix(0, 0), summary(c.before)...)
+			steps := passOf(c.before).Steps(nil, time.Unix(0, 0))
+			if diff := cmp.Diff(c.want, passOf(c.now).Events(before, steps)); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// shown is a pass as its status shows it.
+func shown(p report.Pass) []string {
+	var all []string
+	ready, reconciling, stalls := p.Summary()
+	for _, c := range append(p.Conditions(), ready, reconciling, stalls) {
+		all = append(all, fmt.Sprintf("%s=%s/%s: %s", c.Type, c.Status, c.Reason, c.Message))
+	}
+	for _, s := range p.Steps(nil, time.Unix(0, 0)) {
+		all = append(all, fmt.Sprintf("%s %s/%s: %s", s.Name, s.State, s.Reason, s.Message))
+	}
+	return all
+}
+
+func TestOneCauseIsToldOnce(t *testing.T) {
+	t.Parallel()
+	names := []string{"key", "stripe", "webhook"}
+	refused := fault.New(fault.Invalid, v1alpha1.ReasonNamespaceNotAllowed, "the class does not admit it")
+	for name, c := range map[string]struct {
+		pass func() report.Pass
+		want []string
+	}{
+		"inputs that are missing are told by Ready, and no step ran": {
+			func() report.Pass {
+				p := passOf(report.NotRun(names))
+				p.Cause = fault.Wait(v1alpha1.ReasonClassNotFound, 0, "no such class")
+				return p
+			},
+			[]string{
+				"KeyReady=Unknown/NotRun: not run; Ready says why", "PayoutsReady=Unknown/NotRun: not run; Ready says why",
+				"Ready=False/ClassNotFound: no such class", "Reconciling=True/ClassNotFound: no such class",
+				"Stalled=False/ClassNotFound: no person has to act",
+				"key NotRun/NotRun: ", "stripe NotRun/NotRun: ", "webhook NotRun/NotRun: ",
+			},
+		},
+		"a pass that may not write says so, and the steps say what they saw": {
+			func() report.Pass {
+				p := passOf([]converge.Outcome{of("key", nil), of("stripe", denied), of("webhook", nil, flowing)})
+				p.Cause, p.Still = refused, v1alpha1.ReasonPaused
+				return p
+			},
+			[]string{
+				"KeyReady=True/Converged: as wanted", "PayoutsReady=False/AccessDenied: stripe: grant it",
+				"Ready=False/NamespaceNotAllowed: the class does not admit it",
+				"Reconciling=False/NamespaceNotAllowed: nothing is on its way",
+				"Stalled=True/NamespaceNotAllowed: the class does not admit it",
+				"key Converged/Converged: ", "stripe Stalled/AccessDenied: grant it",
+				"webhook Pending/Paused: 1 change is not made in this mode; status.plan lists them",
+			},
+		},
+		"steps that fail for the reason of the one that Ready names refer to it": {
+			func() report.Pass {
+				return passOf([]converge.Outcome{of("key", denied), of("stripe", denied), of("webhook", awaiting)})
+			},
+			[]string{
+				"KeyReady=False/AccessDenied: grant it", "PayoutsReady=False/AccessDenied: stripe: waits for step key",
+				"Ready=False/AccessDenied: key: grant it (not ready either: stripe, webhook)",
+				"Reconciling=False/AccessDenied: nothing is on its way",
+				"Stalled=True/AccessDenied: key: grant it (not ready either: stripe, webhook)",
+				"key Stalled/AccessDenied: grant it", "stripe Stalled/AccessDenied: waits for step key",
+				"webhook Waiting/WaitingForKey: no key yet",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(c.want, shown(c.pass())); diff != "" {
+				t.Errorf("status (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSinceMovesWithStateAndReasonOnly(t *testing.T) {
+	t.Parallel()
+	first := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	before := passOf([]converge.Outcome{of("key", nil), of("firewall", settling), of("database", awaiting)}).Steps(nil, first)
+	other := fault.Wait(converge.ReasonSettling, time.Second, "other words")
+	after := passOf([]converge.Outcome{of("key", denied), of("firewall", other), of("database", settling)}).Steps(before, first.Add(time.Hour))
+	var moved []bool
+	for _, s := range after {
+		moved = append(moved, !s.Since.Time.Equal(first))
+	}
+	if diff := cmp.Diff([]bool{true, false, true}, moved); diff != "" || after[1].Message != "other words" {
+		t.Errorf("moved (-want +got):\n%s\n%+v", diff, after)
 	}
 }
 

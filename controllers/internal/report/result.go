@@ -22,6 +22,14 @@ const (
 	lastRetry  = time.Minute
 )
 
+// Result says when the next pass is. The cause of a pass, if there is one, decides alone.
+func (p Pass) Result(base time.Duration, now time.Time, jitter func() float64) (ctrl.Result, error) {
+	if p.Cause != nil {
+		return Result([]converge.Outcome{{Err: p.Cause}}, base, now, jitter)
+	}
+	return Result(p.Outcomes, base, now, jitter)
+}
+
 // Result says when the next pass is: the soonest that any outcome requests, and the next beat for what is
 // quiet. Beats are multiples of base on the clock, the same for all objects; jitter, a number in
 // [0,1), places an object in the short window after one. The errors of what is tried again are

@@ -22,6 +22,8 @@ const (
 	converged rank = iota
 	// held: what is left to do waits for an approval.
 	held
+	// notRun: the step was not run.
+	notRun
 	// pending: what is left to do is not done in this mode.
 	pending
 	// waiting: on its way.
@@ -32,6 +34,13 @@ const (
 	stalled
 )
 
+var states = [...]v1alpha1.StepState{
+	converged: v1alpha1.StepConverged, held: v1alpha1.StepHeld, notRun: v1alpha1.StepNotRun, pending: v1alpha1.StepPending,
+	waiting: v1alpha1.StepWaiting, retrying: v1alpha1.StepRetrying, stalled: v1alpha1.StepStalled,
+}
+
+func (r rank) state() v1alpha1.StepState { return states[r] }
+
 // verdict is one outcome as a user reads it.
 type verdict struct {
 	step            string
@@ -41,17 +50,26 @@ type verdict struct {
 	handling        fault.Handling
 }
 
-// judge reads one outcome.
-func judge(o converge.Outcome) verdict {
+// beside is the verdict as it reads beside the one that matters most: a failure that both have is told
+// there only.
+func (v verdict) beside(top verdict) verdict {
+	if v.step != top.step && v.rank >= retrying && v.message == top.message {
+		v.message = "waits for step " + top.step
+	}
+	return v
+}
+
+// judge reads one outcome. The reason of differences that are not repaired is still.
+func judge(o converge.Outcome, still string) verdict {
 	v := verdict{
 		step: o.Step, status: metav1.ConditionTrue,
-		reason: v1alpha1.ReasonConverged, message: "as wanted",
+		reason: v1alpha1.ReasonConverged, message: asWanted,
 	}
 	if o.Err != nil {
 		v = failure(o)
 	}
 	if left := unmade(o); left > 0 && v.rank <= held {
-		v.rank, v.status, v.reason = pending, metav1.ConditionFalse, v1alpha1.ReasonPending
+		v.rank, v.status, v.reason = pending, metav1.ConditionFalse, cmp.Or(still, v1alpha1.ReasonPending)
 		v.message = fmt.Sprintf("%s not made in this mode; status.plan lists them", count(left, "change is", "changes are"))
 	}
 	return v
@@ -65,6 +83,8 @@ func failure(o converge.Outcome) verdict {
 		reason: f.Reason, message: f.Message, handling: h,
 	}
 	switch {
+	case f.Reason == v1alpha1.ReasonNotRun:
+		v.rank, v.status = notRun, metav1.ConditionUnknown
 	case h.Stalled:
 		v.rank = stalled
 	case h.Backoff:
@@ -88,11 +108,11 @@ func unmade(o converge.Outcome) int {
 
 // gather returns one verdict per step, in the order of the steps. Of outcomes that share a step the
 // one that matters most speaks.
-func gather(outcomes []converge.Outcome) []verdict {
+func (p Pass) gather() []verdict {
 	var all []verdict
 	at := map[string]int{}
-	for _, o := range outcomes {
-		v := judge(o)
+	for _, o := range p.Outcomes {
+		v := judge(o, p.Still)
 		i, known := at[o.Step]
 		if !known {
 			at[o.Step] = len(all)

@@ -94,7 +94,7 @@ func (b *business) safe() bool {
 	if err := b.cluster.Client.Get(b.t.Context(), key, b.platform); err != nil {
 		b.t.Fatalf("reading the platform: %v", err)
 	}
-	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionStripeReady, v1alpha1.ConditionWebhookReady} {
+	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionPayoutsReady} {
 		if !meta.IsStatusConditionTrue(b.platform.Status.Conditions, kind) {
 			return false
 		}

@@ -101,8 +101,7 @@ func TestACoachIsPaid(t *testing.T) {
 	}
 	acme := d.platform(t, tenant, "acme")
 	for _, kind := range []string{
-		v1alpha1.ConditionStripeReady, v1alpha1.ConditionWebhookReady, v1alpha1.ConditionKeyValid, v1alpha1.ConditionModeMatches,
-		v1alpha1.ConditionWebhookReceiving,
+		v1alpha1.ConditionPayoutsReady, v1alpha1.ConditionKeyValid, v1alpha1.ConditionWebhookReceiving,
 	} {
 		if !meta.IsStatusConditionTrue(acme.Status.Conditions, kind) {
 			t.Errorf("%s is %+v", kind, meta.FindStatusCondition(acme.Status.Conditions, kind))

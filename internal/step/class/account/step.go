@@ -24,12 +24,13 @@ type State struct {
 // New returns the step.
 func New(sessions *aws.Sessions) converge.Step[*scope.Class] {
 	return converge.Of[*scope.Class, State]{
-		ID:       Name,
-		About:    "The AWS account of the class: the operator's role leads there, and how much its quotas leave.",
-		Desire:   func(*scope.Class) (State, error) { return State{}, nil },
-		Resource: resource{sessions},
-		Publish:  func(in *scope.Class, s State) { in.Quotas = s.Quotas },
-		Reads:    []string{"rds:DescribeAccountAttributes", "sts:GetCallerIdentity"},
+		ID:        Name,
+		Condition: v1alpha1.ConditionAccountReady,
+		About:     "The AWS account of the class: the operator's role leads there, and how much its quotas leave.",
+		Desire:    func(*scope.Class) (State, error) { return State{}, nil },
+		Resource:  resource{sessions},
+		Publish:   func(in *scope.Class, s State) { in.Quotas = s.Quotas },
+		Reads:     []string{"rds:DescribeAccountAttributes", "sts:GetCallerIdentity"},
 	}
 }
 

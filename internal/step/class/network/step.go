@@ -3,6 +3,7 @@
 package network
 
 import (
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -14,14 +15,15 @@ const Name = "network"
 // New returns the step.
 func New(sessions *aws.Sessions) converge.Step[*scope.Class] {
 	return converge.Of[*scope.Class, State]{
-		ID:       Name,
-		About:    "The DB subnet group of the class, over private subnets in two zones or more.",
-		Desire:   Desire,
-		Resource: resource{sessions},
-		Fields:   Fields,
-		Publish:  publish,
-		Reads:    reads,
-		Writes:   writes,
+		ID:        Name,
+		Condition: v1alpha1.ConditionNetworkReady,
+		About:     "The DB subnet group of the class, over private subnets in two zones or more.",
+		Desire:    Desire,
+		Resource:  resource{sessions},
+		Fields:    Fields,
+		Publish:   publish,
+		Reads:     reads,
+		Writes:    writes,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -21,14 +22,15 @@ const Name = "parameters"
 func New(sessions *aws.Sessions, major, minTLS string) converge.Step[*scope.Class] {
 	p := pair{major: major, minTLS: minTLS}
 	return converge.Of[*scope.Class, State]{
-		ID:       Name,
-		About:    "The DB parameter group of the class for PostgreSQL " + major + " with " + minTLS + " or newer.",
-		When:     func(*scope.Class) bool { return Supported(major, minTLS) },
-		Desire:   p.Desire,
-		Resource: resource{sessions: sessions, pair: p},
-		Fields:   p.fields(),
-		Reads:    reads,
-		Writes:   writes,
+		ID:        Name,
+		Condition: v1alpha1.ConditionParametersReady,
+		About:     "The DB parameter group of the class for PostgreSQL " + major + " with " + minTLS + " or newer.",
+		When:      func(*scope.Class) bool { return Supported(major, minTLS) },
+		Desire:    p.Desire,
+		Resource:  resource{sessions: sessions, pair: p},
+		Fields:    p.fields(),
+		Reads:     reads,
+		Writes:    writes,
 	}
 }
 

@@ -6,6 +6,7 @@ package appsecret
 import (
 	"context"
 
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
@@ -16,7 +17,8 @@ const Name = "appsecret"
 // New returns the step. The client must not cache: nothing may watch the Secrets of tenants.
 func New(kube API) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
-		ID: Name,
+		ID:        Name,
+		Condition: v1alpha1.ConditionSecretsReady,
 		About: "The Secrets in the tenant's namespace, one for each login of the database: where it is, who logs in with which " +
 			"password, and which authorities vouch for the server.",
 		Desire:    Desire,

@@ -4,6 +4,7 @@
 package database
 
 import (
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -16,6 +17,7 @@ const Name = "database"
 func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
 		ID:        Name,
+		Condition: v1alpha1.ConditionDatabaseReady,
 		About:     "The tenant's RDS PostgreSQL instance, its master credential and the record of which database it is.",
 		Desire:    Desire,
 		Resource:  &resource{sessions: sessions},

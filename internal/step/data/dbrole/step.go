@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
@@ -31,7 +32,8 @@ type Options struct {
 // New returns the step.
 func New(o Options) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
-		ID: Name,
+		ID:        Name,
+		Condition: v1alpha1.ConditionRolesReady,
 		About: "The logins of the tenant's database: one owner that cannot log in, a login that reads and writes, one that " +
 			"reads, those of the spec, and one that can do nothing, by which the operator observes.",
 		Desire:    Desire,

@@ -3,6 +3,7 @@
 package firewall
 
 import (
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -15,6 +16,7 @@ const Name = "firewall"
 func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
 		ID:        Name,
+		Condition: v1alpha1.ConditionNetworkReady,
 		About:     "The tenant's own security group: it admits who the spec and the class name, on the database's port, and nobody else.",
 		Desire:    Desire,
 		Resource:  &resource{sessions: sessions},

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -17,15 +18,16 @@ const Name = "key"
 // New returns the step. Users are those who use the key.
 func New(sessions *aws.Sessions, users ...scope.KeyUser) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
-		ID:       Name,
-		About:    "The tenant's own KMS key, with rotation, a tight policy and an alias.",
-		Desire:   Desire(users...),
-		Resource: &resource{sessions: sessions, users: users, pendingCreates: map[string]*pendingCreate{}},
-		Fields:   Fields,
-		Controls: Controls,
-		Publish:  publish,
-		Reads:    reads,
-		Writes:   writes,
+		ID:        Name,
+		Condition: v1alpha1.ConditionKeyReady,
+		About:     "The tenant's own KMS key, with rotation, a tight policy and an alias.",
+		Desire:    Desire(users...),
+		Resource:  &resource{sessions: sessions, users: users, pendingCreates: map[string]*pendingCreate{}},
+		Fields:    Fields,
+		Controls:  Controls,
+		Publish:   publish,
+		Reads:     reads,
+		Writes:    writes,
 	}
 }
 

@@ -49,7 +49,7 @@ func (r *resource) reader(ctx context.Context, in *scope.Payout) (reader, error)
 	}
 	if client.Key().Live != in.Coach.Live {
 		return reader{}, fault.New(fault.Denied, v1alpha1.ReasonModeMismatch,
-			"the platform's key is of the other mode of Stripe than the platform; the platform's condition ModeMatches has the details")
+			"the platform's key is of the other mode of Stripe than the platform; the platform's condition PayoutsReady has the details")
 	}
 	business, _, err := client.Platform(ctx, false)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/stripe"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -28,7 +29,8 @@ type Options struct {
 // New returns the step.
 func New(o Options) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
-		ID: Name,
+		ID:        Name,
+		Condition: v1alpha1.ConditionPayoutsReady,
 		About: "The business's own Stripe account: its key, which is restricted and in the right mode, and that Stripe itself collects " +
 			"what it must know of every coach.",
 		When:     func(in *scope.Platform) bool { return in.Spec.Stripe.CredentialsSecretName != "" },

@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
@@ -32,7 +33,8 @@ type Options struct {
 // New returns the step.
 func New(o Options) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
-		ID: Name,
+		ID:        Name,
+		Condition: v1alpha1.ConditionPayoutsReady,
 		About: "Nothing of its own: it searches for bank, card and identity numbers, and for secrets of Stripe's, in the platform's object " +
 			"and those of its payout accounts, which have no place there.",
 		Desire:   func(*scope.Platform) (State, error) { return State{}, nil },

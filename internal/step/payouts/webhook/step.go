@@ -5,6 +5,7 @@ package webhook
 import (
 	"context"
 
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/stripe"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
@@ -17,7 +18,8 @@ const Name = "webhook"
 // New returns the step.
 func New(clients *stripe.Clients) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
-		ID: Name,
+		ID:        Name,
+		Condition: v1alpha1.ConditionPayoutsReady,
 		About: "The endpoint at which Stripe reports the business's coaches: one for each Stripe account and mode, below the class's " +
 			"webhookBaseURL, with the secret that its events are signed with.",
 		When:     func(in *scope.Platform) bool { return in.Spec.Stripe.CredentialsSecretName != "" },
