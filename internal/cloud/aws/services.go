@@ -226,8 +226,13 @@ func (s service) check() error {
 			return fmt.Errorf("%s is no read of the service", read)
 		}
 	}
+	return checkCodes(common, s.codes)
+}
+
+// checkCodes returns an error for a code with two meanings.
+func checkCodes(tables ...map[meaning][]string) error {
 	seen := map[string]meaning{}
-	for _, table := range []map[meaning][]string{common, s.codes} {
+	for _, table := range tables {
 		for m, codes := range table {
 			for _, code := range codes {
 				if cmp.Or(seen[code], m) != m {
