@@ -34,13 +34,13 @@ type business struct {
 // live says which of Stripe's modes the platform uses.
 func (b business) live() bool { return b.platform.Spec.Stripe.Mode == v1alpha1.StripeLive }
 
-// installationFlag is for those who may not read the operator's namespace.
+// installationFlag is for users who may not read the operator's namespace.
 func installationFlag(flags *pflag.FlagSet, to *string) {
 	flags.StringVar(to, "installation-id", "", "the ID of the operator's installation, if you may not read the ConfigMap "+
 		home+"/"+installationMap)
 }
 
-// business gathers, with the caller's own rights, what it takes to talk to Stripe for a platform.
+// business reads, with the rights of the caller, what is needed to call Stripe for a platform.
 func (c cluster) business(ctx context.Context, name, installation string) (business, error) {
 	platform, err := c.platform(ctx, name)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c cluster) installation(ctx context.Context) (string, error) {
 	err := c.Get(ctx, client.ObjectKey{Namespace: home, Name: installationMap}, stored)
 	switch {
 	case apierrors.IsForbidden(err):
-		return "", fmt.Errorf("you may not read the ConfigMap %s/%s: ask the cluster's operator for the ID in it, and say it with "+
+		return "", fmt.Errorf("you may not read the ConfigMap %s/%s: ask the cluster's operator for the ID in it, and pass it with "+
 			"--installation-id", home, installationMap)
 	case apierrors.IsNotFound(err), err == nil && stored.Data[installationData] == "":
 		return "", fmt.Errorf("there is no installation ID in the ConfigMap %s/%s: is the operator installed? "+
@@ -91,7 +91,7 @@ func (c cluster) key(ctx context.Context, name string) (scope.Secret, error) {
 		return scope.Secret{}, fmt.Errorf("you may not read the Secret %[1]s in the namespace %[2]s, which holds the key of the business's "+
 			"Stripe account: this command is for its administrators (kubectl -n %[2]s auth can-i get secret/%[1]s)", name, c.namespace)
 	case apierrors.IsNotFound(err):
-		return scope.Secret{}, fmt.Errorf("there is no Secret %s in the namespace %s, which spec.stripe.credentialsSecretName names: make it "+
+		return scope.Secret{}, fmt.Errorf("there is no Secret %s in the namespace %s, which spec.stripe.credentialsSecretName names: create it "+
 			"with a restricted key of the business's Stripe account as %s", name, c.namespace, keyData)
 	case err != nil:
 		return scope.Secret{}, fmt.Errorf("reading the Secret %s in the namespace %s: %w", name, c.namespace, err)
@@ -104,7 +104,7 @@ func (c cluster) key(ctx context.Context, name string) (scope.Secret, error) {
 	return scope.NewSecret(text), nil
 }
 
-// spoken is a fault as a person at a terminal reads it: the operator tries again by itself, this program
+// spoken rewords a fault for a person at a terminal: the operator tries again by itself, this program
 // does not.
 func spoken(err error) error {
 	f, ok := errors.AsType[*fault.Error](err)
@@ -112,7 +112,7 @@ func spoken(err error) error {
 	case !ok:
 		return err
 	case f.Class == fault.Transient && f.Err != nil:
-		return fmt.Errorf("it did not work now, and may in a while: try again: %w", f.Err)
+		return fmt.Errorf("the request failed and may succeed later: try again: %w", f.Err)
 	}
 	return errors.New(plain(f.Message))
 }

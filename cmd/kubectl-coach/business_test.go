@@ -279,7 +279,7 @@ func TestCommandsAboutStripeUseNoRightsButTheCallers(t *testing.T) {
 	}
 	all("ask for the role view")
 	w.let(reader)
-	all("say it with --installation-id")
+	all("pass it with --installation-id")
 	id := "--installation-id=" + w.tenant.Installation
 	all("you may not read the Namespace", id)
 	w.let(core("namespaces"))

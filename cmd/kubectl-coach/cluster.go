@@ -16,14 +16,14 @@ import (
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 )
 
-// cluster is what is looked at.
+// cluster reads the user's cluster.
 type cluster struct {
 	client.Reader
 	// namespace that the user chose.
 	namespace string
 }
 
-// bind defines the flags that choose a cluster as kubectl does, and returns what connects to it.
+// bind defines kubectl's flags for choosing a cluster, and returns a function that connects to it.
 func bind(flags *pflag.FlagSet) func() (cluster, error) {
 	rules, overrides := clientcmd.NewDefaultClientConfigLoadingRules(), &clientcmd.ConfigOverrides{}
 	flags.StringVar(&rules.ExplicitPath, "kubeconfig", "", "the kubeconfig file to use, in place of $KUBECONFIG or ~/.kube/config")
@@ -57,7 +57,7 @@ func connect(from clientcmd.ClientConfig) (cluster, error) {
 	return cluster{Reader: reader, namespace: namespace}, nil
 }
 
-// platform returns a platform, or an error with the way out.
+// platform returns a platform, or an error that says what to do.
 func (c cluster) platform(ctx context.Context, name string) (*v1alpha1.CoachPlatform, error) {
 	found := &v1alpha1.CoachPlatform{}
 	if err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, found); err != nil {
@@ -70,7 +70,7 @@ func (c cluster) platform(ctx context.Context, name string) (*v1alpha1.CoachPlat
 	return found, nil
 }
 
-// report returns the report of a platform, or an error with the way out.
+// report returns the report of a platform, or an error that says what to do.
 func (c cluster) report(ctx context.Context, name string) (*v1alpha1.SecurityReport, error) {
 	found := &v1alpha1.SecurityReport{}
 	err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, found)
@@ -87,16 +87,16 @@ func (c cluster) report(ctx context.Context, name string) (*v1alpha1.SecurityRep
 		"(kubectl -n coach-system get deployment coach-operator)", name)
 }
 
-// explain adds the way out to an error of the API server.
+// explain adds what to do to an error of the API server.
 func (c cluster) explain(kind, name string, err error) error {
 	switch {
 	case meta.IsNoMatchError(err):
-		return fmt.Errorf("the cluster knows no %s: install the operator (kubectl apply -k config/default), or choose another cluster "+
+		return fmt.Errorf("the cluster has no kind %s: install the operator (kubectl apply -k config/default), or choose another cluster "+
 			"with --context", kind)
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf("you may not read the %s %s: ask for the role view in the namespace %s: %w", kind, name, c.namespace, err)
 	case apierrors.IsUnauthorized(err):
-		return fmt.Errorf("the cluster does not know you: log in again: %w", err)
+		return fmt.Errorf("the cluster rejected your credentials: log in again: %w", err)
 	}
 	return fmt.Errorf("reading the %s %s in the namespace %s: %w", kind, name, c.namespace, err)
 }

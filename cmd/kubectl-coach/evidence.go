@@ -24,9 +24,9 @@ func evidenceCommand(a app) *cobra.Command {
 	var format string
 	command := &cobra.Command{
 		Use:   "evidence NAME",
-		Short: "Show which security promises hold for a platform, and what was seen",
-		Long: `Show the SecurityReport of a platform as it reads now: claim by claim, with the controls that prove it, what was
-seen and when. What was seen too long ago reads Unknown; so does everything once the report has expired.
+		Short: "Show which security claims hold for a platform, and the evidence",
+		Long: `Show the SecurityReport of a platform as of now: each claim with its controls, what was observed, and when. An observation
+that is too old counts as Unknown. All controls are Unknown once the report has expired.
 
 Exit codes: 0 when every control that applies is verified, 1 when one is violated, 2 when one is unknown, the report
 has expired, or there was an error.`,
@@ -67,7 +67,7 @@ func (a app) evidence(ctx context.Context, name, format string) error {
 	return nil
 }
 
-// evidenceJSON writes the report as it reads now, as an object of its kind.
+// evidenceJSON writes the report as of now, as a SecurityReport object.
 func evidenceJSON(to io.Writer, report *v1alpha1.SecurityReport, _ time.Time) error {
 	typed(report)
 	encoder := json.NewEncoder(to)
@@ -85,7 +85,7 @@ func evidenceYAML(to io.Writer, report *v1alpha1.SecurityReport, _ time.Time) er
 	return err
 }
 
-// typed says of an object what it is, and leaves out who wrote which field.
+// typed sets apiVersion and kind and drops managedFields.
 func typed(report *v1alpha1.SecurityReport) {
 	report.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("SecurityReport"))
 	report.ManagedFields = nil
@@ -112,7 +112,7 @@ func evidenceTable(to io.Writer, report *v1alpha1.SecurityReport, now time.Time)
 		}
 		for _, s := range r.Attestations {
 			if s.Claim == claim.ID {
-				t.row(string(s.Status), s.ID, s.Statement, observed(now, s.ReadAt.Time), s.Source+", to be read again by "+day(s.ReviewBy.Time))
+				t.row(string(s.Status), s.ID, s.Statement, observed(now, s.ReadAt.Time), s.Source+", to be reviewed by "+day(s.ReviewBy.Time))
 			}
 		}
 	}

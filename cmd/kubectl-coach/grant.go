@@ -23,10 +23,10 @@ const (
 func grantCommand(a app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "grant NAMESPACE",
-		Short: "Print the rights that let the operator keep Secrets in a namespace",
-		Long: `Print a Role and a RoleBinding that let the operator use Secrets in a namespace: to keep those of database logins and of
-what Stripe signs its events with, and to read the one with the key of the business's Stripe account. The operator has no
-right to any Secret of a tenant but by them. Nothing is applied: pipe it to kubectl, or commit it.`,
+		Short: "Print the RBAC that lets the operator manage Secrets in a namespace",
+		Long: `Print a Role and a RoleBinding for the operator in a namespace. With them it manages the Secrets of database logins and
+of Stripe's webhook signing, and reads the Secret with the key of the business's Stripe account. Without them it has no
+right to any Secret of a tenant. Nothing is applied: pipe the output to kubectl, or commit it.`,
 		Example: "  kubectl coach grant tenant-acme | kubectl apply -f -",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(_ *cobra.Command, args []string) error { return grant(a.out, args[0]) },
@@ -35,7 +35,7 @@ right to any Secret of a tenant but by them. Nothing is applied: pipe it to kube
 
 func grant(to io.Writer, namespace string) error {
 	if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
-		return fmt.Errorf("%q is no name of a namespace: %s", namespace, strings.Join(problems, "; "))
+		return fmt.Errorf("%q is not a valid namespace name: %s", namespace, strings.Join(problems, "; "))
 	}
 	named := metav1.ObjectMeta{Namespace: namespace, Name: operator}
 	for _, object := range []any{

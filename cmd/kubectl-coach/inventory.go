@@ -28,14 +28,15 @@ func inventoryCommand(a app) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "inventory PLATFORM",
 		Short: "Compare a platform's PayoutAccounts with the accounts that Stripe lists",
-		Long: `Compare the PayoutAccounts of a platform with all accounts that Stripe lists for the business: accounts with this
-platform's marks that no PayoutAccount claims, those that were let go, PayoutAccounts whose account is not there, and
-coaches with more than one account. It looks at every account of the business, which takes a while if there are many, and
+		Long: `Compare the PayoutAccounts of a platform with all accounts that Stripe lists for the business. It lists accounts with
+this platform's metadata that no PayoutAccount claims, released accounts, PayoutAccounts whose account is missing, and
+coaches with more than one account. It reads every account of the business, which takes a while if there are many. It
 changes and deletes nothing.
 
-This is for administrators: it reads the Secret with the key of the business's Stripe account, with your own rights.
+This command is for administrators. It reads the Secret with the key of the business's Stripe account with your own
+rights.
 
-Exit codes: 0 when nothing is amiss, 1 when something is, 2 when there was an error.`,
+Exit codes: 0 when no account needs attention, 1 when one does, 2 on an error.`,
 		Example: "  kubectl coach inventory acme -n tenant-acme\n  kubectl coach inventory acme -o json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -73,8 +74,8 @@ func (a app) inventory(ctx context.Context, name, format, installation string) e
 	return nil
 }
 
-// compare reads Stripe first and the objects afterwards: the object that has an account made is recorded
-// to have it right after, and would be missed the other way round.
+// compare reads Stripe first and the objects afterwards: an object records its account right after the
+// account was created, and in the other order that record would be missed.
 func (a app) compare(ctx context.Context, cluster cluster, b business) (inventory, error) {
 	stripes, err := stripe.New(a.stripe).For(b.key)
 	if err != nil {
@@ -113,8 +114,8 @@ func sweep(ctx context.Context, from *stripe.Client) (*stripe.Listing, error) {
 	}
 }
 
-// recheck asks for those accounts that objects have and Stripe did not list: a listing lags, and only the
-// look at the very account proves that it is gone.
+// recheck reads the accounts that objects claim and that Stripe did not list: a listing lags, and only a
+// read of the account itself proves that it is gone.
 func recheck(
 	ctx context.Context, from *stripe.Client, own string, listed []scope.Account, objects []v1alpha1.PayoutAccount,
 ) ([]scope.Account, error) {

@@ -101,7 +101,7 @@ func TestTheInventoryComparesWhatIsClaimedWithWhatThereIs(t *testing.T) {
 		{missing, "acct_1elsewhere", []string{"moved"}, "", "made under acct_1other, and the platform's key is of " + w.stripe.ID},
 		{conflict, unmarked, []string{"unmarked"}, today, "not marked as this platform's"},
 		{unrecorded, unknown, []string{"unknown"}, today, "the operator finds it by its marks"},
-		{released, let, nil, today, "let go on 2026-10-01"},
+		{released, let, nil, today, "released on 2026-10-01"},
 	}
 	if diff := cmp.Diff(items, accounts, cmpopts.SortSlices(func(x, y item) bool { return x.Account < y.Account })); diff != "" {
 		t.Errorf("items (-want +got):\n%s", diff)

@@ -1,6 +1,6 @@
-// Command kubectl-coach is the kubectl plugin: it shows what is proven of a platform, what is planned for it
-// and which accounts it has at Stripe, prints the rights that the operator needs in a namespace, and has
-// Stripe make the links by which coaches sign up. It changes nothing in the cluster.
+// Command kubectl-coach is the kubectl plugin. It shows the evidence, the plan and the Stripe accounts of a
+// platform, prints the RBAC that the operator needs in a namespace, and creates Stripe onboarding links. It
+// changes nothing in the cluster.
 package main
 
 import (
@@ -23,31 +23,31 @@ import (
 // Exit codes.
 const (
 	codeFine = iota
-	// codeViolated is for a control that does not hold, and for accounts that are amiss.
+	// codeViolated is for a violated control, and for accounts that need attention.
 	codeViolated
-	// codeUnknown is for what could not be told: also every error.
+	// codeUnknown is for an unknown control, and for every error.
 	codeUnknown
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ctrl.SetLogger(logr.Discard()) // what libraries say to themselves is no answer
+	ctrl.SetLogger(logr.Discard()) // logs of libraries are not output
 	code := run(ctx, app{out: os.Stdout, errs: os.Stderr, now: time.Now}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
 
-// app is what the commands need of the outside.
+// app has what the commands need from outside.
 type app struct {
 	out, errs io.Writer
 	now       func() time.Time
-	// connect returns the cluster; nil is the one of the user's kubeconfig.
+	// connect returns the cluster. Nil means that of the user's kubeconfig.
 	connect func() (cluster, error)
-	// stripe says how Stripe is reached; zero is Stripe's own address and the system's authorities.
+	// stripe says how to reach Stripe. Zero means Stripe's own address and the system's certificate authorities.
 	stripe stripe.Options
 }
 
-// exit ends the program with a code and without a word.
+// exit ends the program with a code and without a message.
 type exit int
 
 // Error implements error.
@@ -56,10 +56,10 @@ func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 // run runs one command and returns the exit code.
 func run(ctx context.Context, a app, args []string) int {
 	root := &cobra.Command{
-		Use: "kubectl-coach", Short: "Look at coach platforms",
-		Long: "Shows what is proven of a CoachPlatform, what is planned for it, and which accounts it has at Stripe. It changes\n" +
-			"nothing in the cluster.\n\n" +
-			"Installed on the PATH as kubectl-coach, it is called as: kubectl coach",
+		Use: "kubectl-coach", Short: "Inspect coach platforms",
+		Long: "Show the evidence, the plan and the Stripe accounts of a CoachPlatform, and create onboarding links for coaches.\n" +
+			"Nothing in the cluster is changed.\n\n" +
+			"Install it on the PATH as kubectl-coach and run: kubectl coach",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl coach"},
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},

@@ -216,7 +216,7 @@ func TestAGrantIsPrinted(t *testing.T) {
 	golden(t, "grant.yaml", out)
 }
 
-func TestErrorsSayWhatAndTheWayOut(t *testing.T) {
+func TestErrorsSayWhatFailedAndWhatToDo(t *testing.T) {
 	things := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "securityreports"}
 	unreported := planned(func(*v1alpha1.CoachPlatform) {})
 	for name, c := range map[string]struct {
@@ -225,20 +225,20 @@ func TestErrorsSayWhatAndTheWayOut(t *testing.T) {
 		want  string
 	}{
 		"the kind does not exist": {
-			holding{err: &meta.NoKindMatchError{}}, []string{"evidence", "acme"}, "the cluster knows no SecurityReport: install the operator",
+			holding{err: &meta.NoKindMatchError{}}, []string{"evidence", "acme"}, "the cluster has no kind SecurityReport: install the operator",
 		},
-		"the platform does not exist":   {holding{}, []string{"evidence", "acme"}, "there is no CoachPlatform acme in the namespace tenant-acme"},
-		"the platform has no report":    {unreported, []string{"evidence", "acme"}, "has no report yet: is the operator running?"},
-		"no right to read":              {holding{err: apierrors.NewForbidden(things, "acme", nil)}, []string{"evidence", "acme"}, "ask for the role view"},
-		"not logged in":                 {holding{err: apierrors.NewUnauthorized("expired")}, []string{"plan", "acme"}, "log in again"},
-		"no answer":                     {holding{err: context.DeadlineExceeded}, []string{"plan", "acme"}, "reading the CoachPlatform acme in the namespace tenant-acme: context"},
-		"no such platform to plan for":  {holding{}, []string{"plan", "acme"}, "kubectl get cp -A"},
-		"a platform nobody looked at":   {planned(func(p *v1alpha1.CoachPlatform) { p.Status = v1alpha1.CoachPlatformStatus{} }), []string{"plan", "acme"}, "not looked at yet"},
-		"a format that does not exist":  {holding{}, []string{"evidence", "acme", "-o", "xml"}, "-o xml: one of table, json, yaml"},
-		"nor for an inventory":          {holding{}, []string{"inventory", "acme", "-o", "xml"}, "-o xml: one of table, json, yaml"},
-		"no name":                       {holding{}, []string{"evidence"}, "accepts 1 arg(s), received 0"},
-		"a name that is no namespace":   {holding{}, []string{"grant", "Tenant Acme"}, `"Tenant Acme" is no name of a namespace`},
-		"a command that does not exist": {holding{}, []string{"approve"}, `unknown command "approve"`},
+		"the platform does not exist":        {holding{}, []string{"evidence", "acme"}, "there is no CoachPlatform acme in the namespace tenant-acme"},
+		"the platform has no report":         {unreported, []string{"evidence", "acme"}, "has no report yet: is the operator running?"},
+		"no right to read":                   {holding{err: apierrors.NewForbidden(things, "acme", nil)}, []string{"evidence", "acme"}, "ask for the role view"},
+		"not logged in":                      {holding{err: apierrors.NewUnauthorized("expired")}, []string{"plan", "acme"}, "log in again"},
+		"no answer":                          {holding{err: context.DeadlineExceeded}, []string{"plan", "acme"}, "reading the CoachPlatform acme in the namespace tenant-acme: context"},
+		"no such platform to plan for":       {holding{}, []string{"plan", "acme"}, "kubectl get cp -A"},
+		"a platform that was not reconciled": {planned(func(p *v1alpha1.CoachPlatform) { p.Status = v1alpha1.CoachPlatformStatus{} }), []string{"plan", "acme"}, "not reconciled yet"},
+		"a format that does not exist":       {holding{}, []string{"evidence", "acme", "-o", "xml"}, "-o xml: one of table, json, yaml"},
+		"nor for an inventory":               {holding{}, []string{"inventory", "acme", "-o", "xml"}, "-o xml: one of table, json, yaml"},
+		"no name":                            {holding{}, []string{"evidence"}, "accepts 1 arg(s), received 0"},
+		"a name that is no namespace":        {holding{}, []string{"grant", "Tenant Acme"}, `"Tenant Acme" is not a valid namespace name`},
+		"a command that does not exist":      {holding{}, []string{"approve"}, `unknown command "approve"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, errs, code := call(t, c.holds, now, c.args...)

@@ -22,14 +22,15 @@ func linkCommand(a app) *cobra.Command {
 	var installation string
 	command := &cobra.Command{
 		Use:   "onboarding-link NAME",
-		Short: "Have Stripe make a link by which a coach fills in Stripe's forms, and print it once",
-		Long: `Have Stripe make a link to its forms for the coach of a PayoutAccount, and print it. The link works once and for some
-minutes, whoever opens it is the coach, and previews in mails and chats use it up: open it for the coach, or hand it over
-at once. It is stored nowhere; ask again for another one.
+		Short: "Create a one-time Stripe onboarding link for a coach",
+		Long: `Create a one-time link to Stripe's onboarding forms for the coach of a PayoutAccount, and print it. The link works once
+and expires after some minutes. Stripe takes the person who opens it for the coach. Previews in mails and chats use it up:
+open it for the coach, or hand it over at once. It is not stored. Run the command again for another link.
 
-This is for administrators: it reads the Secret with the key of the business's Stripe account, with your own rights.
+This command is for administrators. It reads the Secret with the key of the business's Stripe account with your own
+rights.
 
-Standard output has the link and nothing else. Exit codes: 0 when there is a link, 2 when there was an error.`,
+Only the link goes to standard output. Exit codes: 0 when a link was created, 2 on an error.`,
 		Example: "  kubectl coach onboarding-link jo -n tenant-acme --return-url https://acme.example.com/welcome",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -37,10 +38,10 @@ Standard output has the link and nothing else. Exit codes: 0 when there is a lin
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&pages.Return, "return-url", "", "the https page that the coach comes back to; left out, the account's "+
+	flags.StringVar(&pages.Return, "return-url", "", "the https page that the coach returns to; default: the account's "+
 		"spec.businessProfile.url")
-	flags.StringVar(&pages.Refresh, "refresh-url", "", "the https page that the coach is sent to when the link does not work any more; "+
-		"left out, that of --return-url")
+	flags.StringVar(&pages.Refresh, "refresh-url", "", "the https page for a coach whose link has expired or was used; "+
+		"default: that of --return-url")
 	installationFlag(flags, &installation)
 	return command
 }
@@ -57,7 +58,7 @@ func (a app) link(ctx context.Context, name string, pages onboarding.Pages, inst
 	pages.Return = cmp.Or(pages.Return, account.Spec.BusinessProfile.URL)
 	pages.Refresh = cmp.Or(pages.Refresh, pages.Return)
 	if pages.Return == "" {
-		return errors.New("name the page that the coach comes back to: --return-url https://…")
+		return errors.New("set the page that the coach returns to: --return-url https://…")
 	}
 	b, err := cluster.business(ctx, account.Spec.PlatformName, installation)
 	if err != nil {
@@ -71,15 +72,15 @@ func (a app) link(ctx context.Context, name string, pages onboarding.Pages, inst
 		return spoken(err)
 	}
 	if _, err := fmt.Fprintln(a.out, link.URL.Reveal()); err != nil {
-		return errors.New("the link could not be written; it is lost: ask again")
+		return errors.New("the link could not be written and is lost: run the command again")
 	}
 	// Whether this can be written does not matter: the link was.
-	_, _ = fmt.Fprintf(a.errs, "It works once, until %s, and whoever opens it is the coach: do not mail it or post it in a chat, "+
-		"where previews use it up. It is stored nowhere.\n", link.Expires.UTC().Format(time.TimeOnly+" MST"))
+	_, _ = fmt.Fprintf(a.errs, "It works once, until %s. Stripe takes the person who opens it for the coach: do not mail it or post it in a chat, "+
+		"where previews use it up. It is not stored.\n", link.Expires.UTC().Format(time.TimeOnly+" MST"))
 	return nil
 }
 
-// payoutAccount returns the object of a coach, or an error with the way out.
+// payoutAccount returns the object of a coach, or an error that says what to do.
 func (c cluster) payoutAccount(ctx context.Context, name string) (*v1alpha1.PayoutAccount, error) {
 	found := &v1alpha1.PayoutAccount{}
 	err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, found)

@@ -32,7 +32,7 @@ func TestALinkIsPrintedOnceAndAlone(t *testing.T) {
 	w.storesNothing(link)
 }
 
-// storesNothing looks for a link, or a part of it, in everything that is stored.
+// storesNothing searches for a link, or a part of it, in everything that is stored.
 func (w *world) storesNothing(link string) {
 	w.t.Helper()
 	token := link[strings.LastIndex(link, "/")+1:]
@@ -69,7 +69,7 @@ func TestTheCoachComesBackToTheBusinesssPageUnlessToldOtherwise(t *testing.T) {
 	w.refused("the return URL must be an https address", "onboarding-link", "jo", "--return-url", "http://studio.example.com")
 }
 
-func TestALinkThatCannotBeMadeIsToldTheWayOut(t *testing.T) {
+func TestAFailedLinkReportsWhatToDo(t *testing.T) {
 	w := newWorld(t)
 	w.coach("new", "")
 	w.coach("embedded", w.account(w.marks("embedded")), func(a *v1alpha1.PayoutAccount) { a.Spec.Onboarding = v1alpha1.OnboardingEmbedded })
@@ -89,11 +89,11 @@ func TestALinkThatCannotBeMadeIsToldTheWayOut(t *testing.T) {
 		"embedded": "spec.onboarding of embedded is Embedded",
 		"thief":    "marked as somebody else's",
 		"rejected": "is rejected, for good",
-		"loud":     "was made under acct_ [31m1",
+		"loud":     "was created under acct_ [31m1",
 	} {
 		w.refused(want, "onboarding-link", name, "--return-url", back)
 	}
-	w.refused("name the page that the coach comes back to", "onboarding-link", "new")
+	w.refused("set the page that the coach returns to", "onboarding-link", "new")
 	w.coach("jo", w.account(w.marks("jo")))
 	w.refused("marked as somebody else's", "onboarding-link", "jo", "--return-url", back, "--installation-id", "elsewhere")
 	if writes := w.writes(); len(writes) > 0 {
@@ -107,7 +107,7 @@ func TestALinkThatCannotBePrintedIsAnError(t *testing.T) {
 	var errs bytes.Buffer
 	code := run(t.Context(), app{out: closed{}, errs: &errs, stripe: w.options()},
 		[]string{"onboarding-link", "jo", "--return-url", back, "--kubeconfig", w.kubeconfig(), "-n", w.tenant.Namespace})
-	if code != codeUnknown || !strings.Contains(errs.String(), "ask again") || strings.Contains(errs.String(), "/setup/") {
+	if code != codeUnknown || !strings.Contains(errs.String(), "run the command again") || strings.Contains(errs.String(), "/setup/") {
 		t.Errorf("exit code %d, or the error shows the link", code)
 	}
 }

@@ -12,9 +12,9 @@ import (
 func planCommand(a app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "plan NAME",
-		Short: "Show the differences between a platform's spec and AWS, and what becomes of each",
-		Long: `Show what the operator last found to differ between the spec of a platform and AWS, what each change would cost, and
-which ones wait for an approval. It prints the command that approves them; it approves nothing itself.`,
+		Short: "Show the differences between a platform's spec and AWS, and when each change is made",
+		Long: `Show the differences that the operator last observed between the spec of a platform and AWS, the effect of each change,
+and which changes wait for an approval. It prints the command that approves them and approves nothing itself.`,
 		Example: "  kubectl coach plan acme -n tenant-acme",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(command *cobra.Command, args []string) error { return a.plan(command.Context(), args[0]) },
@@ -31,7 +31,7 @@ func (a app) plan(ctx context.Context, name string) error {
 		return err
 	}
 	if p.Status.ObservedGeneration == 0 {
-		return fmt.Errorf("the platform %s was not looked at yet: is the operator running? "+
+		return fmt.Errorf("the platform %s was not reconciled yet: is the operator running? "+
 			"(kubectl -n coach-system get deployment coach-operator)", name)
 	}
 	if err := planTable(p).write(a.out); err != nil {
@@ -44,7 +44,7 @@ func planTable(p *v1alpha1.CoachPlatform) *table {
 	t := &table{}
 	t.line("%s in %s: %s", p.Name, p.Namespace, summary(&p.Status))
 	if p.Status.ObservedGeneration < p.Generation {
-		t.line("The spec was edited since: this is the plan of generation %d, and the spec is of generation %d.",
+		t.line("The spec was edited since: the plan is of generation %d, the spec of generation %d.",
 			p.Status.ObservedGeneration, p.Generation)
 	}
 	if len(p.Status.Plan) > 0 {
@@ -58,7 +58,7 @@ func planTable(p *v1alpha1.CoachPlatform) *table {
 		t.row(c.Step, c.Path, shown(c.From), shown(c.To), c.Effect, when)
 	}
 	if waits && p.Status.Approval != "" {
-		t.line("\nTo make the changes that wait for an approval:\n")
+		t.line("\nTo approve the changes that wait for an approval:\n")
 		t.line("  kubectl -n %s annotate --overwrite cp %s %s=%s", p.Namespace, p.Name, v1alpha1.AnnotationApprove, p.Status.Approval)
 	}
 	return t
@@ -78,7 +78,7 @@ func shown(value string) string {
 	return value
 }
 
-// approval is what a change waits for that interrupts the tenant.
+// approval is for a change that interrupts the tenant.
 const approval = "waits for an approval"
 
 // when says when a change is made.

@@ -12,7 +12,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-// State is what is to be said of an account.
+// state is what is reported of an account.
 type state string
 
 // The states, in the order in which they are listed.
@@ -27,7 +27,7 @@ const (
 	conflict state = "Conflict"
 	// unrecorded is the account of a coach whose object has not recorded it yet: the operator finds it.
 	unrecorded state = "Unrecorded"
-	// released was let go when its object was deleted.
+	// released was released when its object was deleted.
 	released state = "Released"
 	// aside carries the platform's marks and no coach's: somebody has taken it out of use.
 	aside state = "SetAside"
@@ -35,34 +35,34 @@ const (
 
 var (
 	states = []state{orphaned, duplicate, missing, conflict, unrecorded, released, aside}
-	// advice is the way out of what is amiss.
+	// advice says what to do about what needs attention.
 	advice = map[state]string{
-		orphaned: "Orphaned: a new PayoutAccount with the coachID that the account was made for gets it back.",
+		orphaned: "Orphaned: create a PayoutAccount with the coachID that the account was created for; it takes the account over.",
 		duplicate: "Duplicate: take the metadata " + naming.MetaCoach + " off the accounts that are not to be used, in Stripe's Dashboard, or " +
 			"delete the object that is too many.",
-		missing: "Missing: the coach has disconnected the account, or it was deleted, or the key is another business's; kubectl describe pa " +
-			"tells more.",
-		conflict: "Conflict: kubectl describe pa tells the way out.",
+		missing: "Missing: the coach has disconnected the account, or it was deleted, or the key is another business's; see kubectl describe " +
+			"pa.",
+		conflict: "Conflict: kubectl describe pa says what to do.",
 	}
 )
 
-// item is one account that there is something to say of.
+// item is one account that is reported.
 type item struct {
 	State   state    `json:"state"`
 	Account string   `json:"account"`
 	Objects []string `json:"payoutAccounts,omitempty"`
-	// Made is the day on which it was.
+	// Made is the day of its creation.
 	Made string `json:"made,omitempty"`
 	What string `json:"what"`
 }
 
-// inventory is what a platform's objects and Stripe say of each other.
+// inventory compares the objects of a platform with its accounts at Stripe.
 type inventory struct {
 	Platform  string              `json:"platform"`
 	Namespace string              `json:"namespace"`
 	Business  string              `json:"stripeAccount"`
 	Mode      v1alpha1.StripeMode `json:"mode"`
-	// Accounts is how many the business has, whoever made them.
+	// Accounts is how many the business has, of all origins.
 	Accounts int `json:"accounts"`
 	// Claimed are those of this platform's objects.
 	Claimed int `json:"claimed"`
@@ -72,7 +72,7 @@ type inventory struct {
 	Unmarked           int `json:"unmarked"`
 	// Waiting is how many objects have no account yet.
 	Waiting int `json:"waiting"`
-	// Amiss is how many items need somebody to look.
+	// Amiss is how many items need attention.
 	Amiss int    `json:"amiss"`
 	Items []item `json:"items"`
 }
@@ -117,7 +117,7 @@ func take(b business, own string, accounts []scope.Account, objects []v1alpha1.P
 	return found
 }
 
-// object notes what an object claims, and that it is not there.
+// object records what an object claims, and reports a claim that Stripe does not confirm.
 func (f *inventory) object(b business, said claims, present map[string]bool, o *v1alpha1.PayoutAccount) {
 	record := recorded(o)
 	coach := naming.Coach{Tenant: b.tenant, ID: o.Spec.CoachID, Live: b.live()}.Key()
@@ -138,13 +138,13 @@ func (f *inventory) object(b business, said claims, present map[string]bool, o *
 	}
 }
 
-// account counts an account, and says what there is to say of it. siblings is how many have its coach.
+// account counts an account and reports its state. siblings is how many have its coach.
 func (f *inventory) account(b business, said claims, siblings int, a scope.Account) {
 	mine, by := b.tenant.OwnsAtStripe(a.Metadata, b.live()), said.byAccount[a.ID]
 	coach := a.Metadata[naming.MetaCoach]
 	found := item{Account: a.ID, Objects: by, Made: day(a.Created)}
 	if !mine && len(by) == 0 {
-		f.stranger(b, a)
+		f.unmanaged(b, a)
 		return
 	}
 	if len(by) > 0 {
@@ -166,15 +166,15 @@ func (f *inventory) account(b business, said claims, siblings int, a scope.Accou
 	case len(said.byCoach[coach]) > 0:
 		found.State, found.Objects, found.What = unrecorded, said.byCoach[coach], "the operator finds it by its marks"
 	case a.Metadata[naming.MetaReleased] != "":
-		found.State, found.What = released, "let go on "+a.Metadata[naming.MetaReleased]
+		found.State, found.What = released, "released on "+a.Metadata[naming.MetaReleased]
 	default:
 		found.State, found.What = orphaned, "no PayoutAccount claims it"
 	}
 	f.add(found)
 }
 
-// stranger counts an account that is none of this platform's.
-func (f *inventory) stranger(b business, a scope.Account) {
+// unmanaged counts an account that this platform does not own.
+func (f *inventory) unmanaged(b business, a scope.Account) {
 	switch {
 	case a.Metadata[naming.MetaManagedBy] == "":
 		f.Unmarked++
@@ -194,13 +194,13 @@ func (f *inventory) add(i item) {
 
 func inventoryTable(to io.Writer, found inventory) error {
 	t := &table{}
-	t.line("%s in %s: %d amiss; %d accounts under the Stripe account %s (%s)",
+	t.line("%s in %s: %d need attention; %d accounts under the Stripe account %s (%s)",
 		found.Platform, found.Namespace, found.Amiss, found.Accounts, found.Business, found.Mode)
 	t.line("claimed %d, of other platforms %d, of other installations %d, without a mark %d; PayoutAccounts without an account yet: %d",
 		found.Claimed, found.OtherPlatforms, found.OtherInstallations, found.Unmarked, found.Waiting)
 	if len(found.Items) > 0 {
 		t.line("")
-		t.row("STATE", "ACCOUNT", "PAYOUTACCOUNT", "MADE", "WHAT")
+		t.row("STATE", "ACCOUNT", "PAYOUTACCOUNT", "CREATED", "WHAT")
 	}
 	for _, i := range found.Items {
 		t.row(string(i.State), i.Account, shown(strings.Join(i.Objects, ", ")), shown(i.Made), i.What)

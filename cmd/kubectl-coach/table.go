@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// table is text with columns that are aligned from its first row to its last, whatever lines lie between.
+// table is text whose columns are aligned over all rows, also across lines between them.
 type table struct {
 	lines  [][]string
 	widths []int
@@ -21,7 +21,7 @@ func (t *table) line(format string, args ...any) {
 	t.lines = append(t.lines, []string{fmt.Sprintf(format, args...)})
 }
 
-// row adds two or more cells, which stay on one line whatever they hold.
+// row adds two or more cells that stay on one line.
 func (t *table) row(cells ...string) {
 	for i := range cells {
 		cells[i] = plain(cells[i])
