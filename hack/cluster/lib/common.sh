@@ -62,9 +62,9 @@ need_packages() {
   if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
     fail "missing on this host: ${missing[*]}" "On Debian or Ubuntu: sudo ${install[*]}"
   fi
-  say "installing ${missing[*]}"
-  if ! { apt-get update -q && DEBIAN_FRONTEND=noninteractive "${install[@]}"; } >&2; then
-    fail "could not install ${missing[*]}" "Install them by hand and try again."
+  say "apt-get installs ${missing[*]}: the node is built and run with them"
+  if ! { timeout 300 apt-get update -q && DEBIAN_FRONTEND=noninteractive timeout 300 "${install[@]}"; } >/dev/null; then
+    fail "could not install ${missing[*]} in 300 s" "Install them by hand and try again."
   fi
 }
 
