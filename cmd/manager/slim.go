@@ -38,14 +38,14 @@ func (s *slimmer) transform(o any) (any, error) {
 
 // walk slims what a value holds. Unexported fields, those of times, stay as they are.
 func (s *slimmer) walk(v reflect.Value) {
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // the others hold no string
 	case reflect.String:
 		if v.CanSet() {
 			v.SetString(s.share(v.String()))
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if f := v.Field(i); f.CanSet() {
+		for _, f := range v.Fields() {
+			if f.CanSet() {
 				s.walk(f)
 			}
 		}
@@ -57,7 +57,6 @@ func (s *slimmer) walk(v reflect.Value) {
 		s.clip(v)
 	case reflect.Map:
 		s.walkMap(v)
-	default: // the others hold no string
 	}
 }
 
@@ -78,7 +77,7 @@ func (s *slimmer) clip(v reflect.Value) {
 
 // walkMap replaces a map of strings, such as labels, by one with shared strings. Others are rare and stay.
 func (s *slimmer) walkMap(v reflect.Value) {
-	texts, ok := v.Interface().(map[string]string)
+	texts, ok := reflect.TypeAssert[map[string]string](v)
 	if !ok || len(texts) == 0 || !v.CanSet() {
 		return
 	}

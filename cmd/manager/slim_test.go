@@ -32,7 +32,7 @@ func TestAnObjectEqualsItsSlimSelf(t *testing.T) {
 		kind := reflect.TypeOf(rapid.SampledFrom(cached).Draw(t, "kind")).Elem()
 		made := reflect.New(kind)
 		fill(t, made.Elem(), 0)
-		object, ok := made.Interface().(client.Object)
+		object, ok := reflect.TypeAssert[client.Object](made)
 		if !ok {
 			t.Fatalf("%s is no object", kind)
 		}
@@ -57,7 +57,7 @@ func fill(t *rapid.T, v reflect.Value, depth int) {
 	if depth > deepest {
 		return
 	}
-	if at, ok := v.Addr().Interface().(*time.Time); ok {
+	if at, ok := reflect.TypeAssert[*time.Time](v.Addr()); ok {
 		*at = time.Unix(rapid.Int64Range(0, 1<<32).Draw(t, "time"), 0).UTC()
 		return
 	}
@@ -71,9 +71,9 @@ func fill(t *rapid.T, v reflect.Value, depth int) {
 	case reflect.Uint8:
 		v.SetUint(rapid.Uint64Range(0, 255).Draw(t, "byte"))
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				fill(t, v.Field(i), depth+1)
+		for _, f := range v.Fields() {
+			if f.CanSet() {
+				fill(t, f, depth+1)
 			}
 		}
 	case reflect.Pointer:
@@ -109,8 +109,8 @@ func checkTight(t *rapid.T, v reflect.Value) {
 	case reflect.Pointer:
 		checkTight(t, v.Elem())
 	case reflect.Struct:
-		for i := range v.NumField() {
-			checkTight(t, v.Field(i))
+		for _, f := range v.Fields() {
+			checkTight(t, f)
 		}
 	case reflect.Slice:
 		if v.Cap() > v.Len() {
@@ -129,7 +129,7 @@ func decoded(t testing.TB, name string) *v1alpha1.PayoutAccount {
 	text, err := json.Marshal(v1alpha1.PayoutAccount{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Namespace: "tenant", UID: "uid", Labels: map[string]string{"team": "coaching"},
-			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)}}},
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{}}`)}},
 		},
 		Spec: v1alpha1.PayoutAccountSpec{PlatformName: "studio", CoachID: name},
 		Status: v1alpha1.PayoutAccountStatus{Conditions: []metav1.Condition{

@@ -82,11 +82,11 @@ func (c *Cluster) Operator(t testing.TB, account *Account, logs string) *Operato
 	if err != nil {
 		t.Fatalf("preparing the operator: %v", err)
 	}
-	o.environment = append(shipped,
-		"KUBECONFIG="+o.kubeconfig(), "POD_NAMESPACE="+OperatorNamespace, "TMPDIR="+o.dir,
-		"AWS_ENDPOINT_URL="+account.sandbox.AWS, "AWS_CA_BUNDLE="+account.sandbox.CA, "AWS_REGION="+account.Region,
-		"AWS_ACCESS_KEY_ID="+account.ID, "AWS_SECRET_ACCESS_KEY=sandbox", "SSL_CERT_FILE="+account.sandbox.CA,
-	)
+	o.environment = slices.Concat(shipped, []string{
+		"KUBECONFIG=" + o.kubeconfig(), "POD_NAMESPACE=" + OperatorNamespace, "TMPDIR=" + o.dir,
+		"AWS_ENDPOINT_URL=" + account.sandbox.AWS, "AWS_CA_BUNDLE=" + account.sandbox.CA, "AWS_REGION=" + account.Region,
+		"AWS_ACCESS_KEY_ID=" + account.ID, "AWS_SECRET_ACCESS_KEY=sandbox", "SSL_CERT_FILE=" + account.sandbox.CA,
+	})
 	t.Cleanup(func() {
 		if o.run != nil {
 			o.Stop(t)
