@@ -33,7 +33,9 @@ type process struct {
 func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "sandbox")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../..").CombinedOutput(); err != nil {
+	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../..")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0") // the race detector's kind of build is another one
+	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, output)
 	}
 	return binary
