@@ -158,7 +158,8 @@ func wire(
 ) error {
 	platforms := &coachplatform.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Steps: step.Platform(parts),
-		Installation: id, Namespace: settings.Namespace, Events: mgr.GetEventRecorder("coach-operator"),
+		Installation: id, InstallationGiven: settings.Installation != "", Namespace: settings.Namespace,
+		Events:  mgr.GetEventRecorder("coach-operator"),
 		Metrics: measured, Clock: clock.RealClock{}, Resync: settings.Resync, Workers: settings.Workers,
 	}
 	if err := platforms.SetupWithManager(mgr); err != nil {

@@ -46,6 +46,8 @@ type Reconciler struct {
 	Steps []converge.Step[*scope.Platform]
 	// Installation is the ID that names everything.
 	Installation string
+	// InstallationGiven says that a person set it, as after a disaster: what an earlier operator kept may be lost.
+	InstallationGiven bool
 	// Namespace is the operator's own.
 	Namespace string
 	Events    events.EventRecorder

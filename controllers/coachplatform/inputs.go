@@ -24,7 +24,11 @@ func (r *Reconciler) inputs(ctx context.Context, platform *v1alpha1.CoachPlatfor
 		return nil, err
 	}
 	run.Owner = string(platform.UID)
-	run.Passwords = vault{client: r.Client, live: r.Live, namespace: r.Namespace, tenant: run.Tenant}
+	kept := vault{client: r.Client, live: r.Live, namespace: r.Namespace, tenant: run.Tenant}
+	run.Passwords = kept
+	if !r.InstallationGiven {
+		run.Intents = intents{kept}
+	}
 	stored, err := run.Passwords.Stored(ctx, scope.Master)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@
 package converge
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -113,6 +114,8 @@ type Observation[S any] struct {
 	Settled bool
 	// Busy says in words what an unsettled thing is doing.
 	Busy string
+	// Poll is when an unsettled thing is worth another observation; zero is 10 s.
+	Poll time.Duration
 	// ID is the provider's own name of this very thing; a replacement has another.
 	ID string
 	// At is when it was read from the provider.
@@ -250,7 +253,7 @@ func (s Of[In, S]) Run(ctx context.Context, in In, mode Mode) Outcome {
 // act applies the changes that may flow now and holds the others.
 func (s Of[In, S]) act(ctx context.Context, in In, mode Mode, want S, got Observation[S], out Outcome) Outcome {
 	if got.Exists && !got.Settled {
-		out.Err = fault.Wait(ReasonSettling, settlePoll, "%s", got.Busy)
+		out.Err = fault.Wait(ReasonSettling, cmp.Or(got.Poll, settlePoll), "%s", got.Busy)
 		return out
 	}
 	flowing, refused := s.sort(got, mode, &out)

@@ -47,6 +47,9 @@ type Platform struct {
 	Owner string
 	// Passwords are those of the tenant's logins.
 	Passwords Passwords
+	// Intents are kept before what has no idempotency token is created; nil where the installation's ID was set
+	// by hand: then whatever was kept before may be lost.
+	Intents Intents
 	// Business is the tenant's own Stripe account.
 	Business Business
 
@@ -80,9 +83,19 @@ type Passwords interface {
 	Forget(ctx context.Context, login string) error
 }
 
-// Key is what the step key observed.
+// Intents keeps, in the operator's own namespace and for ever, what was about to be created for a tenant.
+type Intents interface {
+	// Declare keeps, before the call that creates it, that a resource is about to be created. It says whether this
+	// is the first attempt: true only where this very call kept the intent and the tenant has no master password
+	// yet. Otherwise an earlier attempt, perhaps of another process, may have created the resource already.
+	Declare(ctx context.Context, resource string) (first bool, err error)
+}
+
+// Key is what the step key observed or created.
 type Key struct {
 	ID, ARN string
+	// New says that the key was created in this pass: nothing is encrypted with it and nothing recorded on it.
+	New bool
 	// Recorded is the database that the key's tag records.
 	Recorded Record
 }

@@ -36,7 +36,6 @@ func (r *resource) Apply(
 	w := writer{
 		api: rds.NewFromConfig(cfg), keys: kms.NewFromConfig(cfg), account: account, in: in, want: want, got: got.State,
 	}
-	defer account.InstanceWritten(want.Identifier)
 	if !got.Exists {
 		return w.create(ctx)
 	}
@@ -81,6 +80,9 @@ func (w writer) update(ctx context.Context, paths []string) error {
 	return nil
 }
 
+// written notes that a call was sent which may have changed the instance: reads from before it count no more.
+func (w writer) written() { w.account.InstanceWritten(w.want.Identifier) }
+
 // only returns the path if it is one of the paths.
 func only(paths []string, path string) []string {
 	if slices.Contains(paths, path) {
@@ -109,11 +111,12 @@ func (w writer) record(ctx context.Context, _ []string) error {
 	_, err := w.keys.TagResource(ctx, &kms.TagResourceInput{KeyId: &w.in.Key.ID, Tags: []kmstypes.Tag{
 		{TagKey: awssdk.String(naming.TagDatabase), TagValue: awssdk.String(w.got.Record.String())},
 	}})
-	w.account.KeyWritten(w.in.Key.ID)
+	w.account.KeyTagsWritten(w.in.Key.ID)
 	return err
 }
 
 func (w writer) takeBack(ctx context.Context, _ []string) error {
+	defer w.written()
 	_, err := w.api.RemoveTagsFromResource(ctx, &rds.RemoveTagsFromResourceInput{
 		ResourceName: &w.got.ARN, TagKeys: []string{naming.TagReleased},
 	})
@@ -133,6 +136,7 @@ func (w writer) setPassword(ctx context.Context, _ []string) error {
 	if fingerprint == w.got.Credential {
 		return nil // it is set, and was only not seen to be stored
 	}
+	defer w.written()
 	_, err = w.api.ModifyDBInstance(ctx, &rds.ModifyDBInstanceInput{
 		DBInstanceIdentifier: &w.want.Identifier, MasterUserPassword: &password,
 	})
@@ -149,6 +153,7 @@ func (w writer) reboot(ctx context.Context, _ []string) error {
 	if err := w.writable(); err != nil {
 		return err
 	}
+	defer w.written()
 	_, err := w.api.RebootDBInstance(ctx, &rds.RebootDBInstanceInput{DBInstanceIdentifier: &w.want.Identifier})
 	return err
 }

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -29,18 +30,25 @@ func (w writer) create(ctx context.Context) error {
 	if len(w.want.Groups) == 0 {
 		return fault.Wait(v1alpha1.ReasonWaitingForFirewall, 0, "the database waits for the tenant's security group")
 	}
-	if err := w.neverRecorded(ctx); err != nil {
-		return err
+	if !w.in.Key.New {
+		if err := w.neverRecorded(ctx); err != nil {
+			return err
+		}
 	}
 	password, err := w.in.Passwords.Ensure(ctx, scope.Master)
 	if err != nil {
 		return err
 	}
-	_, err = w.api.CreateDBInstance(ctx, w.createInput(password))
+	out, err := w.api.CreateDBInstance(ctx, w.createInput(password))
+	w.written()
 	switch {
+	case err == nil:
+		return w.created(ctx, out.DBInstance)
 	case aws.IsDuplicate(err):
 		return fault.Wait(v1alpha1.ReasonSettling, 0, "an instance of this name exists already; the next observation says whose it is").
 			Because(err)
+	case w.in.Key.New && keyUnknown(err):
+		return fault.Wait(v1alpha1.ReasonSettling, 0, "the database waits until RDS sees the tenant's new key").Because(err)
 	case aws.IsNotFound(err):
 		return fault.Wait(v1alpha1.ReasonClassNotReady, 0,
 			"the class's subnet group or parameter groups are not there yet; see the conditions of class %s", w.in.Class.Name).
@@ -48,6 +56,19 @@ func (w writer) create(ctx context.Context) error {
 	default:
 		return aws.Classify(err)
 	}
+}
+
+// keyUnknown says that RDS does not see the key.
+func keyUnknown(err error) bool {
+	_, unknown := errors.AsType[*rdstypes.KMSKeyNotAccessibleFault](err)
+	return unknown
+}
+
+// created records on the tenant's key which database this is, as RDS has answered, before anything else can go wrong.
+func (w writer) created(ctx context.Context, db *rdstypes.DBInstance) error {
+	w.got = stateOf(w.in, w.account, db, w.want)
+	publish(w.in, w.got)
+	return aws.Classify(w.record(ctx, nil))
 }
 
 func (w writer) createInput(password string) *rds.CreateDBInstanceInput {
@@ -86,7 +107,7 @@ func (w writer) neverRecorded(ctx context.Context) error {
 	}
 	for _, t := range out.Tags {
 		if awssdk.ToString(t.TagKey) == naming.TagDatabase {
-			w.account.KeyWritten(w.in.Key.ID)
+			w.account.KeyTagsWritten(w.in.Key.ID)
 			return lost(scope.ParseRecord(awssdk.ToString(t.TagValue)))
 		}
 	}

@@ -65,6 +65,7 @@ func (w writer) send(ctx context.Context, paths []string, immediately bool) erro
 	for _, path := range paths {
 		setters[path](input, &w)
 	}
+	defer w.written()
 	_, err := w.api.ModifyDBInstance(ctx, input)
 	return err
 }

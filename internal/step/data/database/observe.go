@@ -26,6 +26,9 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	if err != nil {
 		return none, err
 	}
+	if early, err := r.early(ctx, in, want, recorded); early || err != nil {
+		return none, err
+	}
 	db, at, err := account.Instance(ctx, want.Identifier, fresh)
 	if err != nil {
 		return none, err
@@ -46,9 +49,20 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	}
 	m := meaningOf(state.Status)
 	return converge.Observation[State]{
-		Exists: true, Settled: m.life != moving, Busy: m.message, ID: state.Record.ResourceID, At: at,
-		State: state, Next: overlay(state, db.PendingModifiedValues, want),
+		Exists: true, Settled: m.life != moving, Busy: m.message, Poll: r.poll(want.Identifier, m.life, account.Now()),
+		ID: state.Record.ResourceID, At: at, State: state, Next: overlay(state, db.PendingModifiedValues, want),
 	}, nil
+}
+
+// early says that there is no need to read an instance that is not listed: nothing was ever recorded and no key has
+// been there to encrypt it with. Should there be one all the same, RDS refuses to create a second of its name.
+func (r *resource) early(ctx context.Context, in *scope.Platform, want State, recorded scope.Record) (bool, error) {
+	if recorded != (scope.Record{}) || want.KeyARN != "" && !in.Key.New {
+		return false, nil
+	}
+	listed, err := r.sessions.Account(in.Class).Instances(ctx)
+	_, exists := listed[want.Identifier]
+	return !exists, err
 }
 
 // recordOf returns the one database that was ever recorded for the platform. Records live in two

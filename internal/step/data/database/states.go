@@ -55,7 +55,7 @@ var states = map[string]meaning{
 	"configuring-log-exports":         {moving, false, "AWS is switching log exports"},
 	"converting-to-vpc":               {moving, false, "AWS is moving the database into a VPC"},
 	"creating":                        {moving, false, "AWS is creating the database"},
-	"delete-precheck":                 {moving, false, "a deletion was requested in AWS, not by this operator; AWS is checking whether it may"},
+	"delete-precheck":                 {moving, false, "a deletion was requested, not by this operator; AWS is checking whether it may"},
 	"maintenance":                     {moving, false, "AWS is maintaining the database"},
 	"modifying":                       {moving, false, "AWS is modifying the database"},
 	"moving-to-vpc":                   {moving, false, "AWS is moving the database to another VPC"},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -95,5 +96,24 @@ func TestAnUnknownStateIsAReasonToWait(t *testing.T) {
 		if m.life != moving || m.writable || !strings.Contains(m.message, `"`+state+`"`) {
 			t.Errorf("state %q: %+v, want one that waits, takes no change and names it", state, m)
 		}
+	}
+}
+
+func TestAnInstanceIsObservedTheLessOftenTheLongerAWSWorksOnIt(t *testing.T) {
+	r := &resource{moving: map[string]time.Time{}}
+	var polls []time.Duration
+	at := observedAt
+	for range 4 {
+		after := r.poll("a", moving, at)
+		polls, at = append(polls, after/time.Second), at.Add(after)
+	}
+	if diff := cmp.Diff([]time.Duration{3, 6, 10, 10}, polls); diff != "" {
+		t.Errorf("seconds (-want +got):\n%s", diff)
+	}
+	if r.poll("b", moving, at) != firstPoll {
+		t.Error("another instance is observed as late as this one")
+	}
+	if r.poll("a", usable, at) != 0 || r.poll("a", moving, at) != firstPoll || len(r.moving) != 2 {
+		t.Errorf("work that is done counts for the next: %v", r.moving)
 	}
 }

@@ -4,6 +4,9 @@
 package database
 
 import (
+	"sync"
+	"time"
+
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
@@ -20,7 +23,7 @@ func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 		Condition: v1alpha1.ConditionDatabaseReady,
 		About:     "The tenant's RDS PostgreSQL instance, its master credential and the record of which database it is.",
 		Desire:    Desire,
-		Resource:  &resource{sessions: sessions},
+		Resource:  &resource{sessions: sessions, moving: map[string]time.Time{}},
 		Fields:    Fields,
 		Controls:  Controls,
 		MinEffect: minEffect,
@@ -35,6 +38,32 @@ func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 // resource talks to RDS.
 type resource struct {
 	sessions *aws.Sessions
+
+	mu sync.Mutex
+	// moving is since when AWS has been seen at work on an instance, by its name.
+	moving map[string]time.Time
+}
+
+const (
+	// firstPoll is how soon an instance is observed again that AWS has begun to work on, and lastPoll how soon one
+	// is that takes long, as most do.
+	firstPoll = 3 * time.Second
+	lastPoll  = 10 * time.Second
+)
+
+// poll says when to observe an instance again that AWS is at work on: the later, the longer that takes.
+func (r *resource) poll(name string, now life, at time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now != moving {
+		delete(r.moving, name)
+		return 0
+	}
+	since, known := r.moving[name]
+	if !known {
+		r.moving[name], since = at, at
+	}
+	return min(firstPoll+at.Sub(since), lastPoll)
 }
 
 func publish(in *scope.Platform, s State) {

@@ -33,17 +33,18 @@ func (r *resource) Apply(
 	defer r.sessions.Account(in.Class).GroupWritten(got.State.VPCID, in.Tenant.Resource())
 	w := r.writer(in, got.State.GroupID)
 	if !got.Exists {
-		return aws.Classify(w.create(ctx, in.Tenant, got.State.VPCID))
+		return aws.Classify(w.create(ctx, in, got.State))
 	}
 	return aws.Classify(w.update(ctx, got.State))
 }
 
-// create creates the group. EC2 gives it a rule for all egress; that, and all that is still to open, is
-// a difference that the next observation finds.
+// create creates the group, closes the egress that EC2 gives it and opens what is to be open. A crash in between
+// leaves differences that the next observation finds. Later steps of this pass use the group by EC2's answer.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
-func (w writer) create(ctx context.Context, tenant naming.Tenant, vpc string) error {
-	_, err := w.api.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
-		GroupName: awssdk.String(tenant.Resource()), VpcId: &vpc,
+func (w writer) create(ctx context.Context, in *scope.Platform, got State) error {
+	tenant := in.Tenant
+	out, err := w.api.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
+		GroupName: awssdk.String(tenant.Resource()), VpcId: &got.VPCID,
 		Description: awssdk.String("Who may connect to the database of " + tenant.Resource()),
 		TagSpecifications: []ec2types.TagSpecification{
 			{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tagsOf(tenant.Tags())},
@@ -51,6 +52,28 @@ func (w writer) create(ctx context.Context, tenant naming.Tenant, vpc string) er
 	})
 	if aws.IsDuplicate(err) {
 		return fault.Wait(v1alpha1.ReasonSettling, 0, "the security group exists already; it is observed again").Because(err)
+	}
+	if err != nil {
+		return err
+	}
+	w.group = out.GroupId
+	in.Firewall = scope.Firewall{GroupID: *w.group}
+	if err := w.closeDefault(ctx); err != nil {
+		return err
+	}
+	return w.openAll(ctx, got.Missing)
+}
+
+// closeDefault revokes the rule for all egress over IPv4 that EC2 gives to a new group.
+// https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
+func (w writer) closeDefault(ctx context.Context) error {
+	_, err := w.api.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{
+		GroupId: w.group, IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: awssdk.String("-1"), IpRanges: []ec2types.IpRange{{CidrIp: awssdk.String("0.0.0.0/0")}},
+		}},
+	})
+	if aws.IsRuleGone(err) {
+		return nil
 	}
 	return err
 }
@@ -68,7 +91,11 @@ func (w writer) update(ctx context.Context, got State) error {
 			return err
 		}
 	}
-	return oneOrAll(got.Missing, func(rules []aws.Rule) error { return w.open(ctx, rules) }, aws.IsDuplicate)
+	return w.openAll(ctx, got.Missing)
+}
+
+func (w writer) openAll(ctx context.Context, rules []aws.Rule) error {
+	return oneOrAll(rules, func(some []aws.Rule) error { return w.open(ctx, some) }, aws.IsDuplicate)
 }
 
 // close revokes rules by their own IDs, which is exact for every kind of peer. If one of the two

@@ -2,6 +2,7 @@ package key
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -48,11 +49,16 @@ func (r *resource) Apply(
 	return aws.Classify(w.update(ctx, got.State, changes))
 }
 
-// create creates the key, once its absence is certain. What is left to do (rotation, alias) is a
-// difference that the next observation finds.
+// create creates the key, once its absence is certain, with its rotation and its alias. Later steps of this pass
+// use the key by KMS's answer.
 func (r *resource) create(ctx context.Context, in *scope.Platform, w writer) error {
 	place := location(w.account, in.Tenant)
-	if left := r.uncertain(place, w.account.Lag()); left > 0 {
+	left := r.uncertain(place, w.account.Lag())
+	first, err := r.first(ctx, in, place, left)
+	if err != nil {
+		return err
+	}
+	if left > 0 && !first {
 		return fault.Wait(v1alpha1.ReasonConfirmingAbsence, max(left, leastWait),
 			"waiting for a second listing without a key of this platform before one is created, since KMS listings lag")
 	}
@@ -64,16 +70,54 @@ func (r *resource) create(ctx context.Context, in *scope.Platform, w writer) err
 		Description: awssdk.String("Encrypts all data of " + in.Tenant.Resource()),
 		Policy:      &w.want.Policy, Tags: tags,
 	}, once)
-	w.account.KeysWritten(in.Tenant)
+	if err != nil {
+		w.account.KeysWritten(in.Tenant) // it may be there: only a listing of later on can say
+		r.remember(place, w.account.Now())
+		return err
+	}
+	w.id = awssdk.ToString(out.KeyMetadata.KeyId)
+	r.remember(place, w.account.Now(), w.id)
+	in.Key = scope.Key{ID: w.id, ARN: awssdk.ToString(out.KeyMetadata.Arn), New: true}
+	return errors.Join(w.rotate(ctx, State{}), w.name(ctx, State{}))
+}
+
+// first says that no attempt to create the key can have come before this one, so that there is nothing to wait for:
+// an intent of it could be kept just now, and the tenant has no database. It is asked for once at most: later on
+// the intent is there.
+func (r *resource) first(ctx context.Context, in *scope.Platform, place string, left time.Duration) (bool, error) {
+	if left <= 0 || in.Intents == nil || in.MasterFingerprint != "" || !r.undeclared(place) {
+		return false, nil
+	}
+	databases, err := r.sessions.Account(in.Class).Instances(ctx)
+	if err != nil {
+		return false, err
+	}
+	if _, exists := databases[in.Tenant.Resource()]; exists {
+		return false, nil
+	}
+	first, err := in.Intents.Declare(ctx, Name)
+	if err != nil {
+		return false, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := w.account.Now()
-	b := &pendingCreate{since: now, listed: now}
-	if err == nil {
-		b.created = []string{awssdk.ToString(out.KeyMetadata.KeyId)}
-	}
-	r.pendingCreates[place] = b
-	return err
+	r.pendingCreates[place].declared = true
+	return first, nil
+}
+
+// undeclared says that this process has seen no key, and kept no intent of one.
+func (r *resource) undeclared(place string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.pendingCreates[place]
+	return b != nil && !b.declared && len(b.created) == 0
+}
+
+// remember notes a call that created a key, or one that ended in the unknown.
+func (r *resource) remember(place string, now time.Time, created ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pendingCreates[place] = &pendingCreate{since: now, listed: now, declared: true, created: created}
 }
 
 // once sends a call a single time: after a lost answer the SDK would send it again, and a second

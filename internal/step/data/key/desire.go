@@ -3,6 +3,7 @@ package key
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -80,6 +81,9 @@ func policyFor(in *scope.Platform, users []scope.KeyUser) (string, error) {
 	return canonical(map[string]any{"Version": "2012-10-17", "Statement": statements})
 }
 
+// binding are the operators that bind a call; those with IfExists let pass one without the condition key.
+var binding = []string{"StringEquals", "ArnEquals", "ArnLike"}
+
 // bound says that a statement admits named principals, through one service or for the data of one context.
 func bound(s scope.KeyStatement) bool {
 	if len(s.Principal) == 0 {
@@ -91,13 +95,18 @@ func bound(s scope.KeyStatement) bool {
 		}
 	}
 	for operator, conditions := range s.Condition {
-		if strings.HasSuffix(operator, "IfExists") || !strings.HasPrefix(operator, "StringEquals") && !strings.HasPrefix(operator, "Arn") {
-			continue // it does not bind a call without the key
+		if slices.Contains(binding, operator) && binds(conditions) {
+			return true
 		}
-		for key, value := range conditions {
-			if (key == "kms:ViaService" || strings.HasPrefix(key, "kms:EncryptionContext:")) && value != "" && value != "*" {
-				return true
-			}
+	}
+	return false
+}
+
+// binds says that one of the conditions names a service or a context.
+func binds(conditions map[string]string) bool {
+	for key, value := range conditions {
+		if (key == "kms:ViaService" || strings.HasPrefix(key, "kms:EncryptionContext:")) && value != "" && value != "*" {
+			return true
 		}
 	}
 	return false

@@ -35,11 +35,13 @@ func newOperator(t *testing.T) *operator {
 	o := &operator{account: env.StartSandbox(t).Account(t), clock: testclock.NewFakePassiveClock(time.Now())}
 	now := "0s" // what is created is listed at once
 	o.account.Sandbox().Set(t, o.account.ID, env.Settings{Lag: &now})
-	o.step = newStep(o.account.Sessions(t, aws.Options{Clock: o.clock, Share: 1000}))
+	o.step = newStep(o.account.Sessions(t, o.options()))
 	spec := env.Platform(t).Spec
 	o.in = &scope.Platform{Tenant: env.Tenant(), Class: o.account.Class(), Spec: &spec}
 	return o
 }
+
+func (o *operator) options() aws.Options { return aws.Options{Clock: o.clock, Share: 1000} }
 
 // settle passes, a freshness bound apart, until there is nothing to do.
 func (o *operator) settle(t *testing.T) {

@@ -122,6 +122,7 @@ func TestAnUnboundUserOfTheKeyIsRefused(t *testing.T) {
 		"a role of the account":                  {role, map[string]map[string]string{"StringEquals": {"kms:CallerAccount": "123456789012"}}, true},
 		"a condition that a call need not meet":  {role, map[string]map[string]string{"StringEqualsIfExists": through}, true},
 		"a condition that another service meets": {role, map[string]map[string]string{"StringNotEquals": through}, true},
+		"every context but one":                  {role, map[string]map[string]string{"ArnNotLike": {"kms:EncryptionContext:aws:logs:arn": "arn:a"}}, true},
 		"any context":                            {role, map[string]map[string]string{"ArnLike": {"kms:EncryptionContext:aws:logs:arn": "*"}}, true},
 		"every principal":                        {map[string]string{"AWS": "*"}, map[string]map[string]string{"StringEquals": through}, true},
 		"no principal":                           {nil, map[string]map[string]string{"StringEquals": through}, true},

@@ -69,7 +69,7 @@ func (r *resource) keysOf(ctx context.Context, in *scope.Platform, fresh bool) (
 	}
 	place := location(account, in.Tenant)
 	ids := slices.Concat(listed, r.unlisted(place, listed))
-	if len(ids) == 0 {
+	if len(ids) == 0 && fresh { // a listing that does not show it is no proof, so nothing follows from a cached read
 		named, err := r.named(ctx, account, in.Tenant)
 		if err != nil {
 			return nil, err

@@ -41,12 +41,15 @@ type resource struct {
 }
 
 // pendingCreate is what this process remembers of a key that is about to be created: CreateKey has no
-// idempotency token and listings lag, so a key is only created once none was listed for long enough.
+// idempotency token and listings lag, so a key is only created once none was listed for long enough, or where
+// the intent to create it is the first.
 type pendingCreate struct {
 	// since is when the key was first found missing, or when a create last ended in the unknown.
 	since time.Time
 	// listed is when the last listing without the key was taken.
 	listed time.Time
+	// declared says that the intent to create it was kept, by this process or an earlier one.
+	declared bool
 	// created are the keys that this process created and that a listing may not show yet.
 	created []string
 }
