@@ -81,7 +81,7 @@ func TestTheListOfAFleetLeavesRoomForOtherReads(t *testing.T) {
 	for _, size := range []int{100, 1000, 3000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				defer time.Sleep(time.Minute) // until a read that nobody waits for has ended
+				defer time.Sleep(time.Minute) // until a read without a waiting caller has ended
 				rds := &fleet{size: size}
 				account := rds.account(t)
 				if _, err := account.Instances(t.Context()); err != nil {
