@@ -50,8 +50,20 @@ func (s *Sandbox) Account(t testing.TB) *Account {
 	}
 	a.Seeded = s.Seed(t, a.ID, a.Region)
 	a.class = a.newClass(t)
-	t.Cleanup(func() { s.must(t, http.MethodPost, "/accounts/"+a.ID+"/reset", nil, nil, nil) })
+	t.Cleanup(func() {
+		a.allKnown(t)
+		s.must(t, http.MethodPost, "/accounts/"+a.ID+"/reset", nil, nil, nil)
+	})
 	return a
+}
+
+// allKnown fails the test when the sandbox refused calls because it does not know them: what it does not know, it
+// cannot check.
+func (a *Account) allKnown(t testing.TB) {
+	t.Helper()
+	for _, c := range a.sandbox.UnknownCalls(t, a.ID) {
+		t.Errorf("the sandbox does not know %s:%s, called %d times: its %s is not registered", c.Service, c.Operation, c.Count, c.Missing)
+	}
 }
 
 // hurry makes an account of a sandbox that was there before as fast as one of a sandbox of our own.

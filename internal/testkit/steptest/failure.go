@@ -2,6 +2,7 @@ package steptest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/coachplatform/coach-operator/internal/converge"
@@ -9,45 +10,70 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-// family is one kind of failure, with the code that each service has for it.
+// family is one kind of failure.
 type family struct {
 	name string
 	// class is what the operator must take it for.
 	class fault.Class
 	kind  env.InjectedFaultKind
-	// status and codes are those of an error; a service without a code does not fail like this.
+	// status is that of an error.
 	status int
-	codes  map[string]string
+	// code is the kind of its code in env.AWSService, and novel a code that no service has. A service without a
+	// code of an optional kind does not fail like this.
+	code, novel string
+	optional    bool
 	// writes says that only writes fail like this.
 	writes bool
 }
 
-// families of failures. Sources: the Errors section of each service's API reference.
+// families of failures. Their codes are those with which the service is registered in the sandbox.
 var families = []family{
 	{name: "throttling", class: fault.Transient, kind: env.Throttle},
 	{name: "no connection", class: fault.Transient, kind: env.Drop},
-	{name: "an internal error", class: fault.Transient, kind: env.Failure, status: 500, codes: map[string]string{
-		"kms": "KMSInternalException", "rds": "InternalFailure", "ec2": "InternalError", "tagging": "InternalServiceException",
-		"sts": "InternalFailure", "iam": "ServiceFailure",
-	}},
-	{name: "an unknown error", class: fault.Transient, kind: env.Failure, status: 400, codes: map[string]string{
-		"kms": "NovelException", "rds": "Novel", "ec2": "Novel", "tagging": "NovelException", "sts": "Novel", "iam": "Novel",
-	}},
-	{name: "a missing permission", class: fault.Denied, kind: env.Failure, status: 403, codes: map[string]string{
-		"kms": "AccessDeniedException", "rds": "AccessDenied", "ec2": "UnauthorizedOperation", "tagging": "AccessDeniedException",
-		"sts": "AccessDenied", "iam": "AccessDenied",
-	}},
-	{name: "an invalid parameter", class: fault.Invalid, kind: env.Failure, status: 400, codes: map[string]string{
-		"kms": "ValidationException", "rds": "InvalidParameterValue", "ec2": "InvalidParameterValue",
-		"tagging": "InvalidParameterException", "iam": "ValidationError",
-	}},
-	{name: "a used-up quota", class: fault.Denied, kind: env.Failure, status: 400, writes: true, codes: map[string]string{
-		"kms": "LimitExceededException", "rds": "InstanceQuotaExceeded", "ec2": "SecurityGroupLimitExceeded", "iam": "LimitExceeded",
-	}},
-	{name: "a busy state", class: fault.Waiting, kind: env.Failure, status: 400, writes: true, codes: map[string]string{
-		"kms": "KMSInvalidStateException", "rds": "InvalidDBInstanceState", "ec2": "DependencyViolation",
-		"iam": "ConcurrentModification",
-	}},
+	{name: "an internal error", class: fault.Transient, kind: env.Failure, status: 500, code: "internal"},
+	{name: "an unknown error", class: fault.Transient, kind: env.Failure, status: 400, novel: "NovelException"},
+	{name: "a missing permission", class: fault.Denied, kind: env.Failure, status: 403, code: "denied"},
+	{name: "an invalid parameter", class: fault.Invalid, kind: env.Failure, status: 400, code: "invalid"},
+	{name: "a used-up quota", class: fault.Denied, kind: env.Failure, status: 400, writes: true, code: "quota", optional: true},
+	{name: "a busy state", class: fault.Waiting, kind: env.Failure, status: 400, writes: true, code: "busy", optional: true},
+}
+
+// codeOf returns the error code with which a service fails like this, and whether it does.
+func (f family) codeOf(service env.AWSService) (code string, ok bool) {
+	if f.code == "" {
+		return f.novel, true
+	}
+	code = service.Codes[f.code]
+	return code, code != ""
+}
+
+// checkServices fails the suite when the sandbox cannot check what the step does at one of its services: it has to
+// know the errors of each, and the inventory of those that the step writes to.
+func (fx *fixture[In]) checkServices(t *testing.T) {
+	t.Helper()
+	fx.services = map[string]env.AWSService{}
+	for _, s := range fx.sandbox.Services(t) {
+		fx.services[s.Name] = s
+	}
+	for _, action := range slices.Concat(fx.description.Reads, fx.description.Writes) {
+		name, _, _ := strings.Cut(action, ":")
+		if name == "tag" {
+			name = "tagging" // its IAM name is shorter
+		}
+		service, ok := fx.services[name]
+		if !ok {
+			t.Errorf("%s: the service %s is not registered in the sandbox", action, name)
+			continue
+		}
+		for _, f := range families {
+			if _, ok := f.codeOf(service); !ok && !f.optional {
+				t.Errorf("%s: the service %s is registered without a code for %s", action, name, f.name)
+			}
+		}
+		if slices.Contains(fx.description.Writes, action) && len(service.Inventory) == 0 {
+			t.Errorf("%s: the service %s is registered without an inventory, so no duplicate would be seen", action, name)
+		}
+	}
 }
 
 // failures lets every operation on the way to existing fail in every way, each operation in an account
@@ -63,11 +89,12 @@ func (fx *fixture[In]) failures(t *testing.T) {
 			t.Parallel()
 			p := fx.start(t)
 			for _, f := range families {
-				if f.kind == env.Failure && f.codes[c.Service] == "" || f.writes && c.ReadOnly {
+				code, ok := f.codeOf(fx.services[c.Service])
+				if !ok && f.optional || f.writes && c.ReadOnly {
 					continue
 				}
 				t.Run(f.name, func(t *testing.T) {
-					fx.fail(p.within(t), c, f)
+					fx.fail(p.within(t), c, f, code)
 					fx.count(func(c *Coverage) { c.Failures++ })
 				})
 			}
@@ -78,10 +105,10 @@ func (fx *fixture[In]) failures(t *testing.T) {
 }
 
 // fail lets one operation fail until its class was seen twice, and then no more.
-func (fx *fixture[In]) fail(p *process[In], c env.Call, f family) {
+func (fx *fixture[In]) fail(p *process[In], c env.Call, f family, code string) {
 	p.t.Helper()
 	p.account.InjectFault(p.t, env.InjectedFault{
-		Service: c.Service, Operation: c.Operation, Kind: f.kind, Code: f.codes[c.Service], Status: f.status,
+		Service: c.Service, Operation: c.Operation, Kind: f.kind, Code: code, Status: f.status,
 	})
 	defer p.account.ClearInjectedFaults(p.t)
 	failed := func(out converge.Outcome) bool {

@@ -31,6 +31,8 @@ type fixture[In any] struct {
 	Suite[In]
 	sandbox     *env.Sandbox
 	description converge.Description
+	// services are those that are registered in the sandbox, by the name in calls.
+	services map[string]env.AWSService
 
 	// created and released are the inventories with the step's resource, and after its release.
 	created, released string

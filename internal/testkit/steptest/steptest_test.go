@@ -226,6 +226,18 @@ var flaws = map[string]flaw{
 		}),
 		"a_plan", "called kms:GetKeyPolicy, which it does not declare",
 	},
+	"services that the sandbox cannot check": {
+		changed(func(s *step) {
+			s.Reads = append(s.Reads, "s3:ListBuckets")
+			s.Writes = append(s.Writes, "tag:TagResources")
+		}), "a_plan", "the service s3 is not registered in the sandbox|the service tagging is registered without an inventory",
+	},
+	"a call that the sandbox does not know": {
+		spoiled(resource{observe: func(ctx context.Context, r *resource, in input, want key.State, fresh bool) (observed, error) {
+			_, _ = r.write(in).ListRetirableGrants(ctx, &kms.ListRetirableGrantsInput{RetiringPrincipal: awssdk.String("x")}) // refused
+			return r.Resource.Observe(ctx, in, want, fresh)
+		}}), "a_plan", "the sandbox does not know kms:ListRetirableGrants",
+	},
 	"an observation that writes": {
 		spoiled(resource{observe: func(ctx context.Context, r *resource, in input, want key.State, fresh bool) (observed, error) {
 			got, err := r.Resource.Observe(ctx, in, want, fresh)

@@ -74,6 +74,7 @@ func Run[In any](t *testing.T, s Suite[In]) {
 	fx := &fixture[In]{Suite: s, sandbox: sandbox, called: map[string]bool{}}
 	fx.description = s.New(nil).Describe()
 	fx.checkStatement(t)
+	fx.checkServices(t)
 	if !t.Run("the straight way", fx.learn) {
 		return // nothing that follows could say more
 	}
