@@ -30,7 +30,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(env.Main(m, env.SharesAPIServer)) }
 
 // installation is the ID of the operator in these tests.
 const installation = "test"

@@ -58,19 +58,20 @@ type Operator struct {
 	sandbox        *Sandbox
 }
 
-// Operator builds the operator and gives it its rights; Start starts it. Its logs go to a folder of the
+// Operator gives the operator its rights; Start starts it. Its logs go to a folder of the
 // caller's.
 func (c *Cluster) Operator(t testing.TB, account *Account, logs string) *Operator {
 	t.Helper()
 	o := &Operator{dir: t.TempDir(), logs: logs, sandbox: account.sandbox}
-	o.program = filepath.Join(o.dir, "manager")
 	repository, err := root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	build := exec.CommandContext(t.Context(), filepath.Join(repository, "hack", "build"), o.program)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the operator: %v: %s", err, out)
+	o.program, err = program(t.Context(), "manager", o.dir, func(ctx context.Context, file string) *exec.Cmd {
+		return exec.CommandContext(ctx, filepath.Join(repository, "hack", "build"), file)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	shipped, err := shippedEnvironment(repository)
 	if err != nil {
@@ -137,7 +138,7 @@ func (c *Cluster) grant(ctx context.Context, repository, dir string) error {
 	if err := os.WriteFile(admin, c.environment.KubeConfig, 0o600); err != nil {
 		return err
 	}
-	kubectl := filepath.Join(c.environment.BinaryAssetsDirectory, "kubectl")
+	kubectl := filepath.Join(c.assets, "kubectl")
 	config := filepath.Join(repository, "config")
 	for _, what := range [][]string{{"-f", filepath.Join(config, "manager", "namespace.yaml")}, {"-k", filepath.Join(config, "rbac")}} {
 		apply := exec.CommandContext(ctx, kubectl, append([]string{"--kubeconfig", admin, "apply"}, what...)...)
@@ -247,7 +248,7 @@ func (o *Operator) certify() error {
 func (o *Operator) Receiver(t testing.TB, name string) (address string, flags []string) {
 	t.Helper()
 	dir := filepath.Join(o.dir, "receiver")
-	certificate := exec.CommandContext(t.Context(), filepath.Join(o.sandbox.dir, "sandbox"),
+	certificate := exec.CommandContext(t.Context(), o.sandbox.program,
 		"certificate", "-state", o.sandbox.dir, "-out", dir, name)
 	if out, err := certificate.CombinedOutput(); err != nil {
 		t.Fatalf("creating the receiver's certificate: %v: %s", err, out)

@@ -51,10 +51,10 @@ type Sandbox struct {
 
 	// ready is its ready.json.
 	ready string
-	// dir and run are those of a sandbox that the test started.
-	dir    string
-	run    *process
-	client *http.Client
+	// dir, program and run are those of a sandbox that the test started.
+	dir, program string
+	run          *process
+	client       *http.Client
 }
 
 // options are what a sandbox can be started with.
@@ -95,7 +95,7 @@ func start(ctx context.Context, o options) (*Sandbox, error) {
 	return s, nil
 }
 
-// boot builds the sandbox and starts it.
+// boot starts the sandbox.
 func (s *Sandbox) boot(ctx context.Context, o options) error {
 	// PostgreSQL servers run as another user and must get through.
 	if err := os.Chmod(s.dir, 0o755); err != nil {
@@ -110,13 +110,15 @@ func (s *Sandbox) boot(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	program := filepath.Join(s.dir, "sandbox")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
-	build.Dir = sources
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the sandbox: %w: %s", err, out)
+	s.program, err = program(ctx, "sandbox", s.dir, func(ctx context.Context, file string) *exec.Cmd {
+		build := exec.CommandContext(ctx, "go", "build", "-o", file, ".")
+		build.Dir = sources
+		return build
+	})
+	if err != nil {
+		return err
 	}
-	s.run, err = launch(exec.CommandContext(ctx, program, args...), filepath.Join(s.dir, "sandbox.log"))
+	s.run, err = launch(exec.CommandContext(ctx, s.program, args...), filepath.Join(s.dir, "sandbox.log"))
 	if err != nil {
 		return err
 	}

@@ -14,17 +14,29 @@ type closer interface{ close() error }
 
 // shared is what the tests of one package share when its TestMain calls Main.
 var shared struct {
-	mu    sync.Mutex
-	on    bool
-	items map[string]closer
+	mu sync.Mutex
+	on bool
+	// apiServer says that the package may share its API server with other packages.
+	apiServer bool
+	items     map[string]closer
 	// failed are things that could not be started: the next test would only wait for it again.
 	failed map[string]error
 }
 
+// Share is something that a package shares with others where they are tested together.
+type Share func()
+
+// SharesAPIServer says that the package's tests keep to namespaces and classes of their own, whose names the API
+// server generates, and reconcile no others. So they may share an API server with other packages, if there is one.
+func SharesAPIServer() { shared.apiServer = true }
+
 // Main runs the tests of a package, which share one sandbox and one API server, ends both and returns
 // the exit code.
-func Main(m *testing.M) int {
+func Main(m *testing.M, shares ...Share) int {
 	shared.mu.Lock()
+	for _, share := range shares {
+		share()
+	}
 	shared.on, shared.items, shared.failed = true, map[string]closer{}, map[string]error{}
 	shared.mu.Unlock()
 	if err := widen(); err != nil {

@@ -31,7 +31,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(env.Main(m, env.SharesAPIServer)) }
 
 const (
 	// canary is in every password of these tests, and must never be reported. It needs escaping in a URI.
