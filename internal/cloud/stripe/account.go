@@ -95,7 +95,7 @@ func (c *Client) account(ctx context.Context, r request) (scope.Account, error) 
 		c.accounts.drop(a.ID, asked)
 		return a, nil
 	}
-	c.accounts.remember(seen{a, asked})
+	c.accounts.remember(seen{&a, asked})
 	return a, nil
 }
 

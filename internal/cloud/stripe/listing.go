@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -35,12 +36,13 @@ type Listing struct {
 
 	mu       sync.RWMutex
 	accounts map[string]seen
-	coaches  map[string]map[string]bool
+	// coaches are the IDs of each coach's accounts.
+	coaches map[string][]string
 }
 
-// seen is an account, and when it was requested.
+// seen is an account, which is never changed, and when it was requested.
 type seen struct {
-	account scope.Account
+	account *scope.Account
 	at      time.Time
 }
 
@@ -73,7 +75,10 @@ func (l *Listing) Account(id string) (scope.Account, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	s, ok := l.accounts[id]
-	return s.account, ok
+	if !ok {
+		return scope.Account{}, false
+	}
+	return *s.account, true
 }
 
 // Coach returns the accounts whose metadata name the coach, the oldest first. They must not be changed.
@@ -81,8 +86,8 @@ func (l *Listing) Coach(key string) []scope.Account {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	var found []scope.Account
-	for id := range l.coaches[key] {
-		found = append(found, l.accounts[id].account)
+	for _, id := range l.coaches[key] {
+		found = append(found, *l.accounts[id].account)
 	}
 	slices.SortFunc(found, func(a, b scope.Account) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
@@ -96,7 +101,7 @@ func (l *Listing) All() iter.Seq[scope.Account] {
 		l.mu.RLock()
 		defer l.mu.RUnlock()
 		for _, s := range l.accounts {
-			if !yield(s.account) {
+			if !yield(*s.account) {
 				return
 			}
 		}
@@ -114,10 +119,7 @@ func (l *Listing) put(s seen) {
 	l.remove(id)
 	l.accounts[id] = s
 	if coach := s.account.Metadata[naming.MetaCoach]; coach != "" {
-		if l.coaches[coach] == nil {
-			l.coaches[coach] = map[string]bool{}
-		}
-		l.coaches[coach][id] = true
+		l.coaches[coach] = append(l.coaches[coach], id)
 	}
 }
 
@@ -132,11 +134,33 @@ func (l *Listing) drop(id string, at time.Time) {
 
 // remove takes an account out; the caller holds the lock.
 func (l *Listing) remove(id string) {
-	coach := l.accounts[id].account.Metadata[naming.MetaCoach]
-	if delete(l.coaches[coach], id); len(l.coaches[coach]) == 0 {
-		delete(l.coaches, coach)
+	s, ok := l.accounts[id]
+	if !ok {
+		return
 	}
 	delete(l.accounts, id)
+	coach := s.account.Metadata[naming.MetaCoach]
+	left := slices.DeleteFunc(l.coaches[coach], func(other string) bool { return other == id })
+	if l.coaches[coach] = left; len(left) == 0 {
+		delete(l.coaches, coach)
+	}
+}
+
+// unchanged is what the last listing has of the account if nothing differs, so that two listings, one of them under
+// way, have one copy of it.
+func (a *accounts) unchanged(account *scope.Account) *scope.Account {
+	a.mu.Lock()
+	last := a.current
+	a.mu.Unlock()
+	if last == nil {
+		return account
+	}
+	last.mu.RLock()
+	defer last.mu.RUnlock()
+	if was := last.accounts[account.ID].account; was != nil && reflect.DeepEqual(was, account) {
+		return was
+	}
+	return account
 }
 
 // accounts are the listing and what was read by name since it was begun.
@@ -214,7 +238,7 @@ func (a *accounts) replace(l *Listing) {
 func (c *Client) readAccounts(ctx context.Context, began time.Time) (*Listing, error) {
 	c.accounts.begin(began)
 	defer c.accounts.begin(time.Time{})
-	l := &Listing{began: began, accounts: map[string]seen{}, coaches: map[string]map[string]bool{}}
+	l := &Listing{began: began, accounts: map[string]seen{}, coaches: map[string][]string{}}
 	after := ""
 	for range maxPages {
 		asked := c.clock.Now()
@@ -225,7 +249,7 @@ func (c *Client) readAccounts(ctx context.Context, began time.Time) (*Listing, e
 		for i := range page.Data {
 			after = page.Data[i].ID
 			if account := page.Data[i].account(); !account.Gone {
-				l.put(seen{account, asked})
+				l.put(seen{c.accounts.unchanged(&account), asked})
 			}
 		}
 		if !page.HasMore || len(page.Data) == 0 {

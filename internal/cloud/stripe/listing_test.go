@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +27,73 @@ func listed(l *stripe.Listing) []string {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+func TestAnAccountThatHasNotChangedIsKeptOnce(t *testing.T) {
+	coach := "jo"
+	s := newServer(t, pages(func() []string { return []string{"acct_kept", "acct_changed"} }, func(id string) string {
+		if id == "acct_changed" {
+			return coach
+		}
+		return "kim"
+	}, 10))
+	c := s.client(t)
+	first, err := c.Listing(t.Context(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	coach = "lee"
+	second, err := c.Listing(t.Context(), time.Now())
+	if err != nil || second == first {
+		t.Fatalf("no second listing: %v", err)
+	}
+	for id, want := range map[string]bool{"acct_kept": true, "acct_changed": false} {
+		was, _ := first.Account(id)
+		is, ok := second.Account(id)
+		shared := reflect.ValueOf(was.Metadata).Pointer() == reflect.ValueOf(is.Metadata).Pointer()
+		if !ok || shared != want {
+			t.Errorf("%s: two listings share it: %v, want %v", id, shared, want)
+		}
+	}
+	if n := len(first.Coach("lee")) + len(second.Coach("jo")); n != 0 {
+		t.Errorf("%d accounts are listed under the coach of another listing", n)
+	}
+	if len(second.Coach("lee")) != 1 || len(second.Coach("kim")) != 1 {
+		t.Error("the second listing does not have each coach's account")
+	}
+}
+
+// BenchmarkListing reports how much memory listings of ten thousand accounts hold: one, and what a second adds while
+// the first is still in use.
+func BenchmarkListing(b *testing.B) {
+	var ids []string
+	for i := range 10_000 {
+		ids = append(ids, fmt.Sprintf("acct_%05d", i))
+	}
+	s := newServer(b, pages(func() []string { return ids }, func(id string) string { return "coach-of-" + id }, 100))
+	heap := func() float64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return float64(stats.HeapAlloc) / (1 << 20)
+	}
+	for b.Loop() {
+		c, empty := s.client(b), heap()
+		first, err := c.Listing(b.Context(), time.Time{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		one := heap()
+		second, err := c.Listing(b.Context(), time.Now())
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(one-empty, "MiB/first")
+		b.ReportMetric(heap()-one, "MiB/second")
+		if first.Len() != len(ids) || second.Len() != len(ids) {
+			b.Fatal("the listings are not complete")
+		}
+	}
 }
 
 func TestAListingHasAllPages(t *testing.T) {

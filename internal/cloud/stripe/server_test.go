@@ -38,7 +38,7 @@ type server struct {
 }
 
 // newServer answers with what answer returns: a status and a body.
-func newServer(t *testing.T, answer func(r asked) (int, string)) *server {
+func newServer(t testing.TB, answer func(r asked) (int, string)) *server {
 	t.Helper()
 	s := &server{counts: map[string]int{}}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -84,12 +84,12 @@ func (s *server) options() stripe.Options {
 	}}
 }
 
-func (s *server) client(t *testing.T) *stripe.Client {
+func (s *server) client(t testing.TB) *stripe.Client {
 	t.Helper()
 	return clientOf(t, s.options())
 }
 
-func clientOf(t *testing.T, o stripe.Options) *stripe.Client {
+func clientOf(t testing.TB, o stripe.Options) *stripe.Client {
 	t.Helper()
 	c, err := stripe.New(o).For(scope.NewSecret(key))
 	if err != nil {
