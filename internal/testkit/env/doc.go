@@ -6,5 +6,10 @@
 //
 //	func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
 //
-// Without it every test has its own, which ends with the test.
+// Without it every test has its own, which ends with the test. make test builds the programs once for all packages
+// (ProgramsVariable) and starts an API server for those that may share one (APIServerVariable):
+//
+//	func TestMain(m *testing.M) { os.Exit(env.Main(m, env.SharesAPIServer)) }
+//
+// Everything that a test starts ends with the test binary, however that ends.
 package env
