@@ -13,6 +13,8 @@ import (
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/step/payouts/stripeaccount"
+	"github.com/coachplatform/coach-operator/internal/step/payouts/webhook"
 )
 
 // audit counts the coaches' accounts at Stripe that carry the platform's mark and that no object claims.
@@ -41,12 +43,6 @@ func (r *Reconciler) audit(ctx context.Context, platform *v1alpha1.CoachPlatform
 
 // hasStripe says that a platform has a Stripe account.
 func hasStripe(p *v1alpha1.CoachPlatform) bool { return p.Spec.Stripe.CredentialsSecretName != "" }
-
-// Names of the steps about Stripe.
-const (
-	stepStripe  = "stripe"
-	stepWebhook = "webhook"
-)
 
 // problemOf is what went wrong in a step; nil is nothing. A step that did not run is no good news.
 func problemOf(outcomes []converge.Outcome, step string) *fault.Error {
@@ -82,14 +78,14 @@ func ofStripe(platform *v1alpha1.CoachPlatform, outcomes []converge.Outcome) []m
 		Type: v1alpha1.ConditionWebhookReceiving, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNoDelivery,
 		Message: "no event of Stripe has arrived yet; the first comes with the first change of an account",
 	}
-	problem, hook := problemOf(outcomes, stepStripe), problemOf(outcomes, stepWebhook)
+	problem, hook := problemOf(outcomes, stripeaccount.Name), problemOf(outcomes, webhook.Name)
 	switch {
 	case !hasStripe(platform):
 		valid.Status, valid.Reason, valid.Message = metav1.ConditionUnknown, v1alpha1.ReasonNotConfigured, noStripe
 		receiving.Status, receiving.Reason, receiving.Message = valid.Status, valid.Reason, valid.Message
 		return []metav1.Condition{valid, receiving}
 	case hook != nil:
-		receiving.Reason, receiving.Message = hook.Reason, "waits for step "+stepWebhook
+		receiving.Reason, receiving.Message = hook.Reason, "waits for step "+webhook.Name
 	case platform.Annotations[v1alpha1.AnnotationDelivered] != "":
 		receiving.Status, receiving.Reason, receiving.Message = metav1.ConditionTrue, v1alpha1.ReasonDelivered, "events of Stripe arrive"
 	}
@@ -97,7 +93,7 @@ func ofStripe(platform *v1alpha1.CoachPlatform, outcomes []converge.Outcome) []m
 	case problem != nil && problem.Reason == v1alpha1.ReasonPlatformCredentialsInvalid:
 		valid.Status, valid.Reason, valid.Message = metav1.ConditionFalse, problem.Reason, "the key is not accepted; PayoutsReady says why"
 	case problem != nil:
-		valid.Status, valid.Reason, valid.Message = metav1.ConditionUnknown, problem.Reason, "waits for step "+stepStripe
+		valid.Status, valid.Reason, valid.Message = metav1.ConditionUnknown, problem.Reason, "waits for step "+stripeaccount.Name
 	}
 	return []metav1.Condition{valid, receiving}
 }
