@@ -100,7 +100,7 @@ func TestAColumnForNumbersIsFoundInEveryKindOfRelation(t *testing.T) { //nolint:
 		app := w.as("coach_app")
 		for _, v := range vaults {
 			t.Run(v.name+" on "+major, func(t *testing.T) {
-				w.T = t
+				w.TB = t
 				w.mustDo(app.Exec(t.Context(), v.do))
 				out := w.observe()
 				seen := seenOf(out, data)
@@ -176,6 +176,7 @@ func TestACatalogThatCannotBeReadSaysNothingOfColumns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()
+	w.spoiled = true
 	w.db.Do(t, "ALTER ROLE coach_probe PASSWORD 'other'", "ALTER ROLE "+scope.Master+" PASSWORD 'other'")
 	if out := w.observe(); verdicts(out)[data] != converge.Unknown || !out.ObserveFailed {
 		t.Errorf("%v, observe failed %t", verdicts(out)[data], out.ObserveFailed)

@@ -51,7 +51,7 @@ func TestATenantCannotBlockRepairs(t *testing.T) { //nolint:tparallel // the tri
 		w.settle()
 		for _, trick := range tricks {
 			t.Run(trick.name+" on "+major, func(t *testing.T) {
-				w.T = t
+				w.TB = t
 				tenant := w.as(trick.login)
 				for _, statement := range trick.do {
 					if got := state(t, tenant, statement); got != "" {

@@ -261,7 +261,7 @@ func TestDriftIsObservedAndRepaired(t *testing.T) { //nolint:tparallel // one da
 	w.settle()
 	for _, d := range damages {
 		t.Run(d.name, func(t *testing.T) {
-			w.T = t
+			w.TB = t
 			w.db.Do(t, d.do...)
 			w.clock.SetTime(w.clock.Now().Add(freshness))
 			out := w.observe()
@@ -330,6 +330,6 @@ func TestPlaintextIsSeenWhetherConfiguredOrUsed(t *testing.T) {
 // until observes until a control has a verdict: a setting of the server counts a moment after it was set.
 func (w *world) until(control string, want converge.Verdict) {
 	w.Helper()
-	gomega.NewWithT(w.T).Eventually(func() converge.Verdict { return verdicts(w.observe())[control] }, "20s", "50ms").
+	gomega.NewWithT(w.TB).Eventually(func() converge.Verdict { return verdicts(w.observe())[control] }, "20s", "50ms").
 		Should(gomega.Equal(want), control)
 }

@@ -59,7 +59,7 @@ func TestADatabaseThatCannotBeObservedIsUnknown(t *testing.T) { //nolint:tparall
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w.T = t
+			w.TB = t
 			show := c.hide()
 			w.mustBeUnobserved(w.write(), c.reason)
 			show()
@@ -113,6 +113,7 @@ func TestAMasterThatIsRefusedIsReportedBeforeItIsNeeded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "16")
 	w.settle()
+	w.spoiled = true
 	w.db.Do(t, "ALTER ROLE coach_master PASSWORD 'other'")
 	w.clock.SetTime(w.clock.Now().Add(freshness))
 	out := w.observe()

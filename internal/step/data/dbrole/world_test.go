@@ -2,9 +2,11 @@ package dbrole_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,7 +28,7 @@ const freshness = 15 * time.Minute
 
 // world is a tenant's database and a process of the operator's that manages it.
 type world struct {
-	*testing.T
+	testing.TB
 	account   *env.Account
 	db        *env.Database
 	passwords *env.Passwords
@@ -36,6 +38,8 @@ type world struct {
 	in        *scope.Platform
 	inPlace   string
 
+	// spoiled says that the database cannot be used again: what the test changed cannot be undone by SQL.
+	spoiled bool
 	// trust replaces the class's authorities, if it is not nil.
 	trust *string
 	// unconnectable says that AWS admits no connection.
@@ -43,18 +47,97 @@ type world struct {
 }
 
 // newWorld returns a world with a new database of a major version, and roles besides the usual ones.
-func newWorld(t *testing.T, major string, roles ...v1alpha1.DatabaseRole) *world {
+func newWorld(t testing.TB, major string, roles ...v1alpha1.DatabaseRole) *world {
 	t.Helper()
-	account := env.StartSandbox(t, env.WithDataPlane()).Account(t)
-	db := account.NewDatabase(t, major)
-	w := &world{
-		T: t, account: account, db: db, spec: &env.Platform(t).Spec,
-		passwords: env.NewPasswords(map[string]string{scope.Master: db.Password}),
-		clock:     clocktesting.NewFakePassiveClock(time.Now()),
+	w := &world{TB: t, spec: &env.Platform(t).Spec, clock: clocktesting.NewFakePassiveClock(time.Now())}
+	if last := idle.take(major); last != nil {
+		w.account, w.db = last.account, last.db
+		w.empty()
+	} else {
+		w.account = env.StartSandbox(t, env.WithDataPlane()).Account(lasting{t})
+		w.db = w.account.NewDatabase(t, major)
 	}
+	t.Cleanup(func() {
+		if !t.Failed() && !w.spoiled {
+			idle.give(major, w)
+		}
+	})
+	w.forget()
 	w.spec.Database.Roles = roles
-	w.restart(account.Sandbox().Dial)
+	w.restart(w.account.Sandbox().Dial)
 	return w
+}
+
+// lasting is for what ends with the sandbox and not with the test that is the first to use it.
+type lasting struct{ testing.TB }
+
+// Cleanup implements testing.TB.
+func (lasting) Cleanup(func()) {}
+
+// idle are the worlds of tests that have ended, by major version: starting a server takes longer than most tests.
+var idle pool
+
+type pool struct {
+	mu     sync.Mutex
+	worlds map[string][]*world
+}
+
+func (p *pool) take(major string) *world {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.worlds[major]
+	if len(all) == 0 {
+		return nil
+	}
+	p.worlds[major] = all[:len(all)-1]
+	return all[len(all)-1]
+}
+
+func (p *pool) give(major string, w *world) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.worlds == nil {
+		p.worlds = map[string][]*world{}
+	}
+	p.worlds[major] = append(p.worlds[major], w)
+}
+
+// forget drops what the operator stored.
+func (w *world) forget() {
+	w.inPlace, w.passwords = "", env.NewPasswords(map[string]string{scope.Master: w.db.Password})
+}
+
+// empty makes the server what it was at first: with an empty database, and none but AWS's own roles and the master.
+func (w *world) empty() {
+	w.Helper()
+	w.forget()
+	conn := w.db.Login(w, scope.Master, w.db.Password, "postgres")
+	defer func() { _ = conn.Close(w.Context()) }() // what it did is committed
+	for _, query := range []string{
+		`SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database
+			WHERE datname NOT IN ('postgres', 'template0', 'template1', 'rdsadmin')`,
+		`SELECT format(s, r.rolname) FROM pg_roles r, unnest(ARRAY['REVOKE rds_iam FROM %I', 'GRANT %I TO coach_master',
+			'DROP OWNED BY %I', 'DROP ROLE %I']) WITH ORDINALITY AS u(s, n)
+			WHERE rolname !~ '^(pg_.*|rds_(superuser|iam|ad|password|replication)|rdsadmin|coach_master)$' ORDER BY rolname, n`,
+		`SELECT format(s, d) FROM unnest(ARRAY['postgres', 'template1']) d,
+			unnest(ARRAY['GRANT CONNECT ON DATABASE %I TO PUBLIC', 'GRANT TEMPORARY ON DATABASE %I TO PUBLIC']) s
+			WHERE d = 'postgres' OR s ~ 'CONNECT'`,
+		"SELECT 'CREATE DATABASE coach'",
+	} {
+		rows, err := conn.Query(w.Context(), query)
+		if err != nil {
+			w.Fatalf("%s: %v", query, err)
+		}
+		statements, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		for _, statement := range statements {
+			if _, failed := conn.Exec(w.Context(), statement); failed != nil {
+				err = fmt.Errorf("%s: %w", statement, failed)
+			}
+		}
+		if err != nil {
+			w.Fatalf("emptying the server: %v", err)
+		}
+	}
 }
 
 // restart starts a new process that dials in its own way.
@@ -152,7 +235,7 @@ func (w *world) as(login string) *pgx.Conn {
 }
 
 // state is the SQLSTATE of running a statement, "" when it worked.
-func state(t *testing.T, conn *pgx.Conn, statement string) string {
+func state(t testing.TB, conn *pgx.Conn, statement string) string {
 	t.Helper()
 	_, err := conn.Exec(t.Context(), statement)
 	return env.SQLState(err)
