@@ -126,9 +126,8 @@ func (b *business) restart() {
 	b.operator.Start(b.t, b.flags...)
 	served := time.Since(began)
 	used := b.operator.Usage(b.t).CPU
-	observed := map[string]string{"kind": "PayoutAccount", "step": step.Payout(payoutaccount.Options{})[0].Name(), "class": "converged"}
 	b.until(restartLimit, 250*time.Millisecond, "all accounts observed", func() bool {
-		return int(b.operator.Count(b.t, "coach_step_outcome_total", observed)) >= *coaches
+		return int(b.observed()) >= *coaches
 	})
 	took := time.Since(began)
 	usage, calls := b.operator.Usage(b.t), b.calls(mark)
@@ -141,6 +140,14 @@ func (b *business) restart() {
 		Figure{"  processor time of it", usage.CPU - used, "s", "of the new process, since it serves", ""},
 		Figure{"  memory after it", mebibytes(usage.Peak), "MiB", "the new process's peak", ""},
 	)
+}
+
+// observed is how often the operator found an account as wanted.
+func (b *business) observed() float64 {
+	b.t.Helper()
+	return b.operator.Count(b.t, "coach_step_outcome_total", map[string]string{
+		"kind": "PayoutAccount", "step": step.Payout(payoutaccount.Options{})[0].Name(), "class": "converged",
+	})
 }
 
 // one is how many calls were about one account of a coach: neither listings nor about the business.

@@ -42,8 +42,8 @@ type deeds struct {
 	all map[string]*deed
 }
 
-// receive plays the part of coaches and of Stripe for some accounts, evenly, and measures how long it takes
-// until the status of each shows it.
+// receive plays the part of coaches and of Stripe for some accounts, before, in and after a sweep of all accounts, and
+// measures how long it takes until the status of each shows it.
 func (b *business) receive() {
 	b.t.Helper()
 	list := b.accounts()
@@ -52,14 +52,39 @@ func (b *business) receive() {
 	waiting := &deeds{all: map[string]*deed{}}
 	go waiting.follow(changes)
 	some := min(acting, *coaches/2)
-	b.say("something happens to %d accounts at Stripe", some)
-	mark, used, began := b.mark(), b.operator.Usage(b.t).CPU, time.Now()
+	// A fifth happens before the next sweep of all accounts.
+	b.pass(untilPast(payoutResync, payoutResync-time.Duration(some)*actEvery/5))
+	sweep := time.Now().Truncate(payoutResync).Add(payoutResync)
+	b.say("something happens to %d accounts at Stripe, and all are observed meanwhile", some)
+	mark, used, observed, began := b.mark(), b.operator.Usage(b.t).CPU, b.observed(), time.Now()
 	delivered := b.operator.Count(b.t, "coach_stripe_events_total", nil)
 	stored := b.stored()
+	b.act(waiting, list, some)
+	acted := time.Since(began)
+	b.until(hearLimit, 100*time.Millisecond, "all acts shown", func() bool { return waiting.left() == 0 })
+	took := time.Since(began)
+	b.say("all were shown after %s", took.Round(time.Second))
+	b.until(hearLimit, time.Second, "all accounts observed in the sweep", func() bool { return int(b.observed()-observed) >= *coaches })
+	b.rest()
+	whole := time.Since(began)
+	calls := b.calls(mark)
+	b.addReceived(waiting, sweep, float64(some)/acted.Seconds())
+	b.report.Add(
+		Figure{"deliveries an act", (b.operator.Count(b.t, "coach_stripe_events_total", nil) - delivered) / float64(some), "", "that the receiver answered", ""},
+		Figure{"  not stored of them", 100 * (1 - (b.stored()-stored)/(b.operator.Count(b.t, "coach_stripe_events_total", nil)-delivered)), "%", "repeated, refused, or of no known account", "0"},
+		Figure{"Stripe calls an act", float64(len(calls)-len(of(calls, listAccounts))) / float64(some), "", "beside listings", ""},
+		Figure{"Kubernetes writes an act", float64(b.writes(began, time.Now()).others) / float64(some), "", "hints, statuses, events", ""},
+		Figure{"processor time of acts", (b.operator.Usage(b.t).CPU - used) / whole.Seconds(), "cores", "of the operator, meanwhile", ""},
+	)
+}
+
+// act lets something happen to some accounts at Stripe, evenly.
+func (b *business) act(waiting *deeds, list *v1alpha1.PayoutAccountList, some int) {
+	b.t.Helper()
 	tick := time.NewTicker(actEvery)
 	defer tick.Stop()
-	deadline := began.Add(24 * time.Hour)
-	for n, i := range rand.Perm(*coaches)[:some] {
+	deadline := time.Now().Add(24 * time.Hour)
+	for n, i := range rand.Perm(len(list.Items))[:some] {
 		<-tick.C
 		a, act := &list.Items[i], "submit"
 		d := &deed{act: act, want: v1alpha1.PhaseInReview}
@@ -70,21 +95,6 @@ func (b *business) receive() {
 		waiting.expect(a.Name, d)
 		b.account.Sandbox().Act(b.t, a.Status.AccountID, d.act, args)
 	}
-	acted := time.Since(began)
-	b.until(hearLimit, 100*time.Millisecond, "all acts shown", func() bool { return waiting.left() == 0 })
-	took := time.Since(began)
-	b.say("all were shown after %s", took.Round(time.Second))
-	b.rest()
-	whole := time.Since(began)
-	calls := b.calls(mark)
-	b.addReceived(waiting, some, float64(some)/acted.Seconds())
-	b.report.Add(
-		Figure{"deliveries an act", (b.operator.Count(b.t, "coach_stripe_events_total", nil) - delivered) / float64(some), "", "that the receiver answered", ""},
-		Figure{"  not stored of them", 100 * (1 - (b.stored()-stored)/(b.operator.Count(b.t, "coach_stripe_events_total", nil)-delivered)), "%", "repeated, refused, or of no known account", "0"},
-		Figure{"Stripe calls an act", float64(len(calls)-len(of(calls, listAccounts))) / float64(some), "", "beside listings", ""},
-		Figure{"Kubernetes writes an act", float64(b.writes(began, time.Now()).others) / float64(some), "", "hints, statuses, events", ""},
-		Figure{"processor time of acts", (b.operator.Usage(b.t).CPU - used) / whole.Seconds(), "cores", "of the operator, meanwhile", ""},
-	)
 }
 
 // stored is how many events were stored as hints.
@@ -153,32 +163,44 @@ func (w *deeds) left() (n int) {
 	return n
 }
 
-// addReceived adds how long it took until events were received, and shown.
-func (b *business) addReceived(w *deeds, some int, pace float64) {
+// addReceived adds how long it took until events were received, and shown: those of the sweep's first seconds, in
+// which all accounts are observed, and those of quiet times.
+func (b *business) addReceived(w *deeds, sweep time.Time, pace float64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var received, shown []time.Duration
+	var received, swept, quiet []time.Duration
 	for _, d := range w.all {
-		shown = append(shown, d.shown)
+		if d.at.Before(sweep) || d.at.After(sweep.Add(slice)) {
+			quiet = append(quiet, d.shown)
+		} else {
+			swept = append(swept, d.shown)
+		}
 		if d.received > 0 {
 			received = append(received, d.received)
 		}
 	}
+	from := fmt.Sprintf("%.0f a second: from what happened at Stripe until a watch shows it", pace)
+	b.addTimes("event to status", swept, fmt.Sprintf("%d in the first %s of a sweep of all accounts, %s", len(swept), slice, from), "0.1", "1")
+	b.addTimes("  without a sweep", quiet, fmt.Sprintf("%d before it and after it, %s", len(quiet), from), "", "")
 	slices.Sort(received)
-	slices.Sort(shown)
 	for _, p := range []int{50, 99} {
-		b.report.Add(Figure{
-			fmt.Sprintf("event to status, p%d", p), nearest(shown, p).Seconds(), "s",
-			fmt.Sprintf("of %d accounts, %.0f a second: from what happened at Stripe until a watch shows it", some, pace), "",
-		})
+		if len(received) > 0 {
+			b.report.Add(Figure{
+				fmt.Sprintf("  event to hint, p%d", p), float64(nearest(received, p).Microseconds()) / 1000, "ms",
+				fmt.Sprintf("%d of these: until the receiver had verified the event", len(received)), "",
+			})
+		}
 	}
-	if len(received) == 0 {
+}
+
+// addTimes adds the median of times and their 99th percentile, each with its target, in seconds.
+func (b *business) addTimes(name string, times []time.Duration, meaning, median, most string) {
+	if len(times) == 0 {
 		return
 	}
-	for _, p := range []int{50, 99} {
-		b.report.Add(Figure{
-			fmt.Sprintf("  event to hint, p%d", p), float64(nearest(received, p).Microseconds()) / 1000, "ms",
-			fmt.Sprintf("of %d of these: until the receiver had verified the event", len(received)), "",
-		})
-	}
+	slices.Sort(times)
+	b.report.Add(
+		Figure{name + ", p50", nearest(times, 50).Seconds(), "s", meaning, median},
+		Figure{name + ", p99", nearest(times, 99).Seconds(), "s", meaning, most},
+	)
 }
