@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// check says what is wrong with the documentation of a repository, all at once.
+// check returns all that is wrong with the documentation of a repository.
 func check(root string) error {
 	pages, err := markdown(root)
 	if err != nil {
@@ -19,7 +19,7 @@ func check(root string) error {
 	}
 	var problems []error
 	for _, path := range pages {
-		problems = append(append(problems, links(path)...), examples(path)...)
+		problems = append(append(append(problems, links(path)...), examples(path)...), words(path)...)
 	}
 	reasons, err := reasonPages(root)
 	if err != nil {
@@ -71,6 +71,22 @@ func links(path string) []error {
 		if err := reach(path, target); err != nil {
 			problems = append(problems, fmt.Errorf("%s: the link %s leads nowhere: %w", path, target, err))
 		}
+	}
+	return problems
+}
+
+// dialect matches words for which the vocabulary of CONTRIBUTING.md has the field's.
+var dialect = regexp.MustCompile(`(?i)\b(mend(s|ed|ing)?|heal(s|ed|ing)?|lets? go|strangers?|looked at|fresh look)\b`)
+
+// words returns a problem for each word of the dialect in a page, outside of code.
+func words(path string) []error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return []error{err}
+	}
+	var problems []error
+	for _, word := range dialect.FindAllString(withoutCode(string(text)), -1) {
+		problems = append(problems, fmt.Errorf("%s: say it in the field's words (CONTRIBUTING.md, Vocabulary): %q", path, word))
 	}
 	return problems
 }

@@ -51,7 +51,12 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 			files: map[string]string{"a.md": "[b](#one)\n```\n# one\n```"},
 			want:  "a.md: the link #one leads nowhere: there is no such heading",
 		},
-		"a hidden folder is not looked at": {files: map[string]string{".x/a.md": "[b](b.md)"}},
+		"a word of the dialect": {
+			files: map[string]string{"a.md": "Drift is mended."},
+			want:  `a.md: say it in the field's words (CONTRIBUTING.md, Vocabulary): "mended"`,
+		},
+		"a word of the dialect in code, or as a part of another": {files: map[string]string{"a.md": "`mend` recommended"}},
+		"a hidden folder is not checked":                         {files: map[string]string{".x/a.md": "[b](b.md)"}},
 		"an example has a field that does not exist": {
 			files: map[string]string{"a.md": "```yaml\nkind: CoachPlatform\nspec:\n  size: 1\n```"},
 			want:  "a.md: an example is wrong: error unmarshaling JSON: while decoding JSON: json: unknown field \"size\"",

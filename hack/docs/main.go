@@ -1,6 +1,6 @@
 // Command docs writes the reference documentation from what the code says of itself, and checks the
 // documentation that people write: every link leads somewhere, every reason has a page, every example fits
-// its kind.
+// its kind, and the words are the field's.
 //
 //	go run ./hack/docs generate docs/reference
 //	go run ./hack/docs check .
