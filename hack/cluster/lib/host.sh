@@ -134,7 +134,7 @@ leave_root() {
   done
 }
 
-# release_host takes back what the node changed, whatever of it there is.
+# release_host undoes all that the node changed.
 release_host() {
   kill_pods
   unmount_all
@@ -197,7 +197,7 @@ unmount_all() {
   done
 }
 
-# unmount PATH, at the latest when its last user lets go of it.
+# unmount PATH, at the latest when its last user releases it.
 unmount() {
   umount "$1" 2>/dev/null || umount -l "$1" 2>/dev/null || ! mountpoint -q "$1" || say "$1 stays mounted"
 }

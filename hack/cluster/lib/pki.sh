@@ -7,7 +7,7 @@ month=$((30 * 24 * 3600))
 # lasts FILE: is this a certificate that stays valid for a month?
 lasts() { openssl x509 -checkend $month -noout -in "$1" >/dev/null 2>&1; }
 
-# issue_certificates makes whatever is missing, expires within a month, was signed by
+# issue_certificates creates each that is missing, expires within a month, was signed by
 # another authority or was made for other names.
 issue_certificates() (
   umask 077

@@ -120,7 +120,7 @@ stop() {
   done
 }
 
-# gone PROCESS: has it let go of its ports and files? It loses its command line before those.
+# gone PROCESS: has it released its ports and files? It loses its command line before those.
 gone() {
   local status
   { read -r status <"/proc/$1/stat"; } 2>/dev/null || return 0
