@@ -62,13 +62,14 @@ func (r *receiving) post(method, url, body, signature string) int {
 	if signature != "" {
 		request.Header.Set("Stripe-Signature", signature)
 	}
-	answer, err := (&http.Client{Transport: transport(r.t, r.sandbox)}).Do(request)
+	answer, err := r.stripe.Do(request)
 	must(r.t, err)
 	must(r.t, answer.Body.Close())
 	return answer.StatusCode
 }
 
 func TestWhatIsNotStripesChangesNothing(t *testing.T) {
+	t.Parallel()
 	namespace := newNamespace(t)
 	studio, other := newTenant(t, namespace, "studio"), newTenant(t, namespace, "other")
 	must(t, studio.client.Create(t.Context(), &v1alpha1.CoachPlatform{
@@ -167,6 +168,7 @@ func TestWhatIsNotStripesChangesNothing(t *testing.T) {
 }
 
 func TestAnEventIsKeptOnItsObject(t *testing.T) {
+	t.Parallel()
 	namespace := newNamespace(t)
 	studio := newTenant(t, namespace, "studio")
 	coaches := map[string]string{} // made before the receiver starts, so that its cache knows them
@@ -239,6 +241,7 @@ func TestAnEventIsKeptOnItsObject(t *testing.T) {
 }
 
 func TestTheLastPayoutCountsInWhateverOrderTheEventsCome(t *testing.T) {
+	t.Parallel()
 	namespace := newNamespace(t)
 	studio := newTenant(t, namespace, "studio")
 	r := startReceiver(t, clock.RealClock{}, namespace)

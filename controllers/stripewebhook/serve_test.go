@@ -21,6 +21,7 @@ func (r *receiving) greet(settings *tls.Config) (tls.ConnectionState, error) {
 }
 
 func TestAReceiverSpeaksGoodTLS(t *testing.T) {
+	t.Parallel()
 	r := startReceiver(t, clock.RealClock{}, newNamespace(t))
 	for name, c := range map[string]struct {
 		settings *tls.Config

@@ -59,6 +59,8 @@ type receiving struct {
 	faults   *faults
 	registry *prometheus.Registry
 	address  string
+	// stripe delivers events and trusts the sandbox's authority.
+	stripe *http.Client
 	// certificates is the directory with the receiver's certificate.
 	certificates string
 }
@@ -95,6 +97,7 @@ func startReceiverWith(t testing.TB, c clock.Clock, live client.Reader, namespac
 		t: t, sandbox: env.StartSandbox(t), client: cluster.Client, clock: c, registry: prometheus.NewRegistry(), address: free(t),
 		certificates: t.TempDir(),
 	}
+	r.stripe = &http.Client{Transport: transport(t, r.sandbox)}
 	certify(t, r.sandbox, r.certificates, "first")
 	scheme, err := env.Scheme()
 	must(t, err)
