@@ -110,6 +110,12 @@ type ClassDatabase struct {
 	// +kubebuilder:validation:Minimum=8
 	// +kubebuilder:validation:Maximum=32
 	WidestCIDRPrefix int32 `json:"widestCIDRPrefix,omitempty"`
+	// LogRetentionDays is for how many days CloudWatch keeps the logs of databases: a number that it offers.
+	// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+	// +optional
+	// +default=365
+	// +kubebuilder:validation:Enum=1;3;5;7;14;30;60;90;120;150;180;365;400;545;731;1096;1827;2192;2557;2922;3288;3653
+	LogRetentionDays int32 `json:"logRetentionDays,omitempty"`
 }
 
 // ClassAccepted lists the AWS identifiers that a tenant's spec may name. One that is not listed must

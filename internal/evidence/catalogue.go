@@ -76,9 +76,10 @@ type Control struct {
 
 // Where answers come from.
 const (
-	instance = "RDS DescribeDBInstances"
-	groups   = "EC2 DescribeSecurityGroupRules"
-	roles    = "the database's catalogue, by SQL"
+	instance  = "RDS DescribeDBInstances"
+	logGroups = "CloudWatch Logs DescribeLogGroups"
+	groups    = "EC2 DescribeSecurityGroupRules"
+	roles     = "the database's catalogue, by SQL"
 )
 
 // Catalogue lists every control of a platform, in the order of reports. The sources are AWS
@@ -144,6 +145,17 @@ var Catalogue = []Control{
 		"CP-DB-15", allowedAddressesOnly, "No other firewall than the tenant's own guards the database",
 		[]string{"FSBP EC2.18"},
 		instance, swept,
+	},
+
+	{
+		"CP-LOG-01", encryptedAtRest, "The database's logs are encrypted with the tenant's own key",
+		[]string{"AWS Config cloudwatch-log-group-encrypted"},
+		logGroups, clocked,
+	},
+	{
+		"CP-LOG-02", currentAndLogged, "The database's logs are kept for a year, or for as long as the class says",
+		[]string{"FSBP CloudWatch.16"},
+		logGroups, clocked,
 	},
 
 	{

@@ -17,6 +17,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/step/data/dbrole"
 	"github.com/coachplatform/coach-operator/internal/step/data/firewall"
 	"github.com/coachplatform/coach-operator/internal/step/data/key"
+	"github.com/coachplatform/coach-operator/internal/step/data/loggroup"
 	"github.com/coachplatform/coach-operator/internal/step/payouts/payoutaccount"
 	"github.com/coachplatform/coach-operator/internal/step/payouts/stripeaccount"
 	"github.com/coachplatform/coach-operator/internal/step/payouts/tenantdata"
@@ -60,7 +61,7 @@ func Cloud(sessions *aws.Sessions) []converge.Step[*scope.Platform] {
 
 // keyUsers are who uses the tenant's key: a step that has data encrypted with it is one of these.
 func keyUsers(sessions *aws.Sessions) []scope.KeyUser {
-	return []scope.KeyUser{database.KeyUser(sessions)}
+	return []scope.KeyUser{database.KeyUser(sessions), loggroup.KeyUser(sessions)}
 }
 
 // counted is a step whose calls count as its namespace's. In one run it reads a thing once, unless it writes to it.

@@ -101,6 +101,7 @@ type failure struct {
 var codes = map[string][2]string{
 	"kms": {"AccessDeniedException", "KMSInternalException"}, "rds": {"AccessDenied", "InternalFailure"},
 	"ec2": {"UnauthorizedOperation", "InternalError"}, "tagging": {"AccessDeniedException", "InternalServiceException"},
+	"logs": {"AccessDeniedException", "ServiceUnavailableException"},
 }
 
 // faults are the ways in which a call can fail.

@@ -96,7 +96,7 @@ func TestMain(m *testing.M) {
 func TestEveryControlFlips(t *testing.T) {
 	families := []family{
 		network, instance, blindToInstances, remade, blindToKeys, blindToNetworks, blind, roles, logins, transport, transportOf14,
-		networkOfClass, key, data, payouts,
+		networkOfClass, key, logs, data, payouts,
 	}
 	m := &matrix{began: time.Now()}
 	t.Run("families", func(t *testing.T) {

@@ -1,0 +1,166 @@
+package loggroup
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	taggingtypes "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/cloud/aws"
+	"github.com/coachplatform/coach-operator/internal/cloud/cache"
+	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/naming"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
+
+// live is a log group as CloudWatch Logs has it.
+type live struct {
+	arn, key string
+	days     int32
+	tags     map[string]string
+}
+
+// Observe implements converge.Resource. A cached observation comes from one listing of all log groups of
+// operators' databases, on the freshness clock: there is no cheaper one for a thousand tenants.
+func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, fresh bool) (converge.Observation[State], error) {
+	none := converge.Observation[State]{Settled: true}
+	found, at, err := r.find(ctx, in, fresh)
+	if err != nil {
+		return none, err
+	}
+	s := State{Groups: slices.Clone(want.Groups)}
+	exists := false
+	for i := range s.Groups {
+		g := &s.Groups[i]
+		is, ok := found[g.Name]
+		if g.Exists = ok; !ok {
+			continue
+		}
+		exists = true
+		if owner := is.tags[naming.TagInstallation]; owner != "" && !naming.Owns(in.Tenant, is.tags) {
+			return none, fault.New(fault.Conflict, v1alpha1.ReasonConflict,
+				"the log group %s carries the tags of another owner; it is not touched: remove the group, or restore its coach: tags if it is "+
+					"this platform's", g.Name)
+		}
+		g.KeyARN, g.Days = is.key, is.days
+		g.Tagged, g.Released = naming.Owns(in.Tenant, is.tags), is.tags[naming.TagReleased]
+	}
+	return converge.Observation[State]{Exists: exists, Settled: true, ID: prefix(in.Tenant), At: at, State: s}, nil
+}
+
+// find returns the log groups of the tenant's database by name, and when they were read.
+func (r *resource) find(ctx context.Context, in *scope.Platform, fresh bool) (map[string]live, time.Time, error) {
+	account := r.sessions.Account(in.Class)
+	list := listOf(account)
+	if own := prefix(in.Tenant); !fresh && !list.Behind(own) {
+		found, _, at, err := list.Get(ctx, own, account.Freshness())
+		return found, at, err
+	}
+	at := account.Now()
+	found, err := describe(ctx, account.Read(), prefix(in.Tenant))
+	if err == nil && len(found) == 0 {
+		return nil, at, account.Prove(ctx, false)
+	}
+	if err == nil {
+		err = readTags(ctx, account.Read(), found)
+	}
+	return found, at, aws.Classify(err)
+}
+
+// written notes a write to the tenant's log groups.
+func (r *resource) written(in *scope.Platform) {
+	listOf(r.sessions.Account(in.Class)).Written(prefix(in.Tenant))
+}
+
+// listOf is the listing of all log groups of operators' databases, by the prefix of one database's.
+func listOf(account *aws.Account) *cache.ListCache[map[string]live] {
+	return aws.List(account, Name, func(ctx context.Context, cfg awssdk.Config) (map[string]map[string]live, error) {
+		all, err := describe(ctx, cfg, everyPrefix)
+		if err == nil {
+			err = listTags(ctx, cfg, all)
+		}
+		if err != nil {
+			return nil, err
+		}
+		byDatabase := map[string]map[string]live{}
+		for name, group := range all {
+			database := name[:strings.LastIndex(name, "/")+1]
+			if byDatabase[database] == nil {
+				byDatabase[database] = map[string]live{}
+			}
+			byDatabase[database][name] = group
+		}
+		return byDatabase, nil
+	})
+}
+
+// describe returns the log groups whose names begin with a prefix, without their tags.
+// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html
+func describe(ctx context.Context, cfg awssdk.Config, prefix string) (map[string]live, error) {
+	found := map[string]live{}
+	pages := logs.NewDescribeLogGroupsPaginator(logs.NewFromConfig(cfg), &logs.DescribeLogGroupsInput{
+		LogGroupNamePrefix: &prefix, Limit: awssdk.Int32(pageSize),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range page.LogGroups {
+			found[awssdk.ToString(g.LogGroupName)] = live{
+				arn: strings.TrimSuffix(awssdk.ToString(g.Arn), ":*"), key: awssdk.ToString(g.KmsKeyId), days: awssdk.ToInt32(g.RetentionInDays),
+			}
+		}
+	}
+	return found, nil
+}
+
+// readTags reads the tags of few groups, one call for each.
+func readTags(ctx context.Context, cfg awssdk.Config, groups map[string]live) error {
+	client := logs.NewFromConfig(cfg)
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		g := groups[name]
+		out, err := client.ListTagsForResource(ctx, &logs.ListTagsForResourceInput{ResourceArn: &g.arn})
+		if err != nil {
+			return err
+		}
+		g.tags = out.Tags
+		groups[name] = g
+	}
+	return nil
+}
+
+// listTags adds the tags of all groups that have the operator's, a hundred groups a call.
+func listTags(ctx context.Context, cfg awssdk.Config, groups map[string]live) error {
+	pages := tagging.NewGetResourcesPaginator(tagging.NewFromConfig(cfg), &tagging.GetResourcesInput{
+		ResourceTypeFilters: []string{"logs:log-group"}, ResourcesPerPage: awssdk.Int32(tagPageSize),
+		TagFilters: []taggingtypes.TagFilter{{Key: awssdk.String(naming.TagInstallation)}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, r := range page.ResourceTagMappingList {
+			_, name, _ := strings.Cut(awssdk.ToString(r.ResourceARN), ":log-group:")
+			g, ok := groups[name]
+			if !ok {
+				continue
+			}
+			g.tags = map[string]string{}
+			for _, t := range r.Tags {
+				g.tags[awssdk.ToString(t.Key)] = awssdk.ToString(t.Value)
+			}
+			groups[name] = g
+		}
+	}
+	return nil
+}
