@@ -103,9 +103,6 @@ func (a *Account) Lag() time.Duration { return a.sessions.options.Lag }
 // Now is the present time.
 func (a *Account) Now() time.Time { return a.sessions.options.Clock.Now() }
 
-// Freshness is how old a read without a cheap batch form may be.
-func (a *Account) Freshness() time.Duration { return a.sessions.options.Freshness }
-
 // Read returns the session of sweeps, which can only read. It is for services that have no client here.
 func (a *Account) Read() awssdk.Config { return a.read }
 

@@ -217,8 +217,8 @@ func TestAKeyIsReadAsFarAsItWasWritten(t *testing.T) {
 func TestAListOfANewServiceIsSharedByItsName(t *testing.T) {
 	t.Parallel()
 	account, _ := oneKey().account(t)
-	loads := 0
-	list := func(name string) *cache.ListCache[int] {
+	loads, reads := 0, 0
+	list := func(name string) *aws.Listed[int] {
 		return aws.List(account, name, func(_ context.Context, cfg awssdk.Config) (map[string]int, error) {
 			loads++
 			if cfg.Region != account.Region() {
@@ -227,17 +227,32 @@ func TestAListOfANewServiceIsSharedByItsName(t *testing.T) {
 			return map[string]int{"k": loads}, nil
 		})
 	}
-	for name, want := range map[string]int{"a": 1, "b": 1} {
-		for range 3 {
-			if _, _, _, err := list(name).Get(t.Context(), "k", time.Minute); err != nil {
-				t.Fatal(err)
-			}
+	get := func(name string, fresh bool) {
+		t.Helper()
+		if _, _, err := list(name).Get(t.Context(), "k", fresh, func(context.Context) (int, error) { reads++; return 0, nil }); err != nil {
+			t.Fatal(err)
 		}
-		if loads != want {
-			t.Errorf("%d loads of list %s, want %d", loads, name, want)
-		}
-		loads = 0
 	}
+	mustBe := func(when string, wantLoads, wantReads int) {
+		t.Helper()
+		if loads != wantLoads || reads != wantReads {
+			t.Errorf("%s: %d loads and %d reads, want %d and %d", when, loads, reads, wantLoads, wantReads)
+		}
+		loads, reads = 0, 0
+	}
+	for _, name := range []string{"a", "b"} {
+		for range 3 {
+			get(name, false)
+		}
+		mustBe("three cached reads of list "+name, 1, 0)
+	}
+	get("a", true)
+	mustBe("a fresh read", 0, 1)
+	list("a").Written("k")
+	for range 3 {
+		get("a", false)
+	}
+	mustBe("three cached reads after a write", 0, 1)
 }
 
 func TestAKeyHasTheTagsAndAliasesOfAllPages(t *testing.T) {

@@ -36,7 +36,7 @@ func NewList[T any](o Options, lag time.Duration, load func(context.Context) (ma
 // Get returns the thing of that key, whether it is listed, and when the list was read: at most age ago, a few seconds
 // more while a newer list is being read, and always after the last write to the key.
 func (l *ListCache[T]) Get(ctx context.Context, key string, age time.Duration) (item T, listed bool, at time.Time, err error) {
-	items, at, err := l.recent(ctx, l.lastWrite(key), age)
+	items, at, err := l.recent(ctx, l.since(key), age)
 	if err != nil {
 		return item, false, at, err
 	}
@@ -59,7 +59,7 @@ func (l *ListCache[T]) recent(ctx context.Context, written time.Time, age time.D
 // Known returns the thing of that key from the list at hand; ok says that it is listed, in a list that is younger than
 // age and was read after the last write to the key.
 func (l *ListCache[T]) Known(key string, age time.Duration) (item T, at time.Time, ok bool) {
-	items, at, young := l.list.Known(latest(l.options.Clock.Now().Add(-age+1), l.lastWrite(key)))
+	items, at, young := l.list.Known(latest(l.options.Clock.Now().Add(-age+1), l.since(key)))
 	if item, ok = items[key]; !young {
 		return *new(T), at, false
 	}
@@ -83,6 +83,9 @@ func (l *ListCache[T]) Written(key string) {
 	defer l.mu.Unlock()
 	l.written[key] = l.options.Clock.Now()
 }
+
+// since is the earliest that a list may begin which shows the last write to the key: one of the same instant may not.
+func (l *ListCache[T]) since(key string) time.Time { return l.lastWrite(key).Add(1) }
 
 func (l *ListCache[T]) lastWrite(key string) time.Time {
 	l.mu.Lock()

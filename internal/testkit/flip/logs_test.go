@@ -43,7 +43,9 @@ var logs = family{
 	},
 }
 
-func (w *world) logs() *cloudwatch.Client { return cloudwatch.NewFromConfig(w.account.Administrator(w.T)) }
+func (w *world) logs() *cloudwatch.Client {
+	return cloudwatch.NewFromConfig(w.account.Administrator(w.T))
+}
 
 func (w *world) logGroup() *string {
 	return awssdk.String("/aws/rds/instance/" + w.tenant.Resource() + "/postgresql")

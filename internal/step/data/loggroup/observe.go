@@ -14,7 +14,6 @@ import (
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
-	"github.com/coachplatform/coach-operator/internal/cloud/cache"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/naming"
@@ -59,20 +58,16 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 // find returns the log groups of the tenant's database by name, and when they were read.
 func (r *resource) find(ctx context.Context, in *scope.Platform, fresh bool) (map[string]live, time.Time, error) {
 	account := r.sessions.Account(in.Class)
-	list := listOf(account)
-	if own := prefix(in.Tenant); !fresh && !list.Behind(own) {
-		found, _, at, err := list.Get(ctx, own, account.Freshness())
-		return found, at, err
-	}
-	at := account.Now()
-	found, err := describe(ctx, account.Read(), prefix(in.Tenant))
-	if err == nil && len(found) == 0 {
-		return nil, at, account.Prove(ctx, false)
-	}
-	if err == nil {
-		err = readTags(ctx, account.Read(), found)
-	}
-	return found, at, aws.Classify(err)
+	return listOf(account).Get(ctx, prefix(in.Tenant), fresh, func(ctx context.Context) (map[string]live, error) {
+		found, err := describe(ctx, account.Read(), prefix(in.Tenant))
+		if err == nil && len(found) == 0 {
+			return nil, account.Prove(ctx, false)
+		}
+		if err == nil {
+			err = readTags(ctx, account.Read(), found)
+		}
+		return found, err
+	})
 }
 
 // written notes a write to the tenant's log groups.
@@ -81,7 +76,7 @@ func (r *resource) written(in *scope.Platform) {
 }
 
 // listOf is the listing of all log groups of operators' databases, by the prefix of one database's.
-func listOf(account *aws.Account) *cache.ListCache[map[string]live] {
+func listOf(account *aws.Account) *aws.Listed[map[string]live] {
 	return aws.List(account, Name, func(ctx context.Context, cfg awssdk.Config) (map[string]map[string]live, error) {
 		all, err := describe(ctx, cfg, everyPrefix)
 		if err == nil {
@@ -150,7 +145,7 @@ func listTags(ctx context.Context, cfg awssdk.Config, groups map[string]live) er
 			return err
 		}
 		for _, r := range page.ResourceTagMappingList {
-			_, name, _ := strings.Cut(awssdk.ToString(r.ResourceARN), ":log-group:")
+			_, name, _ := strings.Cut(strings.TrimSuffix(awssdk.ToString(r.ResourceARN), ":*"), ":log-group:")
 			g, ok := groups[name]
 			if !ok {
 				continue

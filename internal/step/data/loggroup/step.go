@@ -4,6 +4,7 @@
 package loggroup
 
 import (
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/scope"
@@ -15,14 +16,15 @@ const Name = "loggroup"
 // New returns the step.
 func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 	return converge.Of[*scope.Platform, State]{
-		ID:       Name,
-		About:    "The log groups of the tenant's database, with the tenant's key, an end and the tenant's tags.",
-		Desire:   Desire,
-		Resource: &resource{sessions: sessions},
-		Fields:   Fields,
-		Controls: Controls,
-		Reads:    reads,
-		Writes:   writes,
+		ID:        Name,
+		Condition: v1alpha1.ConditionDatabaseReady,
+		About:     "The log groups of the tenant's database, with the tenant's key, an end and the tenant's tags.",
+		Desire:    Desire,
+		Resource:  &resource{sessions: sessions},
+		Fields:    Fields,
+		Controls:  Controls,
+		Reads:     reads,
+		Writes:    writes,
 	}
 }
 
