@@ -22,6 +22,7 @@ const (
 	subnetGroups  = "arn:*:rds:*:*:subgrp:coach-*"
 	parameters    = "arn:*:rds:*:*:pg:coach-*"
 	optionGroups  = "arn:*:rds:*:*:og:default:*"
+	logGroups     = "arn:*:logs:*:*:log-group:/aws/rds/instance/coach-*"
 	callerTag     = "${aws:PrincipalTag/%s}"
 	maxPolicySize = 6144 // of a customer managed policy, without white space
 )
@@ -108,6 +109,13 @@ var tenantGrants = []grant{
 	{forCore, "TenantCreatesKey", []string{anything}, tagged, []string{"kms:CreateKey", "kms:TagResource"}},
 	{forCore, "TenantCreates", []string{groups, databases}, created, []string{"ec2:CreateSecurityGroup", "rds:CreateDBInstance"}},
 	{forCore, "TenantTagsNewDatabase", []string{databases}, tagged, []string{"rds:AddTagsToResource"}},
+	{forCore, "TenantCreatesLogGroup", []string{logGroups}, tagged, []string{"logs:CreateLogGroup", "logs:TagResource"}},
+	{
+		forCore, "TenantChangesOwnLogGroup",
+		[]string{logGroups},
+		owned,
+		[]string{"logs:AssociateKmsKey", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource"},
+	},
 	{forCore, "TenantTagsNewGroup", []string{groups}, taggedGroup, []string{"ec2:CreateTags"}},
 	{
 		forCore,

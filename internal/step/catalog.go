@@ -55,6 +55,7 @@ func Cloud(sessions *aws.Sessions) []converge.Step[*scope.Platform] {
 	return []converge.Step[*scope.Platform]{
 		counted{key.New(sessions, keyUsers(sessions)...), sessions},
 		counted{firewall.New(sessions), sessions},
+		counted{loggroup.New(sessions), sessions},
 		counted{database.New(sessions), sessions},
 	}
 }
