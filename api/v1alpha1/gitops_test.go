@@ -73,6 +73,7 @@ spec:
     maxStorageGiB: 1000
     minBackupRetentionDays: 7
     widestCIDRPrefix: 24
+    logRetentionDays: 365
   allowedNamespaces: ["*"]
 `
 

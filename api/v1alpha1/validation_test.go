@@ -412,6 +412,7 @@ var classEdges = slices.Concat([]edge{
 	{path: "database.minBackupRetentionDays", good: []any{1, 35, absent{}}, bad: map[string]any{
 		"greater than or equal to 1": 0, "less than or equal to 35": 36,
 	}},
+	{path: "database.logRetentionDays", good: []any{1, 365, 3653, absent{}}, bad: map[string]any{"Unsupported value": 364}},
 	{path: "database.widestCIDRPrefix", good: []any{8, 32, absent{}}, bad: map[string]any{
 		"greater than or equal to 8": 7, "less than or equal to 32": 33,
 	}},
