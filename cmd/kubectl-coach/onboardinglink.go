@@ -75,8 +75,8 @@ func (a app) link(ctx context.Context, name string, pages onboarding.Pages, inst
 		return errors.New("the link could not be written and is lost: run the command again")
 	}
 	// Whether this can be written does not matter: the link was.
-	_, _ = fmt.Fprintf(a.errs, "It works once, until %s. Stripe takes the person who opens it for the coach: do not mail it or post it in a chat, "+
-		"where previews use it up. It is not stored.\n", link.Expires.UTC().Format(time.TimeOnly+" MST"))
+	_, _ = fmt.Fprintf(a.errs, "It works once, until %s. Stripe takes the person who opens it for the coach: do not mail it or post it in "+
+		"a chat, where previews use it up. It is not stored.\n", link.Expires.UTC().Format(time.TimeOnly+" MST"))
 	return nil
 }
 
