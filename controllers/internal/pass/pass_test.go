@@ -38,9 +38,10 @@ func TestAFinalizerOfAnotherControllerSurvives(t *testing.T) {
 			Client: c, Finalizer: v1alpha1.FinalizerClass,
 		}}, &v1alpha1.PlatformClass{ObjectMeta: metav1.ObjectMeta{GenerateName: "class-"}, Spec: v1alpha1.PlatformClassSpec{
 			Region: "eu-central-1", AccountID: "123456789012",
-			Identity: v1alpha1.ClassIdentity{RoleARN: "arn:aws:iam::123456789012:role/coach-operator", ExternalID: "test"},
-			Network:  v1alpha1.ClassNetwork{VPC: byTag, Subnets: byTag},
-			Database: v1alpha1.ClassDatabase{InstanceClasses: []string{"db.t4g.medium"}, EngineVersions: []string{"16"}},
+			Identity:          v1alpha1.ClassIdentity{RoleARN: "arn:aws:iam::123456789012:role/coach-operator", ExternalID: "test"},
+			Network:           v1alpha1.ClassNetwork{VPC: byTag, Subnets: byTag},
+			Database:          v1alpha1.ClassDatabase{InstanceClasses: []string{"db.t4g.medium"}, EngineVersions: []string{"16"}},
+			AllowedNamespaces: []string{"*"},
 		}})
 	})
 	t.Run("of a CoachPlatform", func(t *testing.T) {
