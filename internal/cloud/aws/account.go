@@ -75,7 +75,7 @@ func newAccount(s *Sessions, id identity, b *budget) *Account {
 		sessions: s, id: id, budget: b, read: cfg, writers: map[string]*writer{}, lists: map[string]any{},
 		keyFacts: cache.NewKeyed[Key](s.options.own(), s.options.Freshness),
 		keyTags:  cache.NewKeyed[map[string]string](s.options.own(), s.options.Freshness),
-		networks: cache.NewKeyed[Network](s.options.common(), s.options.Sweep+slack),
+		networks: cache.NewKeyed[Network](s.options.common(), s.options.Sweep+min(slack, s.options.Sweep)),
 		caller:   cache.NewKeyed[string](s.options.common(), s.options.Freshness),
 		shared:   newShared(s.options),
 		written: written{

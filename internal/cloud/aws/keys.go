@@ -33,7 +33,7 @@ type Key struct {
 // Keys that await deletion are among them. The listing serves all platforms of the installation.
 func (a *Account) KeysOf(ctx context.Context, owner naming.Tenant) ([]string, time.Time, error) {
 	sweep := a.sessions.options.Sweep
-	age := min(max(sweep, pace(tagging.ServiceID, a.sessions.options.Share, a.keys.Len())), sweep+slack)
+	age := min(max(sweep, pace(tagging.ServiceID, a.sessions.options.Share, a.keys.Len())), sweep+min(slack, sweep))
 	ids, _, at, err := a.keys.Get(ctx, keyOwner(owner.Tags()), age)
 	return slices.Clone(ids), at, err
 }

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// grace is how much older than it should be a list may be that answers while a newer one is being read.
+// grace is how much older than it should be a list may be that answers while a newer one is being read; it is never
+// more than twice as old.
 const grace = 4 * time.Second
 
 // ListCache is a list of many things that is read for all callers.
@@ -52,7 +53,7 @@ func (l *ListCache[T]) All(ctx context.Context, age time.Duration) (map[string]T
 
 func (l *ListCache[T]) recent(ctx context.Context, written time.Time, age time.Duration) (map[string]T, time.Time, error) {
 	young := l.options.Clock.Now().Add(-age + 1) // a list of exactly that age is too old
-	old := young.Add(-grace)
+	old := young.Add(-min(grace, age))
 	return l.list.Recent(ctx, latest(young, written), latest(old, written))
 }
 
