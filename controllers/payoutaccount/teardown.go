@@ -52,11 +52,7 @@ func (r *Reconciler) teardown(ctx context.Context, account *v1alpha1.PayoutAccou
 	if err == nil {
 		var outcomes []converge.Outcome
 		outcomes, done = r.pass().Release(ctx, run.payout())
-		for _, o := range outcomes {
-			if fault.As(o.Err).Reason != v1alpha1.ReasonReleasing {
-				err = o.Err
-			}
-		}
+		err = obstacle(outcomes)
 	}
 	if done || mine(err) || r.abandoned(ctx, account, err) {
 		return ctrl.Result{}, r.dropFinalizer(ctx, account)
@@ -65,6 +61,16 @@ func (r *Reconciler) teardown(ctx context.Context, account *v1alpha1.PayoutAccou
 		err = fault.Wait(v1alpha1.ReasonReleasing, releasePoll, "the account is kept and being released")
 	}
 	return r.finish(ctx, before, account, run, []converge.Outcome{{Step: r.names()[0], Err: err, ObserveFailed: true}})
+}
+
+// obstacle is what keeps the account from being released; nil is nothing.
+func obstacle(outcomes []converge.Outcome) error {
+	for _, o := range outcomes {
+		if fault.As(o.Err).Reason != v1alpha1.ReasonReleasing {
+			return o.Err
+		}
+	}
+	return nil
 }
 
 // mine says that there is nothing of this object's own to release: its account is another's, or its

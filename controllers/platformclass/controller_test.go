@@ -281,7 +281,7 @@ func TestAPassReportsAllItSaw(t *testing.T) {
 		"Ready=False/Applied", "Reconciling=True/Applied", "Stalled=False/Applied",
 	}, brief(class))
 	status := class.Status
-	mustBe(t, "steps", []string{"account Converged Converged ", "network Converged Converged ", "parameters Waiting Applied sent"}, steps(class))
+	mustBe(t, "steps", []string{"account Converged Converged ", "network Converged Converged ", "parameters Waiting Applied sent"}, steps(class)) //nolint:dupword // state and reason are the same word
 	status.Conditions, status.Steps = nil, nil
 	mustBe(t, "status", v1alpha1.PlatformClassStatus{
 		ObservedGeneration: class.Generation, Platforms: 1, VPCID: "vpc-00000001",

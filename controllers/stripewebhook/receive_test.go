@@ -68,7 +68,7 @@ func (r *receiving) post(method, url, body, signature string) int {
 	return answer.StatusCode
 }
 
-func TestWhatIsNotStripesChangesNothing(t *testing.T) {
+func TestWhatIsNotStripesChangesNothing(t *testing.T) { //nolint:tparallel // the cases change one tenant, in turns
 	t.Parallel()
 	namespace := newNamespace(t)
 	studio, other := newTenant(t, namespace, "studio"), newTenant(t, namespace, "other")
@@ -167,7 +167,7 @@ func TestWhatIsNotStripesChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAnEventIsKeptOnItsObject(t *testing.T) {
+func TestAnEventIsKeptOnItsObject(t *testing.T) { //nolint:tparallel // the cases change one tenant, in turns
 	t.Parallel()
 	namespace := newNamespace(t)
 	studio := newTenant(t, namespace, "studio")
@@ -240,7 +240,7 @@ func TestAnEventIsKeptOnItsObject(t *testing.T) {
 	})
 }
 
-func TestTheLastPayoutCountsInWhateverOrderTheEventsCome(t *testing.T) {
+func TestTheLastPayoutCountsInWhateverOrderTheEventsCome(t *testing.T) { //nolint:tparallel // the cases change one tenant, in turns
 	t.Parallel()
 	namespace := newNamespace(t)
 	studio := newTenant(t, namespace, "studio")

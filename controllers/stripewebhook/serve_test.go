@@ -35,6 +35,7 @@ func TestAReceiverSpeaksGoodTLS(t *testing.T) {
 		"HTTP/2 only is refused": {settings: &tls.Config{NextProtos: []string{"h2"}}, refused: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			state, err := r.greet(c.settings)
 			if refused := err != nil; refused != c.refused || state.NegotiatedProtocol != c.protocol {
 				t.Errorf("agreed on %q, error %v", state.NegotiatedProtocol, err)

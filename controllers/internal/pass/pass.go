@@ -82,7 +82,7 @@ func (k Kind[O, In]) Drop(ctx context.Context, object O) error {
 // patchFinalizers writes the list of finalizers. A merge patch replaces a list as a whole, so the lock keeps
 // those that others added or removed meanwhile.
 func (k Kind[O, In]) patchFinalizers(ctx context.Context, object O, edit func()) error {
-	before := object.DeepCopyObject().(O) //nolint:errcheck,forcetypeassert // a copy is of the same type
+	before := object.DeepCopyObject().(O) // a copy is of the same type
 	edit()
 	return k.Client.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 }

@@ -88,7 +88,8 @@ func (l reader) create(ctx context.Context, want State) error {
 			"the class does not allow coaches in %s; a cluster operator can add it to spec.stripe.countries of the class", want.Country)
 	}
 	if !l.in.Gate.Open {
-		return fault.Wait(v1alpha1.ReasonGateClosed, gatePoll, "no account is created while the platform is not seen to be safe: %s", l.in.Gate.Why)
+		return fault.Wait(v1alpha1.ReasonGateClosed, gatePoll,
+			"no account is created while the platform is not seen to be safe: %s", l.in.Gate.Why)
 	}
 	next, err := attempt(l.in, l.Clock.Now())
 	if err != nil {
