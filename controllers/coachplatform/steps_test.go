@@ -194,7 +194,7 @@ func newTrio(t *testing.T) (*bench, *trio) {
 	w.firewall = &memory{name: "firewall", clock: b.clock, order: &w.order}
 	w.database = &memory{name: "database", clock: b.clock, order: &w.order, record: theRecord}
 	b.reconciler.Steps = []converge.Step[*scope.Platform]{
-		w.key.step("CP-KEY"), w.firewall.step("CP-NET"), w.database.step("CP-DB", "CP-TLS", "CP-ROLE", "CP-DATA"),
+		w.key.step("CP-KEY"), w.firewall.step("CP-NET"), w.database.step("CP-DB", "CP-TLS", "CP-ROLE", "CP-DATA", "CP-LOG"),
 	}
 	return b, w
 }
