@@ -89,7 +89,7 @@ need_go() {
   command -v go >/dev/null || fail "go is not in PATH" "Install Go 1.26 or newer: https://go.dev/dl"
 }
 
-# ground [--node]: build or install what the tests run against, outside the checkout, once, and export where
+# ground --node|--host: build or install what the tests run against, outside the checkout, once, and export where
 # it is. It takes three phases.
 ground() {
   if [[ ${1:-} == --node ]]; then
