@@ -292,7 +292,7 @@ func TestCommandsAboutStripeUseNoRightsButTheCallers(t *testing.T) {
 	}
 }
 
-func TestAPlatformWithoutStripeIsToldTheWayOut(t *testing.T) {
+func TestAPlatformWithoutStripeLearnsTheWayOut(t *testing.T) {
 	w := newWorld(t)
 	w.platform("bare", "")
 	w.platform("keyless", "nowhere")
@@ -322,7 +322,7 @@ func TestAPlatformWithoutStripeIsToldTheWayOut(t *testing.T) {
 	}
 }
 
-func TestAStripeThatDoesNotAnswerIsTold(t *testing.T) {
+func TestAStripeThatDoesNotAnswerIsReported(t *testing.T) {
 	w := newWorld(t)
 	w.coach("jo", w.account(w.marks("jo")))
 	w.carry = refusing{}

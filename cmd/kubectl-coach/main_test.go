@@ -138,7 +138,7 @@ func TestEvidenceIsShown(t *testing.T) {
 	}
 }
 
-func TestTheExitCodeTellsTheWorst(t *testing.T) {
+func TestTheExitCodeIsOfTheWorst(t *testing.T) {
 	for name, c := range map[string]struct {
 		verdicts   map[string]converge.Verdict
 		exemptions []v1alpha1.Exemption

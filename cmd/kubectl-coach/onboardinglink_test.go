@@ -59,7 +59,7 @@ func (w *world) storesNothing(link string) {
 	}
 }
 
-func TestTheCoachComesBackToTheBusinesssPageUnlessToldOtherwise(t *testing.T) {
+func TestTheCoachComesBackToTheBusinesssPageUnlessSetOtherwise(t *testing.T) {
 	w := newWorld(t)
 	w.coach("jo", w.account(w.marks("jo")), func(a *v1alpha1.PayoutAccount) { a.Spec.BusinessProfile.URL = "https://studio.example.com" })
 	if _, errs, code := w.call("onboarding-link", "jo"); code != codeFine {

@@ -59,7 +59,7 @@ func TestAnAccountThatIsToBeAdoptedAndIsNotThereIsMissing(t *testing.T) {
 	w.unmade()
 }
 
-func TestAnAccountOfSomebodyElseIsOnlyLookedAt(t *testing.T) {
+func TestAnAccountOfSomebodyElseIsOnlyObserved(t *testing.T) {
 	for name, change := range map[string]map[string]string{
 		"another installation's":  {naming.MetaInstallation: "another"},
 		"another tenant's":        {naming.MetaTenant: "another/studio"},
@@ -116,7 +116,7 @@ func TestAnAccountOfThisInstallationCannotBeClaimed(t *testing.T) {
 	}
 }
 
-func TestWhatNobodyCanChangeIsToldAndNothingIsLost(t *testing.T) {
+func TestWhatNobodyCanChangeIsReportedAndNothingIsLost(t *testing.T) {
 	for name, c := range map[string]struct {
 		merge map[string]any
 		path  string

@@ -87,7 +87,7 @@ func TestNothingOfWhatStripeKnowsIsFoundElsewhere(t *testing.T) {
 	}
 }
 
-func TestAKeyIsNeverTold(t *testing.T) {
+func TestAKeyIsNeverDisclosed(t *testing.T) {
 	w := newWorld(t)
 	verified(w)
 	for name, spoil := range map[string]func(){

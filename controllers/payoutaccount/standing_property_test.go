@@ -101,7 +101,7 @@ func changes() *rapid.Generator[[]converge.Change] {
 	}), 0, 3)
 }
 
-func TestWhateverStripeTellsSomethingClearIsSaid(t *testing.T) {
+func TestEveryAnswerOfStripeHasAClearMessage(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		f := someFacts().Draw(t, "facts")

@@ -231,7 +231,7 @@ func TestWhatNobodyKnowsEndsInTheLastRow(t *testing.T) {
 	}
 }
 
-func TestAnAccountThatCannotBeLookedAtStaysWhereItWas(t *testing.T) {
+func TestAnAccountThatCannotBeObservedStaysWhereItWas(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		problem *fault.Error
@@ -389,7 +389,7 @@ func TestNobodyIsTippedOff(t *testing.T) {
 	}
 }
 
-func TestALookThatFoundSomethingNewIsDated(t *testing.T) {
+func TestAnObservationThatFoundSomethingNewIsDated(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*scope.Account){
 		"what is due":         func(a *scope.Account) { a.Requirements.CurrentlyDue = []string{"a"} },

@@ -124,7 +124,7 @@ func TestEvidenceOutlivesTheRarestObservations(t *testing.T) {
 	}
 }
 
-func TestAllProblemsAreToldAtOnce(t *testing.T) {
+func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	err := parse(t, "--namespace=", "--workers=0", "--resync=0s").Validate()
 	joined, ok := errors.AsType[interface {
 		error
@@ -135,7 +135,7 @@ func TestAllProblemsAreToldAtOnce(t *testing.T) {
 	}
 }
 
-func TestASharedLookIsYoungerThanAResync(t *testing.T) {
+func TestASharedReadIsYoungerThanAResync(t *testing.T) {
 	for _, resync := range []time.Duration{time.Second, time.Minute, time.Hour} {
 		c := Config{Resync: resync}
 		if sweep := c.Sweep(); sweep <= 0 || sweep >= resync || sweep > 5*time.Second {

@@ -129,7 +129,7 @@ func TestKeysThatOnlyReadAlikeDiffer(t *testing.T) {
 
 // The limits are Stripe's: 50 keys of 40 characters with 500 characters each, and 255 characters of an
 // idempotency key. https://docs.stripe.com/api/metadata https://docs.stripe.com/api/idempotent_requests
-func TestWhatIsSentToStripeIsWithinItsLimitsAndTellsNothing(t *testing.T) {
+func TestWhatIsSentToStripeIsWithinItsLimitsAndDisclosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		coach := coaches.Draw(t, "coach")
 		coach.ID = "Jane.Doe-" + coach.ID[:min(len(coach.ID), 55)] // which is in no UID

@@ -264,7 +264,7 @@ func TestACoachComesBackOverTLSOnly(t *testing.T) {
 	}
 }
 
-func TestWhatStripeRefusesAtTheLastMomentIsTold(t *testing.T) {
+func TestWhatStripeRefusesAtTheLastMomentIsReported(t *testing.T) {
 	for name, c := range map[string]struct {
 		meanwhile func(w *world)
 		want      string
@@ -302,7 +302,7 @@ func TestWhatStripeRefusesAtTheLastMomentIsTold(t *testing.T) {
 	}
 }
 
-func TestAKeyWithoutTheRightToMakeLinksIsTold(t *testing.T) {
+func TestAKeyWithoutTheRightToCreateLinksIsReported(t *testing.T) {
 	w := newWorld(t)
 	w.order.Key = scope.NewSecret(w.sandbox.NewStripeKey(t, w.stripe.ID, false, env.MayAccounts))
 	if _, err := w.minter.Link(t.Context(), w.order, pages); !w.refuses(err, "give the restricted key that right", fault.Denied) {

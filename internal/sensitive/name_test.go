@@ -11,7 +11,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/sensitive"
 )
 
-func TestANameTellsWhatItsFieldHolds(t *testing.T) {
+func TestANameSaysWhatItsFieldHolds(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]sensitive.Class{
 		"iban": sensitive.Bank, "IBAN": sensitive.Bank, "coach_iban": sensitive.Bank, "coachIBAN": sensitive.Bank, "IBANOfCoach": sensitive.Bank,

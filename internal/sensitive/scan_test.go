@@ -22,7 +22,7 @@ func decoded(t testing.TB, text string) any {
 	return object
 }
 
-func TestAnObjectIsLookedThroughAtEveryPlace(t *testing.T) {
+func TestAnObjectIsScannedAtEveryPlace(t *testing.T) {
 	t.Parallel()
 	applied := func(text string) string {
 		return fmt.Sprintf(`{"metadata": {"annotations": {%q: %q}}}`, lastApplied, text)

@@ -80,7 +80,7 @@ func TestNumbersAreFoundHoweverTheyAreWritten(t *testing.T) {
 	}
 }
 
-func TestWhatOnlyLooksLikeANumberPasses(t *testing.T) {
+func TestWhatOnlyResemblesANumberPasses(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"nothing":                             "",

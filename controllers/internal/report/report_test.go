@@ -410,7 +410,7 @@ func shown(p report.Pass) []string {
 	return all
 }
 
-func TestOneCauseIsToldOnce(t *testing.T) {
+func TestOneCauseIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	names := []string{"key", "stripe", "webhook"}
 	refused := fault.New(fault.Invalid, v1alpha1.ReasonNamespaceNotAllowed, "the class does not admit it")

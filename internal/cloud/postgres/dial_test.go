@@ -15,7 +15,7 @@ import (
 )
 
 // The matrix of what a client that must never be fooled refuses.
-func TestAServerThatIsNotProvenIsToldNothing(t *testing.T) {
+func TestAServerThatIsNotProvenLearnsNothing(t *testing.T) {
 	t.Parallel()
 	modern := &tls.Config{MinVersion: tls.VersionTLS12}
 	sound := answering('S', modern, &pgproto3.AuthenticationCleartextPassword{})

@@ -277,7 +277,7 @@ func TestADeletedAccountIsGone(t *testing.T) {
 	}
 }
 
-func TestAnAnswerWithoutANameTellsNothing(t *testing.T) {
+func TestAnAnswerWithoutANameSaysNothing(t *testing.T) {
 	s := newServer(t, always(200, `{}`))
 	c := s.client(t)
 	if _, err := c.Create(t.Context(), stripe.Creation{}, "k"); !stripe.Indeterminate(err) {

@@ -12,7 +12,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
-func TestKeysAreKnownByTheirLooks(t *testing.T) {
+func TestKeysAreKnownByTheirForm(t *testing.T) {
 	for name, c := range map[string]struct {
 		key  string
 		want stripe.KeyKind

@@ -197,7 +197,7 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestARefusedLookAtTheOwnAccountIsAboutTheKey(t *testing.T) {
+func TestARefusedReadOfTheOwnAccountIsAboutTheKey(t *testing.T) {
 	s := newServer(t, always(http.StatusForbidden, failure("invalid_request_error", "", "")))
 	_, _, err := s.client(t).Platform(t.Context(), true)
 	if f := fault.As(stripe.Classify(err)); f.Reason != v1alpha1.ReasonPlatformCredentialsInvalid || f.Class != fault.Denied {

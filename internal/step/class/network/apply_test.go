@@ -32,7 +32,7 @@ func (m *maker) CreateDBSubnetGroup(
 	return &rds.CreateDBSubnetGroupOutput{}, m.answer
 }
 
-func TestAGroupThatIsThereAlreadyIsLeftToTheNextLook(t *testing.T) {
+func TestAGroupThatIsThereAlreadyIsLeftToTheNextPass(t *testing.T) {
 	t.Parallel()
 	owner := naming.Class{Installation: "i", Name: "standard"}
 	network := aws.Network{VPCID: vpc, Subnets: []aws.Subnet{private("subnet-0000000a", "a"), private("subnet-0000000b", "b")}}

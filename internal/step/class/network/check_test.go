@@ -129,7 +129,7 @@ func TestCompared(t *testing.T) {
 	}
 }
 
-func TestDesireNeedsNoLook(t *testing.T) {
+func TestDesireNeedsNoObservation(t *testing.T) {
 	t.Parallel()
 	class := &v1alpha1.PlatformClass{}
 	class.Spec.Network.Subnets = tagged("db")

@@ -172,7 +172,7 @@ func (o *operator) actions(t *testing.T, a *env.Account) []string {
 	return all
 }
 
-func TestTheGroupOfAMajorThatIsNoLongerOfferedIsLookedAfter(t *testing.T) {
+func TestTheGroupOfAMajorThatIsNoLongerOfferedIsReconciled(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{"rds.force_ssl": "0", "log_error_verbosity": "verbose"} {
 		t.Run(name, func(t *testing.T) {

@@ -182,7 +182,7 @@ func (r *recorder) RemoveTagsFromResource(
 	return &rds.RemoveTagsFromResourceOutput{}, nil
 }
 
-func TestAGroupThatIsThereAlreadyIsLeftToTheNextLook(t *testing.T) {
+func TestAGroupThatIsThereAlreadyIsLeftToTheNextPass(t *testing.T) {
 	t.Parallel()
 	want := desired(t, "16", tls12)
 	for name, c := range map[string]struct {

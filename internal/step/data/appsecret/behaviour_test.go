@@ -202,7 +202,7 @@ func (w *world) mustEqual(other *world) {
 	}
 }
 
-func TestOfTwoWritersOneLooksAgain(t *testing.T) {
+func TestOfTwoWritersOneReadsAgain(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		before func(*world)
@@ -329,7 +329,7 @@ func (w *world) beside() *world {
 	return &other
 }
 
-func TestEveryRefusalHasItsClassAndTellsNoSecret(t *testing.T) {
+func TestEveryRefusalHasItsClassAndDisclosesNoSecret(t *testing.T) {
 	t.Parallel()
 	secrets := schema.GroupResource{Resource: "secrets"}
 	said := errors.New("you sent " + canary)

@@ -114,7 +114,7 @@ func change(change func(*corev1.Secret)) func(*world) {
 	return func(w *world) { w.edit(first, change) }
 }
 
-func TestWhatSomebodyChangesIsToldAndHealed(t *testing.T) {
+func TestWhatSomebodyChangesIsReportedAndRepaired(t *testing.T) {
 	t.Parallel()
 	another := metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "keeper", UID: "22222222-aaaa-4bbb-8ccc-000000000002"}
 	for name, do := range map[string]func(*world){

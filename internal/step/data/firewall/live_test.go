@@ -190,7 +190,7 @@ func TestTheAnswerOfAPlanNamesWhatIsOpenAndWhatIsRefused(t *testing.T) {
 	}
 }
 
-func TestALookRightAfterAWriteSeesIt(t *testing.T) {
+func TestAReadRightAfterAWriteSeesIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, env.StartSandbox(t).Account(t))
 	w.settle(t)
@@ -234,7 +234,7 @@ func TestRulesFollowTheAddressesOfAnInstance(t *testing.T) {
 	w.mustBeOpenTo(t, w.everyone())
 }
 
-func TestABlindLookKeepsNothingOpenThatIsTooOpen(t *testing.T) {
+func TestAFailedObservationKeepsNothingOpenThatIsTooOpen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, env.StartSandbox(t).Account(t))
 	w.settle(t)

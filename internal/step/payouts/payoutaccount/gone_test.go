@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestTwoLooksThatBelongTogetherProveThatAnAccountIsGone(t *testing.T) {
+func TestTwoReadsThatBelongTogetherProveThatAnAccountIsGone(t *testing.T) {
 	for name, c := range map[string]struct {
 		// looks are when the account is not found, counted from the first.
 		observations []time.Duration

@@ -10,7 +10,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-func TestALookWritesNothingAndIsSharedForASweep(t *testing.T) {
+func TestAnObservationWritesNothingAndIsSharedForASweep(t *testing.T) {
 	w := newWorld(t)
 	w.accounts(w.in.Tenant, false, "jo")
 	if out := w.pass(); out.Err != nil || w.in.Business.ID != w.stripe.ID {
@@ -116,7 +116,7 @@ func TestEveryFailureReadsAsWhatItIs(t *testing.T) {
 	}
 }
 
-func TestAPlatformWithoutStripeIsNotLookedAt(t *testing.T) {
+func TestAPlatformWithoutStripeIsNotObserved(t *testing.T) {
 	w := newWorld(t)
 	w.in.Spec.Stripe.CredentialsSecretName = ""
 	out := w.pass()

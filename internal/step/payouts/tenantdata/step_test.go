@@ -110,7 +110,7 @@ func TestWhatIsTakenOutIsNoLongerSeen(t *testing.T) {
 	w.mustSee(converge.Verified)
 }
 
-func TestAnotherPlatformsAccountsAreNotLookedAt(t *testing.T) {
+func TestAnotherPlatformsAccountsAreNotObserved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.makeAccount("anna", "gym", func(a *v1alpha1.PayoutAccount) { a.Spec.BusinessProfile.ProductDescription = card })

@@ -100,7 +100,7 @@ func TestADriftIsSeenByItsPathAloneAndRepaired(t *testing.T) {
 	}
 }
 
-func TestADriftIsToldFromAnEdit(t *testing.T) {
+func TestADriftIsDistinguishedFromAnEdit(t *testing.T) {
 	o := newWorld(t).platform("studio")
 	o.converge()
 	inPlace := map[string]string{webhook.Name: o.pass().LastConverged}

@@ -73,7 +73,7 @@ func TestAQuietPassWritesNothingAndAsksNothingWithinASweep(t *testing.T) {
 	}
 }
 
-func TestAPlatformWithoutStripeIsNotLookedAt(t *testing.T) {
+func TestAPlatformWithoutStripeIsNotObserved(t *testing.T) {
 	o := newWorld(t).platform("studio")
 	since := o.mark()
 	in := o.in()

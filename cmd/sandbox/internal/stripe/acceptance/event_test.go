@@ -219,7 +219,7 @@ func TestEventsOfAnAccountAreFoundAtTheAccount(t *testing.T) {
 	}
 }
 
-func TestAForgeryIsSentAsTold(t *testing.T) {
+func TestAForgeryIsSentAsRequested(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
 	r := s.receive()
