@@ -64,7 +64,7 @@ func TestAReportHasARowForEveryControlFromTheFirst(t *testing.T) {
 			b, _ := newTrio(t)
 			set(b)
 			b.start()
-			b.later(evidence.ReportBound + time.Minute) // until then what is on its way is not reported on
+			b.later(evidence.ReportBound) // until then what is on its way is not reported on
 			platform := b.mustPass()
 			got := b.proof()
 			if got == nil {
