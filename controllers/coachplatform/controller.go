@@ -57,8 +57,6 @@ type Reconciler struct {
 	Resync time.Duration
 	// Workers is how many platforms are reconciled at a time.
 	Workers int
-
-	pace pace
 }
 
 // Reconcile brings one platform closer to its spec and reports what was seen.
@@ -164,21 +162,12 @@ func (r *Reconciler) finish(
 	ctx context.Context, before, platform *v1alpha1.CoachPlatform, run *scope.Platform, said report.Pass,
 ) (ctrl.Result, error) {
 	err := r.pass().Finish(ctx, before, platform, func(ctx context.Context) error {
-		unrecorded, now := r.record(ctx, platform, run, said), r.Clock.Now()
-		if r.pace.throttled(platform, said, now) {
-			return unrecorded
-		}
-		answers := evidence.Judge(findings(said.Outcomes), exemptions(run), hasStripe(platform), now)
-		unwritten := r.writeReport(ctx, platform, said, answers)
+		unrecorded := r.record(ctx, platform, run, said)
+		answers := evidence.Judge(findings(said.Outcomes), exemptions(run), hasStripe(platform), r.Clock.Now())
+		unwritten := r.writeReport(ctx, platform, answers)
 		r.report(platform, run, said, reportResult{answers, unwritten})
+		r.announce(before, platform, said)
 		r.audit(ctx, platform, run)
-		held, earlier := r.pace.progress(before, platform, said, now)
-		if held {
-			platform.Status = before.Status
-		} else {
-			said.Earlier = earlier
-			r.announce(before, platform, said)
-		}
 		return errors.Join(unrecorded, retried(ctx, unwritten))
 	})
 	if err != nil {
@@ -216,7 +205,7 @@ var lost = predicate.Funcs{
 // all platforms of the cache.
 func (r *Reconciler) platformsOf(ctx context.Context, class client.Object) []reconcile.Request {
 	var platforms v1alpha1.CoachPlatformList
-	if err := r.Client.List(ctx, &platforms, client.UnsafeDisableDeepCopy); err != nil { // only read, below
+	if err := r.Client.List(ctx, &platforms); err != nil {
 		logf.FromContext(ctx).Error(err, "Listing the platforms of a class; their resync will find the change")
 		return nil
 	}

@@ -29,10 +29,8 @@ const (
 
 // writeReport writes what was seen into the platform's report, if that says anything else than before or is
 // about to end, and emits an event for what flipped. A platform that is being deleted is not observed any more: its
-// report ends by itself, and goes with it. One that is on its way for the first time gets none yet.
-func (r *Reconciler) writeReport(
-	ctx context.Context, platform *v1alpha1.CoachPlatform, said report.Pass, answers []evidence.Answer,
-) error {
+// report ends by itself, and goes with it.
+func (r *Reconciler) writeReport(ctx context.Context, platform *v1alpha1.CoachPlatform, answers []evidence.Answer) error {
 	if !platform.DeletionTimestamp.IsZero() {
 		return nil
 	}
@@ -48,10 +46,6 @@ func (r *Reconciler) writeReport(
 	if err != nil {
 		return err
 	}
-	if _, reconciling, _ := said.Summary(); before == nil && reconciling.Status == metav1.ConditionTrue &&
-		r.Clock.Since(platform.CreationTimestamp.Time) < firstReport {
-		return nil
-	}
 	if before == nil {
 		return r.firstReport(ctx, platform, answers)
 	}
@@ -66,16 +60,11 @@ func (r *Reconciler) writeReport(
 	return nil
 }
 
-// next is the report that replaces a stored one, if it has to.
+// next is the report that replaces a stored one, and whether it has to.
 func (r *Reconciler) next(stored *v1alpha1.SecurityReport, answers []evidence.Answer) (*v1alpha1.SecurityReport, bool) {
-	now := r.Clock.Now()
-	content := evidence.Report(answers, &stored.Report, now)
-	if !evidence.Due(&stored.Report, &content, now) {
-		return nil, false
-	}
-	after := stored.DeepCopy()
-	after.Report = content
-	return after, true
+	now, after := r.Clock.Now(), stored.DeepCopy()
+	after.Report = evidence.Report(answers, &stored.Report, now)
+	return after, evidence.Due(&stored.Report, &after.Report, now)
 }
 
 // firstReport makes the report. It goes with its platform, which it does not keep from going.

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,10 +38,7 @@ type Event struct {
 // approval, the writes, and readiness that came back. What merely stays is reported by status.
 func (p Pass) Events(before []metav1.Condition, steps []v1alpha1.StepStatus) []Event {
 	var events []Event
-	ready, _, _ := p.Summary()
-	became := ready.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(before, v1alpha1.ConditionReady)
-	writes := joined(append(slices.Clone(p.Earlier), p.Writes()))
-	if writes != "" && !became {
+	if writes := p.writes(); writes != "" {
 		events = append(events, event(corev1.EventTypeNormal, v1alpha1.ReasonApplied, ActionApply, writes))
 	}
 	verdicts, top := p.verdicts()
@@ -58,8 +54,9 @@ func (p Pass) Events(before []metav1.Condition, steps []v1alpha1.StepStatus) []E
 			events = append(events, event(v.kind(), v.reason, ActionReconcile, v.step+": "+v.message))
 		}
 	}
-	if became {
-		events = append(events, event(corev1.EventTypeNormal, ready.Reason, ActionReconcile, joined([]string{"ready: " + ready.Message, writes})))
+	ready, _, _ := p.Summary()
+	if ready.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(before, v1alpha1.ConditionReady) {
+		events = append(events, event(corev1.EventTypeNormal, ready.Reason, ActionReconcile, "ready: "+ready.Message))
 	}
 	return events
 }
@@ -72,20 +69,15 @@ func (v verdict) kind() string {
 	return corev1.EventTypeNormal
 }
 
-// joined are the texts that say something.
-func joined(texts []string) string {
-	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), "; ")
-}
-
-// Writes says what the pass wrote, in one text for all steps; "" is nothing.
-func (p Pass) Writes() string {
+// writes says what the pass wrote, in one text for all steps.
+func (p Pass) writes() string {
 	var all []string
 	for _, o := range p.Outcomes {
 		if o.Applied {
 			all = append(all, o.Step+": "+done(o))
 		}
 	}
-	return joined(all)
+	return strings.Join(all, "; ")
 }
 
 // done says what was written.

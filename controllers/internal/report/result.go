@@ -16,9 +16,6 @@ const (
 	// window is the share of a resync in which all quiet objects are observed: wide enough not to queue up,
 	// short enough that one shared read of AWS serves them all.
 	window = 0.05
-	// quietly is the priority at which a quiet object is observed again: behind edits and events (0), and
-	// behind what follows from those of others. Without one the queue would keep that of the last pass.
-	quietly = -20
 	// firstRetry and lastRetry bound the growing delay of what is tried again. The longest is no
 	// longer than a resync: one failing step must not keep the others from being observed.
 	firstRetry = time.Second
@@ -52,10 +49,10 @@ func Result(outcomes []converge.Outcome, base time.Duration, now time.Time, jitt
 	if len(failures) > 0 {
 		return ctrl.Result{}, errors.Join(failures...)
 	}
-	if next == 0 || next == quiet {
-		return ctrl.Result{RequeueAfter: quiet, Priority: new(quietly)}, nil
+	if next == 0 {
+		next = quiet
 	}
-	return ctrl.Result{RequeueAfter: next, Priority: new(0)}, nil
+	return ctrl.Result{RequeueAfter: next}, nil
 }
 
 // delay is when one outcome wants the next pass.
