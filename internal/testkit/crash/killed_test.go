@@ -17,7 +17,7 @@ const (
 	// waits for AWS at AWS's pace, and the sandbox is faster.
 	nudge = 500 * time.Millisecond
 	// enough is how long all plans of the real program may take.
-	enough = 5 * time.Minute
+	enough = 15 * time.Minute
 	// touched is an annotation that triggers a reconcile and has no other meaning.
 	touched = "crash-suite/touched"
 )
