@@ -19,9 +19,9 @@ import (
 // What the suite covers at least; it fails below. Raise these with the rows.
 const (
 	// leastViolated are the rows in which a control was broken and seen Violated.
-	leastViolated = 258
+	leastViolated = 263
 	// leastUnknown are the rows in which a control's observation was made to fail and it was seen Unknown.
-	leastUnknown = 467
+	leastUnknown = 493
 	// leastEach are the rows of the first kind, or of what was refused, that every control has.
 	leastEach = 2
 )
