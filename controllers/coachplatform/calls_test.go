@@ -61,6 +61,9 @@ func TestOnePlatformNeedsFewCallsUntilItIsReady(t *testing.T) {
 	took := time.Since(began)
 	counts, all, rds := map[string]int{}, 0, 0
 	for _, c := range w.account.Calls(t, since) {
+		if c.Service == "logs" {
+			continue // the goal is without the log groups, which take seven
+		}
 		counts[c.Action()]++
 		all++
 		if c.Service == "rds" {

@@ -6,8 +6,10 @@ import (
 
 	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/converge"
+	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
@@ -32,12 +34,18 @@ func (r *resource) writer(in *scope.Platform) writer {
 func (r *resource) Apply(
 	ctx context.Context, in *scope.Platform, want State, got converge.Observation[State], changes []converge.Change,
 ) error {
+	if !got.Exists && !want.KeyKnown {
+		return fault.Wait(v1alpha1.ReasonWaitingForKey, 0, "the log groups are encrypted with the tenant's key, which is not there yet")
+	}
 	defer r.written(in)
 	w := r.writer(in)
 	for i, g := range want.Groups {
 		var live Group
 		if got.Exists {
 			live = got.State.Groups[i]
+		}
+		if !live.Exists && !want.KeyKnown {
+			continue // it is created with the key, by a later pass
 		}
 		if err := w.bring(ctx, live, g, changes); err != nil {
 			return aws.Classify(err)

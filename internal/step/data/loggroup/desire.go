@@ -2,9 +2,8 @@ package loggroup
 
 import (
 	"fmt"
+	"slices"
 
-	"github.com/coachplatform/coach-operator/api/v1alpha1"
-	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/naming"
 	"github.com/coachplatform/coach-operator/internal/scope"
 )
@@ -18,6 +17,8 @@ type State struct {
 	// Groups are one for each log, in the order of published. A live one that does not exist is as desired otherwise,
 	// so that its absence is one difference.
 	Groups []Group
+	// KeyKnown says that the tenant's key was observed. Without it nothing is said of the groups' keys.
+	KeyKnown bool
 }
 
 // Group is one log group.
@@ -42,16 +43,25 @@ type Group struct {
 // before a key was set stays as it was.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
 func Desire(in *scope.Platform) (State, error) {
-	if in.Key.ARN == "" {
-		return State{}, fault.Wait(v1alpha1.ReasonWaitingForKey, 0, "the log groups are encrypted with the tenant's key, which is not there yet")
-	}
-	var s State
+	s := State{KeyKnown: in.Key.ARN != ""}
 	for _, log := range published {
 		s.Groups = append(s.Groups, Group{
 			Log: log, Name: name(in.Tenant, log), Exists: true, KeyARN: in.Key.ARN, Days: in.Class.Spec.Database.LogRetentionDays, Tagged: true,
 		})
 	}
 	return s, nil
+}
+
+// constrain leaves the keys of groups as they are while the tenant's key is not known.
+func constrain(want, got State) State {
+	if want.KeyKnown {
+		return want
+	}
+	want.Groups = slices.Clone(want.Groups)
+	for i := range got.Groups {
+		want.Groups[i].KeyARN = got.Groups[i].KeyARN
+	}
+	return want
 }
 
 const (

@@ -36,6 +36,9 @@ var Controls = []converge.Control[State]{
 
 // checkKey holds when all groups are encrypted with the tenant's key.
 func checkKey(want, got State) (converge.Verdict, string) {
+	if !want.KeyKnown {
+		return converge.Unknown, "the tenant's key could not be observed"
+	}
 	return judge(want, got, "with a key that is not the tenant's", "encrypted with the tenant's key",
 		func(want, got Group) bool { return got.KeyARN == want.KeyARN })
 }

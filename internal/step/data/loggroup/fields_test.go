@@ -17,7 +17,7 @@ const (
 
 // desired is a state of two groups, both as they must be.
 func desired() State {
-	return State{Groups: []Group{
+	return State{KeyKnown: true, Groups: []Group{
 		{Log: "postgresql", Exists: true, KeyARN: tenantKey, Days: 365, Tagged: true},
 		{Log: "upgrade", Exists: true, KeyARN: tenantKey, Days: 365, Tagged: true},
 	}}
@@ -49,15 +49,28 @@ func TestControlsJudgeEveryGroup(t *testing.T) {
 	}
 }
 
-func TestLogGroupsWaitForTheKey(t *testing.T) {
+func TestWhileTheKeyIsNotKnownNothingIsSaidOfKeys(t *testing.T) {
 	in := &scope.Platform{Class: &v1alpha1.PlatformClass{}}
-	if _, err := Desire(in); fault.ClassOf(err) != fault.Waiting || fault.As(err).Reason != v1alpha1.ReasonWaitingForKey {
-		t.Errorf("without a key: %v", err)
+	in.Class.Spec.Database.LogRetentionDays = 731
+	want, err := Desire(in)
+	if err != nil || want.KeyKnown || len(want.Groups) != 2 || want.Groups[1].Days != 731 {
+		t.Fatalf("without a key: %+v, %v", want, err)
 	}
-	in.Key.ARN, in.Class.Spec.Database.LogRetentionDays = tenantKey, 731
-	s, err := Desire(in)
-	if err != nil || len(s.Groups) != 2 || s.Groups[1].KeyARN != tenantKey || s.Groups[1].Days != 731 {
-		t.Errorf("with a key: %+v, %v", s, err)
+	got := desired()
+	want = constrain(want, got)
+	if keyOf := Fields[2].Get; keyOf(want) != keyOf(got) {
+		t.Errorf("the keys differ: %s, want %s", keyOf(got), keyOf(want))
+	}
+	if verdict, _ := checkKey(want, got); verdict != converge.Unknown {
+		t.Errorf("the control is %d, want unknown", verdict)
+	}
+	err = (&resource{}).Apply(t.Context(), in, want, converge.Observation[State]{}, nil)
+	if fault.ClassOf(err) != fault.Waiting || fault.As(err).Reason != v1alpha1.ReasonWaitingForKey {
+		t.Errorf("creating without a key: %v", err)
+	}
+	in.Key.ARN = tenantKey
+	if want, _ := Desire(in); !want.KeyKnown || constrain(want, got).Groups[0].KeyARN != tenantKey {
+		t.Errorf("with a key: %+v", want)
 	}
 }
 

@@ -23,6 +23,7 @@ func New(sessions *aws.Sessions) converge.Step[*scope.Platform] {
 		Resource:  &resource{sessions: sessions},
 		Fields:    Fields,
 		Controls:  Controls,
+		Constrain: constrain,
 		Reads:     reads,
 		Writes:    writes,
 	}
