@@ -42,7 +42,7 @@ notes() {
 }
 
 # noted COMMAND...: run a command whose messages are notes. What it prints to stdout stays there.
-noted() { { "$@" 2>&1 >&3 | notes; } 3>&1; }
+noted() { { "$@" 2>&1 >&3 3>&- | notes; } 3>&1; } # a program that stays, such as a node, must not keep 3 open
 
 # fail LINE...: say why and how to go on, then end.
 fail() {
