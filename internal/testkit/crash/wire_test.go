@@ -165,7 +165,7 @@ func (w *wire) story() (text string) {
 }
 
 // services are the short names of AWS services that differ from the SDK's.
-var services = map[string]string{"Resource Groups Tagging API": "tagging"}
+var services = map[string]string{"Resource Groups Tagging API": "tagging", "CloudWatch Logs": "logs"}
 
 // attach makes every attempt of every AWS call go through the wire.
 func (w *wire) attach(stack *middleware.Stack) error {
