@@ -179,10 +179,16 @@ type PayoutAccountSpec struct {
 	Adopt string `json:"adopt,omitempty"`
 }
 
+// PlatformNameField is the field by which accounts can be selected: in the API server from Kubernetes 1.31 on,
+// with kubectl get --field-selector, and in the operator's cache.
+// https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#crd-selectable-fields
+const PlatformNameField = "spec.platformName"
+
 // PayoutAccount is one coach's account at Stripe.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=pa,categories=coach
+// +kubebuilder:selectablefield:JSONPath=`.spec.platformName`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63",message="metadata.name: at most 63 characters"
 // +kubebuilder:printcolumn:name="PHASE",type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name="PAYOUTS",type=string,JSONPath=`.status.conditions[?(@.type=="PayoutsEnabled")].status`

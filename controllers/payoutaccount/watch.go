@@ -26,9 +26,8 @@ import (
 )
 
 const (
-	// coachIndex finds the objects of one coach, and platformIndex those of one platform.
-	coachIndex    = "coach"
-	platformIndex = "platform"
+	// coachIndex finds the objects of one coach.
+	coachIndex = "coach"
 )
 
 func coachOf(a *v1alpha1.PayoutAccount) string { return a.Spec.PlatformName + "/" + a.Spec.CoachID }
@@ -36,8 +35,8 @@ func coachOf(a *v1alpha1.PayoutAccount) string { return a.Spec.PlatformName + "/
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
 	for index, of := range map[string]func(*v1alpha1.PayoutAccount) string{
-		coachIndex:    coachOf,
-		platformIndex: func(a *v1alpha1.PayoutAccount) string { return a.Spec.PlatformName },
+		coachIndex: coachOf,
+		v1alpha1.PlatformNameField: func(a *v1alpha1.PayoutAccount) string { return a.Spec.PlatformName },
 	} {
 		err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.PayoutAccount{}, index,
 			func(o client.Object) []string {
@@ -125,7 +124,7 @@ func (r *Reconciler) gateChanged() predicate.Predicate {
 // accountsOf returns the accounts of the platform that an object is named after.
 func (r *Reconciler) accountsOf(ctx context.Context, platform client.Object) []reconcile.Request {
 	var accounts v1alpha1.PayoutAccountList
-	err := r.Client.List(ctx, &accounts, client.InNamespace(platform.GetNamespace()), client.MatchingFields{platformIndex: platform.GetName()})
+	err := r.Client.List(ctx, &accounts, client.InNamespace(platform.GetNamespace()), client.MatchingFields{v1alpha1.PlatformNameField: platform.GetName()})
 	if err != nil {
 		logf.FromContext(ctx).Error(err, "Listing the accounts of a platform; their resync will find the change")
 		return nil

@@ -70,8 +70,8 @@ func newWorld(t *testing.T) *world {
 	w.cluster = env.AuditedAPIServer(t)
 	w.say("sandbox AWS, with a PostgreSQL behind each database")
 	w.account = env.StartSandbox(t, env.WithDataPlane()).Account(t)
-	text := pace.String()
-	w.account.Sandbox().Set(t, w.account.ID, env.Settings{Pace: &text})
+	text, limits := pace.String(), true
+	w.account.Sandbox().Set(t, w.account.ID, env.Settings{Pace: &text, Limits: &limits})
 	w.say("operator")
 	w.operator = w.cluster.Operator(t, w.account, *folder)
 	return w

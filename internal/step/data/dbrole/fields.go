@@ -13,7 +13,7 @@ import (
 // Paths of the fields.
 const (
 	pathRoles     = "roles"
-	pathUnmanaged = "strangers"
+	pathUnmanaged = "unmanagedLogins"
 	pathMembers   = "memberships"
 	pathSettings  = "settings"
 	pathDatabases = "databaseGrants"

@@ -65,14 +65,15 @@ func (r *resource) objects(ctx context.Context, in *scope.Platform) ([]object, e
 		return nil, unanswered(err, in)
 	}
 	var accounts v1alpha1.PayoutAccountList
-	if err := r.Kube.List(ctx, &accounts, client.InNamespace(in.Tenant.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+	err = r.Kube.List(ctx, &accounts, client.InNamespace(in.Tenant.Namespace),
+		client.MatchingFields{v1alpha1.PlatformNameField: in.Tenant.Name}, client.UnsafeDisableDeepCopy)
+	if err != nil {
 		return nil, unanswered(err, in)
 	}
 	all := []object{objectOf("CoachPlatform", platform.ObjectMeta, &platform.Spec, &platform.Status)}
 	for i := range accounts.Items {
-		if a := &accounts.Items[i]; a.Spec.PlatformName == in.Tenant.Name {
-			all = append(all, objectOf("PayoutAccount", a.ObjectMeta, &a.Spec, &a.Status))
-		}
+		a := &accounts.Items[i]
+		all = append(all, objectOf("PayoutAccount", a.ObjectMeta, &a.Spec, &a.Status))
 	}
 	return all, nil
 }
