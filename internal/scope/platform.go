@@ -1,5 +1,6 @@
 // Package scope carries the typed inputs and outputs of one reconcile from the controller to the
-// steps and from step to step. Inputs are read-only; an output is zero until its step has observed it.
+// steps and from step to step. Inputs are read-only; an output is zero until its step has observed it. A file
+// holds what the steps of one wing share, as internal/step has them.
 package scope
 
 import (
@@ -8,25 +9,6 @@ import (
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/naming"
 )
-
-// Class is one reconcile of a PlatformClass.
-type Class struct {
-	// Owner names what the class's platforms share.
-	Owner naming.Class
-	// Class is the object; steps read its spec.
-	Class *v1alpha1.PlatformClass
-
-	// Network is set by the step network.
-	Network ClassNetwork
-	// Quotas are set by the step account.
-	Quotas []v1alpha1.Quota
-}
-
-// ClassNetwork is what the step network observed.
-type ClassNetwork struct {
-	VPCID     string
-	SubnetIDs []string
-}
 
 // Platform is one reconcile of a CoachPlatform.
 type Platform struct {
@@ -65,13 +47,6 @@ type Platform struct {
 	Binding string
 }
 
-// Master is the master user name, neither admin nor postgres (FSBP RDS.25), and DatabaseName the database
-// that RDS creates.
-const (
-	Master       = "coach_master"
-	DatabaseName = "coach"
-)
-
 // Passwords keeps the passwords of a tenant's logins in the operator's own namespace, where no tenant can
 // read them. They are generated, with at least 128 bits, from letters and digits.
 type Passwords interface {
@@ -89,44 +64,4 @@ type Intents interface {
 	// is the first attempt: true only where this very call kept the intent and the tenant has no master password
 	// yet. Otherwise an earlier attempt, perhaps of another process, may have created the resource already.
 	Declare(ctx context.Context, resource string) (first bool, err error)
-}
-
-// Key is what the step key observed or created.
-type Key struct {
-	ID, ARN string
-	// New says that the key was created in this pass: nothing is encrypted with it and nothing recorded on it.
-	New bool
-	// Recorded is the database that the key's tag records.
-	Recorded Record
-}
-
-// Firewall is what the step firewall observed.
-type Firewall struct {
-	// GroupID is the tenant's security group.
-	GroupID string
-}
-
-// Database is what the step database observed.
-type Database struct {
-	Identifier, Endpoint, EngineVersion, State string
-	Port, AllocatedGiB                         int32
-	// Connectable says that clients can connect, as far as AWS reports.
-	Connectable bool
-	// Record identifies this database.
-	Record Record
-}
-
-// Roles are the logins that the step dbrole observed in place, each with the desired rights and password.
-type Roles struct {
-	Logins []RoleLogin
-}
-
-// RoleLogin is one login that a tenant may use.
-type RoleLogin struct {
-	// Name of the role, and key of its password.
-	Name string
-	// Binding is what the name of its Secret ends in: "" for the platform's first, else such as -reader.
-	Binding string
-	// IAM says that the login has no password.
-	IAM bool
 }
