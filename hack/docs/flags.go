@@ -22,7 +22,7 @@ func flags() (string, error) {
 	return p.String(), nil
 }
 
-// metrics documents the operator's own metrics, by making one sample of each.
+// metrics documents the operator's own metrics, by taking one sample of each.
 func metrics() (string, error) {
 	registry := prometheus.NewRegistry()
 	m, err := telemetry.New(registry)
@@ -32,6 +32,10 @@ func metrics() (string, error) {
 	m.Request("RDS", "DescribeDBInstances", "")
 	m.Step("CoachPlatform", "database", "converged", []string{"in-place"}, 0)
 	m.Flip("CP-DB-01", "Violated")
+	m.Standing("Enabled", "PayoutsEnabled")
+	m.Event("stored")
+	m.Unknown("other")
+	m.Orphans("uid", 0)
 	m.Controls(func() map[telemetry.Control]int {
 		return map[telemetry.Control]int{{ID: "CP-DB-01", Status: "Violated"}: 1}
 	})

@@ -36,9 +36,9 @@ const (
 
 // purposes are all policies in their order, and what each is for.
 var purposes = []struct{ name, about string }{
-	{forReads, "what the steps read; sweeps run in a session that has no more than reads"},
-	{forCore, "the writes for one tenant: key, security group, database"},
-	{forClass, "the writes for what the platforms of a class share: subnet group, parameter groups"},
+	{forReads, "the reads of all steps"},
+	{forCore, "the writes for one tenant: key, security group, log groups, database"},
+	{forClass, "the writes for resources that the platforms of a class share: subnet group, parameter groups"},
 }
 
 // grant is one statement about writes: in which policy it is, which actions it allows, on what, and how they are
@@ -323,48 +323,48 @@ func iamPage() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p := newPage("IAM", "what the steps declare and hack/docs/iam.go", `Three things let the operator work in an AWS account. Each is
-the least that the steps of this version need; make generate writes them again when a step changes.
+	p := newPage("IAM", "what the steps declare and hack/docs/iam.go", `The operator needs three things to work in an AWS account. Each
+grants the least that the steps of this version need. make generate writes this page and the policies from the steps.
 
-1. **The class's role**, in the account of the class (`+"`spec.identity.roleARN`"+`), has the managed policies
-   [below](#the-policies-of-the-classs-role), all of them. Nothing in them is to be filled in.
-2. **Its trust policy**, [iam-trust-policy.json](iam-trust-policy.json), lets only the operator in, and only with the external
-   ID of the class. Fill in OPERATOR_ROLE_ARN and EXTERNAL_ID (`+"`spec.identity.externalID`"+`).
-3. **The operator's own role** (IRSA or EKS Pod Identity on its service account) may become the roles of the classes. Fill in
+1. **The class's role**, in the account of the class (`+"`spec.identity.roleARN`"+`), has all managed policies
+   [below](#the-policies-of-the-classs-role). There is nothing to fill in.
+2. **Its trust policy**, [iam-trust-policy.json](iam-trust-policy.json), lets only the operator assume the role, and only with the
+   external ID of the class. Fill in OPERATOR_ROLE_ARN and EXTERNAL_ID (`+"`spec.identity.externalID`"+`).
+3. **The operator's own role** (IRSA or EKS Pod Identity on its service account) may assume the roles of the classes. Fill in
    CLASS_ROLE_ARN, one for each class:`)
 	p.line("\n```json\n%s```", operator)
 	p.heading(2, "The policies of the class's role")
-	p.line("IAM takes %d characters in a managed policy, so there is one for each purpose. A role takes ten.\n", maxPolicySize)
-	p.line("| policy | what for | characters |\n| --- | --- | --- |")
+	p.line("A managed policy has at most %d characters, so there is one for each purpose. A role can have ten.\n", maxPolicySize)
+	p.line("| policy | purpose | characters |\n| --- | --- | --- |")
 	names := make([]string, 0, len(purposes))
 	for _, of := range purposes {
 		p.line("| [%[1]s](%[1]s) | %[2]s | %[3]d |", policyFile(of.name), of.about, compact(policies[of.name]))
 		names = append(names, of.name)
 	}
-	p.line("\nTo create and attach them, with the role's name for ROLE, from the folder of this page:\n\n```sh\n"+
+	p.line("\nTo create and attach them, replace ROLE by the name of the role and run in the folder of this page:\n\n```sh\n"+
 		"for purpose in %s; do\n"+
 		"  arn=$(aws iam create-policy --policy-name coach-$purpose \\\n"+
 		"    --policy-document file://iam-policy-$purpose.json --query Policy.Arn --output text)\n"+
 		"  aws iam attach-role-policy --role-name ROLE --policy-arn \"$arn\"\n"+
 		"done\n```", strings.Join(names, " "))
-	p.line("\nAfter an upgrade of the operator that changes one: `aws iam create-policy-version --set-as-default`.")
+	p.line("\nIf an upgrade of the operator changes a policy, run `aws iam create-policy-version --set-as-default`.")
 	p.heading(2, "How writes are bound to their tenant")
 	p.line("%s", `The operator writes for one tenant at a time, in a session that carries the tenant's tags
-(`+code(tenantTags...)+`; `+code(classTags...)+` for what the platforms of a class share). The policy compares them:
+(`+code(tenantTags...)+`; `+code(classTags...)+` for resources that the platforms of a class share). The policies compare them:
 
-- What is created must be tagged as the session's tenant (aws:RequestTag).
-- What is changed must carry the tags of the session's tenant (aws:ResourceTag), so a session of one tenant cannot change
-  what belongs to another, even by a fault in the operator's code.
-- The tenant's key is used through RDS only (kms:ViaService).
-- What cannot be bound by tags is bound by name: aliases, and the subnet and parameter groups that the platforms of a class
-  share, all begin with `+"`coach-`"+`. A VPC is only named when a security group is created in it.
+- A new resource must be tagged with the tags of the session (aws:RequestTag).
+- A changed resource must have the tags of the session (aws:ResourceTag). So a session of one tenant cannot change the resources of
+  another, even if the operator has a bug.
+- The role may use the tenant's key through RDS only (kms:ViaService).
+- Resources that cannot be bound by tags are bound by name: aliases, and the subnet and parameter groups that the platforms of a
+  class share. All these names begin with `+"`coach-`"+`. A VPC is named only to create a security group in it.
 
-Reads need no tags. Sweeps run in a session of their own whose session policy admits reads only.
+Reads need no tags. Sweeps run in a separate session whose session policy allows reads only.
 
-A session can put its tenant's tags on a key, or on a database named coach-…, that has no coach: tags at all: AWS has no key
-that would distinguish this from tagging what is being created.`)
+Limitation: a session can put its tenant's tags on a key, on a database named coach-… or on a log group of such a database if the
+resource has no coach: tags. No IAM condition key distinguishes this from the tagging of a new resource.`)
 	p.heading(2, "Before the first database of an account")
-	p.line("%s", "RDS needs its service-linked role. In an account that never used RDS, create it once: "+
+	p.line("%s", "RDS needs its service-linked role. In an account that has never used RDS, create it once: "+
 		"`aws iam create-service-linked-role --aws-service-name rds.amazonaws.com`. The operator has no permission to do so.")
 	return p.String(), nil
 }

@@ -20,14 +20,14 @@ func controls() (string, error) {
 		}
 	}
 	p := newPage("Security controls", "the evidence catalogue", "What the operator claims of every platform, in plain words, and the "+
-		"controls that prove each claim from live state on every pass. A control that could not be observed within its bound is "+
-		"Unknown, never Verified; a claim has the worst status of its controls. The [SecurityReport](../kinds/securityreport.md) "+
+		"controls that verify each claim from live state on every pass. A control that could not be observed within its bound is "+
+		"Unknown, never Verified. A claim has the worst status of its controls. The [SecurityReport](../kinds/securityreport.md) "+
 		"of a platform shows them all, and `status.security` of a CoachPlatform counts them.\n\n"+
 		"FSBP is AWS Foundational Security Best Practices, CIS the CIS AWS Foundations Benchmark 5.0.")
 	for _, claim := range evidence.Claims {
 		p.heading(2, claim.ID)
 		p.line("%s.\n", claim.Statement)
-		p.table("control", "what holds", "asked for by", "where it is seen", "step", "an observation counts for")
+		p.table("control", "statement", "source", "where it is observed", "step", "an observation is valid for")
 		for _, c := range evidence.Catalogue {
 			if c.Claim != claim.ID {
 				continue

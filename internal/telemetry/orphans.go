@@ -17,7 +17,7 @@ type orphans struct {
 func newOrphans() *orphans {
 	return &orphans{
 		total: prometheus.NewDesc("coach_stripe_orphan_accounts",
-			"Accounts at Stripe that carry a platform's mark, were not released, and are claimed by no PayoutAccount.", nil, nil),
+			"Stripe accounts with a platform's metadata that were not released and that no PayoutAccount claims.", nil, nil),
 		counts: map[string]int{},
 	}
 }

@@ -41,14 +41,14 @@ func New(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "coach_security_flips_total", Help: "Security controls of any platform that changed their status, by the new one.",
 		}, []string{"control", "to"}),
 		standing: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "coach_payout_standings_total", Help: "Payout accounts that came to stand elsewhere, by phase and reason.",
+			Name: "coach_payout_standings_total", Help: "Transitions of payout accounts to another phase or reason, by the new ones.",
 		}, []string{"phase", "reason"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "coach_stripe_events_total", Help: "Deliveries to the receiver of Stripe's events, by what became of them.",
+			Name: "coach_stripe_events_total", Help: "Deliveries to the receiver of Stripe's events, by result.",
 		}, []string{"result"}),
 		strange: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "coach_stripe_unknown_states_total",
-			Help: "Payout accounts that came to a state that the operator does not know, by Stripe's word for why it is disabled.",
+			Help: "Transitions of payout accounts to a state that the operator does not know, by Stripe's disabled_reason.",
 		}, []string{"reason"}),
 		controls: newControls(),
 		orphans:  newOrphans(),
@@ -71,11 +71,11 @@ func (m *Metrics) Request(service, operation, code string) {
 	m.requests.WithLabelValues(service, operation, code).Inc()
 }
 
-// Standing counts one payout account that came to stand elsewhere.
+// Standing counts one transition of a payout account to another phase or reason.
 func (m *Metrics) Standing(phase, reason string) { m.standing.WithLabelValues(phase, reason).Inc() }
 
-// Unknown counts one payout account that came to an unknown state. Only metrics, which no
-// tenant reads, show Stripe's own word.
+// Unknown counts one transition of a payout account to an unknown state. Only metrics, which no tenant reads, show
+// Stripe's disabled_reason.
 func (m *Metrics) Unknown(reason string) { m.strange.WithLabelValues(reason).Inc() }
 
 // Event counts one delivery to the receiver of Stripe's events.
