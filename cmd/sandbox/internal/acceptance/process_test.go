@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/cli"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/server"
@@ -102,6 +108,22 @@ func children(t *testing.T, pid int) []int {
 	return all
 }
 
+// callIAM makes the process start moto.
+func (p *process) callIAM() {
+	p.t.Helper()
+	authority, err := os.ReadFile(p.CA)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority)
+	config := configFor(credentials.NewStaticCredentialsProvider("111122223333", "secret", ""))
+	config.BaseEndpoint = aws.String(p.AWS)
+	config.HTTPClient = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+	_, err = iam.NewFromConfig(config).ListRoles(p.t.Context(), &iam.ListRolesInput{})
+	wantCode(p.t, err, "")
+}
+
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 func TestTheProcessEndsWithAllItStarted(t *testing.T) {
@@ -115,6 +137,10 @@ func TestTheProcessEndsWithAllItStarted(t *testing.T) {
 			if p.PID != p.command.Process.Pid {
 				t.Errorf("ready.json names process %d, it is %d", p.PID, p.command.Process.Pid)
 			}
+			if early := children(t, p.PID); len(early) != 0 {
+				t.Errorf("it runs %d processes before IAM is called, want none", len(early))
+			}
+			p.callIAM()
 			started := children(t, p.PID)
 			if len(started) != 1 {
 				t.Fatalf("it runs %d processes, want moto alone", len(started))

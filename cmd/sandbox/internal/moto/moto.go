@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -46,41 +47,59 @@ const (
 	accountHeader = "X-Moto-Account-Id"
 )
 
-// Server is a running moto.
+// Server is moto, which starts when it is first needed. It is safe for concurrent use.
 type Server struct {
-	url     string
-	client  *http.Client
+	python, dir string
+	log         *slog.Logger
+	client      *http.Client
+	ended       chan struct{}
+
+	mu      sync.Mutex
+	url     string // "" until it runs
+	failed  error  // why it did not start; it is not tried again
 	command *exec.Cmd
 	stdin   io.Closer
-	ended   chan struct{}
 }
 
-// Start runs moto by the interpreter of the given moto_server script and waits
-// until it answers. What it prints goes to moto.log in the directory.
-func Start(ctx context.Context, script, dir string, log *slog.Logger) (*Server, error) {
+// New finds moto by the interpreter of the given moto_server script. What it prints
+// goes to moto.log in the directory.
+func New(script, dir string, log *slog.Logger) (*Server, error) {
 	python, err := interpreter(script)
 	if err != nil {
 		return nil, fmt.Errorf("find moto: %w", err)
 	}
+	return &Server{
+		python: python, dir: dir, log: log, ended: make(chan struct{}),
+		client: &http.Client{Transport: &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections}},
+	}, nil
+}
+
+// running is the URL of moto, which is started if it does not run yet.
+func (s *Server) running(ctx context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.url == "" && s.failed == nil {
+		s.url, s.failed = s.start(context.WithoutCancel(ctx))
+	}
+	return s.url, s.failed
+}
+
+func (s *Server) start(ctx context.Context) (string, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("listen for moto: %w", err)
+		return "", fmt.Errorf("listen for moto: %w", err)
 	}
 	defer func() { _ = listener.Close() }()
-	server := &Server{
-		url:    "http://" + listener.Addr().String(),
-		client: &http.Client{Transport: &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections}},
-		ended:  make(chan struct{}),
+	url := "http://" + listener.Addr().String()
+	if err := s.launch(ctx, s.python, s.dir, listener); err != nil {
+		return "", fmt.Errorf("start moto: %w", err)
 	}
-	if err := server.launch(ctx, python, dir, listener); err != nil {
-		return nil, fmt.Errorf("start moto: %w", err)
+	if err := s.await(ctx, url); err != nil {
+		s.end()
+		return "", fmt.Errorf("await moto, see %s: %w", filepath.Join(s.dir, logName), err)
 	}
-	if err := server.await(ctx); err != nil {
-		server.Stop()
-		return nil, fmt.Errorf("await moto, see %s: %w", filepath.Join(dir, logName), err)
-	}
-	log.InfoContext(ctx, "moto answers", "pid", server.command.Process.Pid)
-	return server, nil
+	s.log.InfoContext(ctx, "moto answers", "pid", s.command.Process.Pid)
+	return url, nil
 }
 
 // interpreter is the Python named in the first line of the script: that of the
@@ -139,7 +158,7 @@ func (s *Server) launch(ctx context.Context, python, dir string, listener net.Li
 
 // await waits until moto answers. The socket exists already, so the first request
 // simply takes as long as moto needs to start.
-func (s *Server) await(ctx context.Context) error {
+func (s *Server) await(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	go func() {
@@ -149,15 +168,26 @@ func (s *Server) await(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/sandbox/reset/none", http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/sandbox/reset/none", http.NoBody)
 	if err != nil {
 		return err
 	}
 	return s.expectOK(request)
 }
 
-// Stop ends moto and returns when it is gone.
+// Stop ends moto, if it runs, and returns when it is gone.
 func (s *Server) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.url != "" {
+		s.end()
+	}
+	s.url, s.failed = "", errStopped
+}
+
+var errStopped = errors.New("moto has been stopped")
+
+func (s *Server) end() {
 	_ = s.stdin.Close() // its end is the signal
 	select {
 	case <-s.ended:
@@ -172,7 +202,11 @@ func (s *Server) Ended() <-chan struct{} { return s.ended }
 
 // Reset forgets everything moto holds for an account.
 func (s *Server) Reset(ctx context.Context, account string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/sandbox/reset/"+account, http.NoBody)
+	url, err := s.running(ctx)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/sandbox/reset/"+account, http.NoBody)
 	if err != nil {
 		return fmt.Errorf("reset account: %w", err)
 	}
@@ -197,8 +231,11 @@ func (s *Server) expectOK(request *http.Request) error {
 
 // Forward lets moto answer a request as the given account.
 func (s *Server) Forward(ctx context.Context, req *wire.Request, account string) (*wire.Answer, error) {
-	target := s.url + req.HTTP.URL.RequestURI()
-	request, err := http.NewRequestWithContext(ctx, req.HTTP.Method, target, bytes.NewReader(req.Body))
+	url, err := s.running(ctx)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, req.HTTP.Method, url+req.HTTP.URL.RequestURI(), bytes.NewReader(req.Body))
 	if err != nil {
 		return nil, fmt.Errorf("forward to moto: %w", err)
 	}

@@ -40,21 +40,12 @@ func (a Account) Call(ctx context.Context, service, operation string, pairs ...s
 	return Document(answer)
 }
 
-// JSON makes a JSON 1.1 call to the named target and returns the body of its
-// answer. An answer that is an error is an error here.
-func (a Account) JSON(ctx context.Context, service, target string, body []byte) ([]byte, error) {
-	answer, err := a.post(ctx, service, "application/x-amz-json-1.1", target, body)
-	if err != nil {
-		return nil, fmt.Errorf("call %s: %w", target, err)
-	}
-	if answer.Status >= http.StatusBadRequest {
-		return nil, fmt.Errorf("call %s: status %d: %s", target, answer.Status, answer.Body)
-	}
-	return answer.Body, nil
-}
-
 func (a Account) post(ctx context.Context, service, contentType, target string, body []byte) (*wire.Answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.server.url+"/", bytes.NewReader(body))
+	url, err := a.server.running(ctx)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -99,17 +90,4 @@ func Texts(element *etree.Element, path string) []string {
 		texts = append(texts, found.Text())
 	}
 	return texts
-}
-
-// EC2Tags is the tags of an EC2 resource by its ID.
-func (a Account) EC2Tags(ctx context.Context, id string) (map[string]string, error) {
-	found, err := a.Call(ctx, "ec2", "DescribeTags", "Filter.1.Name", "resource-id", "Filter.1.Value.1", id)
-	if err != nil {
-		return nil, err
-	}
-	tags := map[string]string{}
-	for _, item := range found.FindElements("./tagSet/item") {
-		tags[Text(item, "key")] = Text(item, "value")
-	}
-	return tags, nil
 }

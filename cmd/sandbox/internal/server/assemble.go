@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/beevik/etree"
+
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/admin"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/access"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/calllog"
@@ -51,10 +53,16 @@ func assemble(ctx context.Context, config Config, motoServer *moto.Server, plane
 	})
 	keys := kms.New(settings, time.Now)
 	groups := logs.New(keys, time.Now)
-	databases := rds.New(ctx, rds.Config{
-		Moto: motoServer, Keys: keys, Logs: groups, Plane: plane, Settings: settings, Now: time.Now, Log: config.Log,
+	var databases *rds.Service
+	networks := ec2.New(settings, func(account, region, group string) bool {
+		return databases.UsesSecurityGroup(account, region, group)
+	}, time.Now)
+	databases = rds.New(ctx, rds.Config{
+		Networks: func(ctx context.Context, account, region, operation string, pairs ...string) (*etree.Element, error) {
+			return networks.As(account, region).Call(ctx, operation, pairs...)
+		},
+		Keys: keys, Logs: groups, Plane: plane, Settings: settings, Now: time.Now, Log: config.Log,
 	})
-	networks := ec2.New(motoServer, settings, databases.UsesSecurityGroup, time.Now)
 	services := service.NewRegistry(databases, groups, networks, keys, roles, sts.New(sessions, roles))
 	services.Register(tagging.New(services.Tagged, func(account string) time.Duration { return time.Duration(settings.Of(account).Lag) }))
 	aws := proxy.New(proxy.Config{
@@ -63,7 +71,7 @@ func assemble(ctx context.Context, config Config, motoServer *moto.Server, plane
 		Guard:  &access.Guard{Roles: roles, Keys: keys, Services: services, Now: time.Now},
 	})
 	api := admin.New(calls, faults, settings, services, world.New(world.Services{
-		Moto: motoServer, Roles: roles, Databases: databases, Keys: keys, Networks: networks,
+		Roles: roles, Databases: databases, Keys: keys, Networks: networks,
 		All: services, Limits: limits,
 	}), config.Log)
 	return sandbox{aws: aws, admin: api, databases: databases, calls: calls, faults: faults}

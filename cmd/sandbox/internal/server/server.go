@@ -82,7 +82,7 @@ func Run(ctx context.Context, config Config) (err error) {
 		databases = plane
 		defer func() { err = errors.Join(err, plane.Close()) }()
 	}
-	motoServer, err := moto.Start(ctx, config.Moto, config.State, config.Log)
+	motoServer, err := moto.New(config.Moto, config.State, config.Log)
 	if err != nil {
 		return err
 	}

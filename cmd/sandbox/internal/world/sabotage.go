@@ -85,14 +85,13 @@ func (w *World) keysOf(target rds.Target) []string {
 
 // openFirewall admits 0.0.0.0/0 at the database port of the chosen instances.
 func (w *World) openFirewall(ctx context.Context, target rds.Target) ([]string, error) {
-	defer w.Networks.Changed(target.Account, target.Region)
 	var opened []string
 	for _, inst := range w.Databases.Matching(target) {
 		if len(inst.SecurityGroups) == 0 {
 			continue
 		}
 		group, port := inst.SecurityGroups[0], strconv.Itoa(inst.Port)
-		_, err := w.Moto.As(target.Account, target.Region).Call(ctx, "ec2", "AuthorizeSecurityGroupIngress", "GroupId", group,
+		_, err := w.Networks.As(target.Account, target.Region).Call(ctx, "AuthorizeSecurityGroupIngress", "GroupId", group,
 			"IpPermissions.1.IpProtocol", "tcp", "IpPermissions.1.FromPort", port, "IpPermissions.1.ToPort", port,
 			"IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0")
 		if err != nil {

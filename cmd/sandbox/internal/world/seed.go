@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/admin"
+	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/ec2"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/iam"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/policy"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
@@ -13,6 +14,7 @@ import (
 )
 
 const (
+	image      = "ami-0c0ac4000000d3e00"
 	roleName   = "coach-operator"
 	policyName = "permissions"
 	externalID = "coach-demo"
@@ -33,14 +35,17 @@ func (w *World) Seed(ctx context.Context, account, region string) (admin.Seeded,
 	if seeded, ok := w.seeded[at]; ok {
 		return seeded, nil
 	}
-	s := seeding{as: w.Moto.As(account, region), made: admin.Seeded{Account: account, Region: region, ExternalID: externalID}}
-	for _, step := range []func(context.Context) error{s.network, s.public, s.groups, s.instances, s.role} {
+	s := seeding{as: w.Networks.As(account, region), made: admin.Seeded{Account: account, Region: region, ExternalID: externalID}}
+	for _, step := range []func(context.Context) error{s.network, s.public, s.groups, s.instances} {
 		if err := step(ctx); err != nil {
 			return admin.Seeded{}, fmt.Errorf("seed account %s: %w", account, err)
 		}
 	}
-	w.Roles.Changed(account)
-	w.Networks.Changed(account, region)
+	var err error
+	s.made.RoleARN, err = w.Roles.Seed(ctx, account, iam.Seeded{Name: roleName, Trust: trust, Policy: policyName, Document: allowAll})
+	if err != nil {
+		return admin.Seeded{}, fmt.Errorf("seed account %s: %w", account, err)
+	}
 	w.seeded[at] = s.made
 	return s.made, nil
 }
@@ -50,10 +55,7 @@ func (w *World) SetPolicy(ctx context.Context, account, document string) error {
 	if _, err := policy.Parse(document); err != nil {
 		return wire.Errorf(http.StatusBadRequest, "MalformedPolicyDocument", "%s", err)
 	}
-	_, err := w.Moto.As(account, "us-east-1").Call(ctx, "iam", "PutRolePolicy",
-		"RoleName", roleName, "PolicyName", policyName, "PolicyDocument", document)
-	w.Roles.Changed(account)
-	if err != nil {
+	if err := w.Roles.SetPolicy(ctx, account, roleName, policyName, document); err != nil {
 		return fmt.Errorf("set policy of account %s: %w", account, err)
 	}
 	return nil
@@ -61,7 +63,7 @@ func (w *World) SetPolicy(ctx context.Context, account, document string) error {
 
 // seeding is one account being filled.
 type seeding struct {
-	as   moto.Account
+	as   ec2.Account
 	made admin.Seeded
 }
 
@@ -74,7 +76,7 @@ func (s *seeding) make(ctx context.Context, path, operation, kind, tag, name str
 			pairs = append(pairs, "TagSpecification.1.Tag.2.Key", tagKey, "TagSpecification.1.Tag.2.Value", tag)
 		}
 	}
-	found, err := s.as.Call(ctx, "ec2", operation, pairs...)
+	found, err := s.as.Call(ctx, operation, pairs...)
 	if err != nil {
 		return "", err
 	}
@@ -86,7 +88,7 @@ func (s *seeding) network(ctx context.Context) error {
 	if s.made.VPC, err = s.make(ctx, ".//vpcId", "CreateVpc", "vpc", "demo", "coach", "CidrBlock", "10.42.0.0/16"); err != nil {
 		return err
 	}
-	zones, err := s.as.Call(ctx, "ec2", "DescribeAvailabilityZones")
+	zones, err := s.as.Call(ctx, "DescribeAvailabilityZones")
 	if err != nil {
 		return err
 	}
@@ -115,18 +117,18 @@ func (s *seeding) public(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.as.Call(ctx, "ec2", "AttachInternetGateway", "InternetGatewayId", gateway, "VpcId", s.made.VPC); err != nil {
+	if _, err := s.as.Call(ctx, "AttachInternetGateway", "InternetGatewayId", gateway, "VpcId", s.made.VPC); err != nil {
 		return err
 	}
 	table, err := s.make(ctx, ".//routeTableId", "CreateRouteTable", "route-table", "", "coach-public", "VpcId", s.made.VPC)
 	if err != nil {
 		return err
 	}
-	if _, err := s.as.Call(ctx, "ec2", "CreateRoute", "RouteTableId", table,
+	if _, err := s.as.Call(ctx, "CreateRoute", "RouteTableId", table,
 		"DestinationCidrBlock", "0.0.0.0/0", "GatewayId", gateway); err != nil {
 		return err
 	}
-	_, err = s.as.Call(ctx, "ec2", "AssociateRouteTable", "RouteTableId", table, "SubnetId", s.made.PublicSubnet)
+	_, err = s.as.Call(ctx, "AssociateRouteTable", "RouteTableId", table, "SubnetId", s.made.PublicSubnet)
 	return err
 }
 
@@ -143,12 +145,8 @@ func (s *seeding) groups(ctx context.Context) error {
 }
 
 func (s *seeding) instances(ctx context.Context) error {
-	images, err := s.as.Call(ctx, "ec2", "DescribeImages")
-	if err != nil {
-		return err
-	}
 	for i, subnet := range s.made.PrivateSubnets[:2] {
-		found, err := s.as.Call(ctx, "ec2", "RunInstances", "ImageId", moto.Text(images, ".//imageId"),
+		found, err := s.as.Call(ctx, "RunInstances", "ImageId", image,
 			"MinCount", "1", "MaxCount", "1", "InstanceType", "t3.micro", "SubnetId", subnet,
 			"SecurityGroupId.1", s.made.WorkloadSecurityGroup,
 			"TagSpecification.1.ResourceType", "instance",
@@ -162,23 +160,4 @@ func (s *seeding) instances(ctx context.Context) error {
 		})
 	}
 	return nil
-}
-
-// role creates the role unless an earlier seed of another region did.
-func (s *seeding) role(ctx context.Context) error {
-	found, err := s.as.Call(ctx, "iam", "GetRole", "RoleName", roleName)
-	if err == nil {
-		s.made.RoleARN = moto.Text(found, ".//Role/Arn")
-		return nil
-	}
-	if !iam.IsMissing(err) {
-		return err
-	}
-	found, err = s.as.Call(ctx, "iam", "CreateRole", "RoleName", roleName, "AssumeRolePolicyDocument", trust)
-	if err != nil {
-		return err
-	}
-	s.made.RoleARN = moto.Text(found, ".//Role/Arn")
-	_, err = s.as.Call(ctx, "iam", "PutRolePolicy", "RoleName", roleName, "PolicyName", policyName, "PolicyDocument", allowAll)
-	return err
 }

@@ -14,12 +14,10 @@ import (
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/limit"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/rds"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
-	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
 )
 
 // Services is what accounts are kept in.
 type Services struct {
-	Moto      *moto.Server
 	Roles     *iam.Roles
 	Databases *rds.Service
 	Keys      *kms.Service

@@ -2,12 +2,13 @@ package ec2
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
-	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
 )
 
 // Facts describe the service.
@@ -37,8 +38,8 @@ func (s *Service) Needs(call identity.Call) []service.Need {
 	return operations[call.Operation].Needs(s, call)
 }
 
-// describing is the needs of a read: EC2 has no permissions on what is described.
-func describing(_ *Service, call identity.Call) []service.Need {
+// reading is the needs of a read: EC2 has no permissions on what is described.
+func reading(_ *Service, call identity.Call) []service.Need {
 	return []service.Need{{Action: "ec2:" + call.Operation, Resources: service.Everything()}}
 }
 
@@ -86,27 +87,64 @@ func arnOf(call identity.Call, id string) string {
 }
 
 // Tags is the tags of the resource that an ARN names.
-func (s *Service) Tags(ctx context.Context, account, name, arn string) (map[string]string, error) {
-	return s.moto.As(account, name).EC2Tags(ctx, arn[strings.LastIndexByte(arn, '/')+1:])
+func (s *Service) Tags(_ context.Context, account, name, arn string) (map[string]string, error) {
+	id := arn[strings.LastIndexByte(arn, '/')+1:]
+	in, known := s.region(account, name).of(id)
+	if !known {
+		return nil, nil
+	}
+	return in.tagsOf(id).asMap(), nil
 }
 
-// Tagged is every tagged resource, as it is now: moto keeps no past.
-func (s *Service) Tagged(ctx context.Context, account, name string, _ versions.View) ([]service.Resource, error) {
-	found, err := s.moto.As(account, name).Call(ctx, "ec2", "DescribeTags")
-	if err != nil {
-		return nil, err
-	}
-	tags := map[string]map[string]string{}
-	for _, item := range found.FindElements("./tagSet/item") {
-		arn := "arn:aws:ec2:" + name + ":" + account + ":" + moto.Text(item, "resourceType") + "/" + moto.Text(item, "resourceId")
-		if tags[arn] == nil {
-			tags[arn] = map[string]string{}
-		}
-		tags[arn][moto.Text(item, "key")] = moto.Text(item, "value")
-	}
+// Tagged is every resource that has tags.
+func (s *Service) Tagged(_ context.Context, account, name string, view versions.View) ([]service.Resource, error) {
+	r := s.region(account, name)
 	var all []service.Resource
-	for arn, held := range tags {
-		all = append(all, service.Resource{ARN: arn, Tags: held})
+	for prefix, in := range r.all() {
+		in.eachTagged(view, func(id string, held tags) {
+			if len(held) > 0 {
+				all = append(all, service.Resource{ARN: r.arn(kinds[prefix], id), Tags: held.asMap()})
+			}
+		})
 	}
 	return all, nil
+}
+
+// entry is a security group in the inventory.
+type entry struct {
+	ID          string            `json:"id"`
+	Name        string            `json:"name"`
+	Description string            `json:"description"`
+	VPC         string            `json:"vpc"`
+	Rules       []string          `json:"rules"` // "ingress tcp 5432-5432 10.0.0.0/8 (why)"
+	Tags        map[string]string `json:"tags"`
+}
+
+// Inventory lists the security groups of an account and region: the rest of a network is not changed by
+// what the sandbox is for.
+func (s *Service) Inventory(_ context.Context, account, name string) (map[string]any, error) {
+	r := s.region(account, name)
+	entries := []entry{}
+	for _, g := range r.groups.All(versions.View{}) {
+		one := entry{ID: g.ID, Name: g.Name, Description: g.Description, VPC: g.VPC, Rules: []string{}, Tags: g.Tags.asMap()}
+		for _, s := range g.rules {
+			one.Rules = append(one.Rules, s.text())
+		}
+		slices.Sort(one.Rules)
+		entries = append(entries, one)
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.Name+a.ID, b.Name+b.ID) })
+	return map[string]any{"securityGroups": entries}, nil
+}
+
+func (s standing) text() string {
+	direction := "ingress"
+	if s.Egress {
+		direction = "egress"
+	}
+	text := fmt.Sprintf("%s %s %d-%d %s", direction, s.protocol, s.from, s.to, s.peer)
+	if s.Description != "" {
+		text += " (" + s.Description + ")"
+	}
+	return text
 }

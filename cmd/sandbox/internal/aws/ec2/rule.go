@@ -8,10 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/beevik/etree"
-
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
-	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
 )
 
 // rule is what makes a security group rule the same as another: everything but
@@ -26,10 +23,13 @@ func (r rule) String() string {
 	return fmt.Sprintf("peer: %s, %s, from port: %d, to port: %d, ALLOW", r.peer, strings.ToUpper(r.protocol), r.from, r.to)
 }
 
-// requestedRule is one rule of a request and where in the form its CIDR stands.
+// anywhere is the rule by which every new group lets everything out.
+var anywhere = rule{protocol: "-1", from: -1, to: -1, peer: "0.0.0.0/0"}
+
+// requestedRule is one rule of a request.
 type requestedRule struct {
 	rule
-	cidr string // parameter name, "" if the peer is no CIDR
+	description string
 }
 
 // protocols are the names of protocol numbers.
@@ -69,7 +69,7 @@ func readPermission(p wire.Form) ([]requestedRule, error) {
 	}
 	if base.protocol != "-1" {
 		var err error
-		if base.from, base.to, err = ports(p, base.protocol); err != nil {
+		if base.from, base.to, err = portsOf(p.Get("FromPort"), p.Get("ToPort"), base.protocol); err != nil {
 			return nil, err
 		}
 	}
@@ -80,7 +80,7 @@ func readPermission(p wire.Form) ([]requestedRule, error) {
 	for _, list := range []struct{ name, field string }{{"Groups", "GroupId"}, {"PrefixListIds", "PrefixListId"}} {
 		for _, member := range p.Structs(list.name) {
 			r := requestedRule{rule: base}
-			r.peer = member.Get(list.field)
+			r.peer, r.description = member.Get(list.field), member.Get("Description")
 			all = append(all, r)
 		}
 	}
@@ -94,7 +94,7 @@ func readCIDRs(p wire.Form, base rule) ([]requestedRule, error) {
 		if !member.Has(field) {
 			return nil
 		}
-		r := requestedRule{rule: base, cidr: member.Name(field)}
+		r := requestedRule{rule: base, description: member.Get("Description")}
 		var err error
 		r.peer, err = shortest(member.Get(field))
 		all = append(all, r)
@@ -110,9 +110,9 @@ func readCIDRs(p wire.Form, base rule) ([]requestedRule, error) {
 	return all, errors.Join(problems...)
 }
 
-func ports(p wire.Form, protocol string) (from, to int, err error) {
-	from, errFrom := strconv.Atoi(p.Get("FromPort"))
-	to, errTo := strconv.Atoi(p.Get("ToPort"))
+func portsOf(first, last, protocol string) (from, to int, err error) {
+	from, errFrom := strconv.Atoi(first)
+	to, errTo := strconv.Atoi(last)
 	outside := protocol != "icmp" && (from < 0 || to > 65535 || from > to)
 	if errFrom != nil || errTo != nil || outside {
 		return 0, 0, wire.Errorf(http.StatusBadRequest, "InvalidParameterValue",
@@ -130,29 +130,77 @@ func shortest(cidr string) (string, error) {
 	return prefix.Masked().String(), nil
 }
 
-func readStanding(item *etree.Element, account string) (standing, error) {
-	if item.SelectElement("groupOwnerId") == nil {
-		item.CreateElement("groupOwnerId").SetText(account)
+// standing is a rule that a group has.
+type standing struct {
+	ID          string      `xml:"securityGroupRuleId"`
+	Group       string      `xml:"groupId"`
+	Owner       string      `xml:"groupOwnerId"`
+	Egress      bool        `xml:"isEgress"`
+	Protocol    string      `xml:"ipProtocol"`
+	From        *int        `xml:"fromPort"`
+	To          *int        `xml:"toPort"`
+	CIDR        string      `xml:"cidrIpv4,omitempty"`
+	CIDR6       string      `xml:"cidrIpv6,omitempty"`
+	List        string      `xml:"prefixListId,omitempty"`
+	Referenced  *referenced `xml:"referencedGroupInfo"`
+	Description string      `xml:"description,omitempty"`
+	ARN         string      `xml:"securityGroupRuleArn"`
+	meta
+	rule
+}
+
+type referenced struct {
+	Group string `xml:"groupId"`
+	User  string `xml:"userId"`
+}
+
+func (s standing) id() string { return s.ID }
+
+func (s standing) values(filter string) ([]string, bool) {
+	switch filter {
+	case "group-id":
+		return []string{s.Group}, true
+	case "security-group-rule-id":
+		return []string{s.ID}, true
 	}
-	text, err := encode(item)
-	s := standing{
-		id: moto.Text(item, "securityGroupRuleId"), group: moto.Text(item, "groupId"),
-		egress: moto.Text(item, "isEgress") == "true", tags: readTags(item), xml: text,
+	return nil, false
+}
+
+func (r *region) newRule(groupID string, egress bool, of rule) standing {
+	id := newID("sgr")
+	s := standing{ID: id, Group: groupID, Owner: r.account, Egress: egress, ARN: r.arn("security-group-rule", id)}
+	return s.saying(of, r.account)
+}
+
+// saying is a rule with another content.
+func (s standing) saying(of rule, account string) standing {
+	s.rule, s.Protocol, s.From, s.To = of, of.protocol, &of.from, &of.to
+	s.CIDR, s.CIDR6, s.List, s.Referenced = "", "", "", nil
+	switch {
+	case strings.HasPrefix(of.peer, "sg-"):
+		s.Referenced = &referenced{of.peer, account}
+	case strings.HasPrefix(of.peer, "pl-"):
+		s.List = of.peer
+	case strings.Contains(of.peer, ":"):
+		s.CIDR6 = of.peer
+	default:
+		s.CIDR = of.peer
 	}
-	s.protocol, s.from, s.to = protocol(moto.Text(item, "ipProtocol")), -1, -1
-	if from, err := strconv.Atoi(moto.Text(item, "fromPort")); err == nil {
-		s.from = from
+	return s
+}
+
+// addTo adds the peer of a rule to the permission that it belongs to.
+func (s standing) addTo(p *permission) {
+	peer := permissionPeer{CIDR: s.CIDR, CIDR6: s.CIDR6, List: s.List, Description: s.Description}
+	switch {
+	case s.Referenced != nil:
+		peer.Group, peer.User = s.Referenced.Group, s.Referenced.User
+		p.Groups = append(p.Groups, peer)
+	case s.List != "":
+		p.Lists = append(p.Lists, peer)
+	case s.CIDR6 != "":
+		p.CIDR6s = append(p.CIDR6s, peer)
+	default:
+		p.CIDRs = append(p.CIDRs, peer)
 	}
-	if to, err := strconv.Atoi(moto.Text(item, "toPort")); err == nil {
-		s.to = to
-	}
-	for _, path := range []string{"cidrIpv4", "cidrIpv6", "referencedGroupInfo/groupId", "prefixListId"} {
-		if text := moto.Text(item, path); text != "" {
-			s.peer = text
-		}
-	}
-	if short, err := shortest(s.peer); err == nil {
-		s.peer = short
-	}
-	return s, err
 }

@@ -19,6 +19,9 @@ import (
 // region is where moto keeps IAM, which has no regions.
 const region = "us-east-1"
 
+// defaultSession is the longest session of a role that says nothing else, in seconds.
+const defaultSession = 3600
+
 // Role is what a role allows and who may assume it.
 type Role struct {
 	ARN        string
@@ -36,11 +39,12 @@ type Roles struct {
 	moto   *moto.Server
 	mu     sync.Mutex
 	cached map[string]map[string]Role // by account and name
+	homes  map[string]*home           // by account
 }
 
 // NewRoles reads roles from moto.
 func NewRoles(server *moto.Server) *Roles {
-	return &Roles{moto: server, cached: map[string]map[string]Role{}}
+	return &Roles{moto: server, cached: map[string]map[string]Role{}, homes: map[string]*home{}}
 }
 
 // Changed makes the next use of the account's roles read them again.
@@ -74,6 +78,12 @@ func (r *Roles) Get(ctx context.Context, account, name string) (Role, error) {
 }
 
 func (r *Roles) load(ctx context.Context, account, name string) (Role, error) {
+	if seeded, id, known := r.here(account); known {
+		if seeded == nil || seeded.Name != name {
+			return Role{}, missing(name)
+		}
+		return seeded.roleOf(account, id)
+	}
 	as := r.moto.As(account, region)
 	found, err := as.Call(ctx, "iam", "GetRole", "RoleName", name)
 	if err != nil {
@@ -82,7 +92,7 @@ func (r *Roles) load(ctx context.Context, account, name string) (Role, error) {
 	role := Role{
 		ARN:        moto.Text(found, ".//Role/Arn"),
 		ID:         moto.Text(found, ".//Role/RoleId"),
-		MaxSession: 3600,
+		MaxSession: defaultSession,
 		Tags:       tags(found),
 	}
 	if _, err := fmt.Sscan(moto.Text(found, ".//Role/MaxSessionDuration"), &role.MaxSession); err != nil {
@@ -149,6 +159,12 @@ func Managed(ctx context.Context, as moto.Account, arns []string) ([]policy.Docu
 
 // Managed reads managed policies of an account by ARN.
 func (r *Roles) Managed(ctx context.Context, account string, arns []string) ([]policy.Document, error) {
+	if len(arns) == 0 {
+		return nil, nil
+	}
+	if err := r.move(ctx, account); err != nil {
+		return nil, err
+	}
 	return Managed(ctx, r.moto.As(account, region), arns)
 }
 

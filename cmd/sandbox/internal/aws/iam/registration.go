@@ -63,6 +63,9 @@ func (r *Roles) Serve(ctx context.Context, call identity.Call) (any, error) {
 }
 
 func (r *Roles) read(ctx context.Context, call identity.Call) (*wire.Answer, error) {
+	if err := r.move(ctx, call.Caller.Account); err != nil {
+		return nil, err
+	}
 	return r.moto.Forward(ctx, call.Request, call.Caller.Account)
 }
 
@@ -118,6 +121,13 @@ func (*Roles) Tagged(context.Context, string, string, versions.View) ([]service.
 
 // Inventory lists an account, whatever the region: IAM has none.
 func (r *Roles) Inventory(ctx context.Context, account, _ string) (map[string]any, error) {
+	if seeded, _, known := r.here(account); known {
+		found := []entry{}
+		if seeded != nil {
+			found = append(found, seeded.entry(account))
+		}
+		return map[string]any{"roles": found, "policies": []managedPolicy{}}, nil
+	}
 	as := r.moto.As(account, region)
 	foundRoles, err := roles(ctx, as)
 	if err != nil {
@@ -132,6 +142,15 @@ func (r *Roles) Inventory(ctx context.Context, account, _ string) (map[string]an
 
 // Forget drops everything an account holds.
 func (r *Roles) Forget(ctx context.Context, account string) error {
+	h := r.home(account)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.inMoto {
+		if err := r.moto.Reset(ctx, account); err != nil {
+			return err
+		}
+	}
+	h.inMoto, h.role = false, nil
 	r.Changed(account)
-	return r.moto.Reset(ctx, account)
+	return nil
 }

@@ -228,7 +228,7 @@ func (r *region) securityGroups(ctx context.Context, ids []string, vpc string) (
 	if len(ids) == 0 {
 		pairs = append(pairs, "Filter.2.Name", "group-name", "Filter.2.Value.1", "default")
 	}
-	found, err := r.Moto.As(r.account, r.place.region).Call(ctx, "ec2", "DescribeSecurityGroups", pairs...)
+	found, err := r.Networks(ctx, r.account, r.place.region, "DescribeSecurityGroups", pairs...)
 	if err != nil && wire.AsError(err).Status >= http.StatusInternalServerError {
 		return nil, err
 	}

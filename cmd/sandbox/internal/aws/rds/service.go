@@ -12,12 +12,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/beevik/etree"
+
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/service"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/setting"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/versions"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/wire"
-	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/moto"
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/postgres"
 )
 
@@ -69,9 +70,12 @@ type Logs interface {
 	Ensure(account, region, name string)
 }
 
+// Networks calls EC2 as an account in a region, with parameters given as name, value, name, value.
+type Networks func(ctx context.Context, account, region, operation string, pairs ...string) (*etree.Element, error)
+
 // Config is what the service is made of. Plane is nil when no instance is real.
 type Config struct {
-	Moto     *moto.Server
+	Networks Networks
 	Keys     Keys
 	Logs     Logs
 	Plane    Plane

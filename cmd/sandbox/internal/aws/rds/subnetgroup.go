@@ -77,7 +77,7 @@ func (r *region) lookUpSubnets(ctx context.Context, ids []string) (subnets []Sub
 	if len(ids) == 0 {
 		return nil, "", missing("SubnetIds")
 	}
-	found, err := r.Moto.As(r.account, r.place.region).Call(ctx, "ec2", "DescribeSubnets", numbered("SubnetId", ids)...)
+	found, err := r.Networks(ctx, r.account, r.place.region, "DescribeSubnets", numbered("SubnetId", ids)...)
 	if failure, ok := errors.AsType[*wire.Error](err); ok {
 		return nil, "", wire.Errorf(http.StatusBadRequest, "InvalidSubnet", "%s", failure.Message)
 	}

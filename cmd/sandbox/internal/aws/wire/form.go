@@ -114,32 +114,6 @@ func (f Form) With(name, value string) Form {
 	return Form{values: values, prefix: f.prefix}
 }
 
-// Without is the form without some parameters.
-func (f Form) Without(names ...string) Form {
-	values := maps.Clone(f.values)
-	for _, name := range names {
-		values.Del(f.prefix + name)
-	}
-	return Form{values: values, prefix: f.prefix}
-}
-
-// Only is the form with nothing but the named parameters.
-func (f Form) Only(names ...string) Form {
-	values := url.Values{}
-	for _, name := range names {
-		if f.Has(name) {
-			values.Set(name, f.Get(name))
-		}
-	}
-	return Form{values: values}
-}
-
-// Name is a parameter's full name, below the prefix this form is of.
-func (f Form) Name(name string) string { return f.prefix + name }
-
-// Encode writes the whole form in a stable order.
-func (f Form) Encode() string { return f.values.Encode() }
-
 // HasAny reports whether the parameter or anything below it was given.
 func (f Form) HasAny(name string) bool {
 	for key := range f.values {
