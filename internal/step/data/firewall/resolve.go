@@ -150,8 +150,10 @@ func (v view) instance(p Peer) ([]string, *fault.Error) {
 			targets = append(targets, netip.PrefixFrom(a, a.BitLen()).String())
 		}
 	}
+	// An instance that was terminated keeps its tags for a while, but neither its VPC nor an address.
+	terminated := h.VPCID == "" && len(targets) == 0 && naming.Owns(v.tenant, h.Tags)
 	switch {
-	case !p.Accepted && !v.owned(h.Tags, h.VPCID):
+	case !p.Accepted && !v.owned(h.Tags, h.VPCID) && !terminated:
 		return nil, v.refuse("instance", "accepted.instanceIDs", p.ID)
 	case len(targets) == 0:
 		return nil, fault.Wait(v1alpha1.ReasonInstanceNotFound, missingPoll,

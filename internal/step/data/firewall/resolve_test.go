@@ -68,6 +68,8 @@ func seen() view {
 			"i-0000000b": {VPCID: vpc, Addresses: []string{"10.0.0.5"}},
 			"i-0000000c": {VPCID: vpc, Tags: tenant.Tags(), Addresses: []string{"10.0.0.6", "10.0.1.6"}},
 			"i-0000000d": {VPCID: vpc, Tags: stranger.Tags(), Addresses: []string{"10.0.0.7"}},
+			"i-0000001a": {Tags: tenant.Tags()},
+			"i-0000001b": {Tags: tenant.Tags(), Addresses: []string{"10.0.0.9"}},
 			"i-0000000e": {VPCID: "vpc-2", Tags: tenant.Tags(), Addresses: []string{"10.0.0.8"}},
 			"i-0000000f": {VPCID: vpc, Tags: tenant.Tags()},
 		},
@@ -104,6 +106,8 @@ func TestPeersAreAdmittedOnlyAsListedOrTagged(t *testing.T) {
 		"an instance of another tenant":           {allow: instances("i-0000000d"), class: fault.Invalid, reason: "NotAccepted"},
 		"a tagged instance of another VPC":        {allow: instances("i-0000000e"), class: fault.Invalid, reason: "NotAccepted"},
 		"an instance without an address":          {allow: instances("i-0000000f"), class: fault.Waiting, reason: "InstanceNotFound"},
+		"an instance that was terminated":         {allow: instances("i-0000001a"), class: fault.Waiting, reason: "InstanceNotFound"},
+		"a tagged address without a VPC":          {allow: instances("i-0000001b"), class: fault.Invalid, reason: "NotAccepted"},
 		"an instance that does not exist":         {allow: instances("i-00000bad"), class: fault.Invalid, reason: "NotAccepted"},
 		"the gravest of several problems is reported": {
 			allow: instances("i-0000000a", "i-0000000d"), class: fault.Invalid, reason: "NotAccepted",
