@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -20,6 +21,17 @@ const ClassName = "standard"
 
 // Class returns a copy of a class that offers the account's network, with the defaults of the CRD.
 func (a *Account) Class() *v1alpha1.PlatformClass { return a.class.DeepCopy() }
+
+// Class returns a class of an AWS account that does not exist, with the defaults of the CRD: for tests that never
+// call AWS. To create an account takes longer than most of them.
+func (s *Sandbox) Class(t testing.TB) *v1alpha1.PlatformClass {
+	t.Helper()
+	nowhere := &Account{
+		ID: "123456789012", Region: Region, sandbox: s,
+		Seeded: Seeded{RoleARN: "arn:aws:iam::123456789012:role/coach-operator", ExternalID: "nobody"},
+	}
+	return nowhere.newClass(t)
+}
 
 func (a *Account) newClass(t testing.TB) *v1alpha1.PlatformClass {
 	t.Helper()
@@ -121,7 +133,13 @@ func CRDs() (string, error) {
 	return filepath.Join(repository, "config", "crd", "bases"), err
 }
 
+// schemas are those that were read before, by plural: to read one takes as long as a short test.
+var schemas sync.Map
+
 func schemaOf(plural string) (*apiextensionsv1.JSONSchemaProps, error) {
+	if known, ok := schemas.Load(plural); ok {
+		return known.(*apiextensionsv1.JSONSchemaProps), nil
+	}
 	dir, err := CRDs()
 	if err != nil {
 		return nil, err
@@ -134,5 +152,7 @@ func schemaOf(plural string) (*apiextensionsv1.JSONSchemaProps, error) {
 	if err := yaml.UnmarshalStrict(text, &crd); err != nil {
 		return nil, fmt.Errorf("reading the CRD of %s: %w", plural, err)
 	}
-	return crd.Spec.Versions[0].Schema.OpenAPIV3Schema, nil
+	schema := crd.Spec.Versions[0].Schema.OpenAPIV3Schema
+	schemas.Store(plural, schema)
+	return schema, nil
 }
