@@ -85,11 +85,7 @@ func (p *path) do(what string, write func() error) error {
 // kube is the API server as the operator sees it.
 func (p *path) kube(t *testing.T, world client.Client) client.Client {
 	t.Helper()
-	scheme, err := env.Scheme()
-	if err != nil {
-		t.Fatal(err)
-	}
-	watch, err := client.NewWithWatch(env.APIServer(t).Config, client.Options{Scheme: scheme})
+	watch, err := client.NewWithWatch(env.APIServer(t).Config, client.Options{Scheme: world.Scheme(), Mapper: world.RESTMapper()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,6 +66,7 @@ func (w *world) silent(at string) {
 
 func TestNothingOfWhatStripeKnowsIsFoundElsewhere(t *testing.T) {
 	w := newWorld(t)
+	w.logs = &journal{}
 	w.coach("jo")
 	w.stands("jo", v1alpha1.PhaseOnboarding, v1alpha1.ReasonNotStarted)
 	played := map[string]bool{}
@@ -89,6 +90,7 @@ func TestNothingOfWhatStripeKnowsIsFoundElsewhere(t *testing.T) {
 
 func TestAKeyIsNeverDisclosed(t *testing.T) {
 	w := newWorld(t)
+	w.logs = &journal{}
 	verified(w)
 	for name, spoil := range map[string]func(){
 		"refused": func() {

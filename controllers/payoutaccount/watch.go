@@ -35,7 +35,7 @@ func coachOf(a *v1alpha1.PayoutAccount) string { return a.Spec.PlatformName + "/
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
 	for index, of := range map[string]func(*v1alpha1.PayoutAccount) string{
-		coachIndex: coachOf,
+		coachIndex:                 coachOf,
 		v1alpha1.PlatformNameField: func(a *v1alpha1.PayoutAccount) string { return a.Spec.PlatformName },
 	} {
 		err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.PayoutAccount{}, index,

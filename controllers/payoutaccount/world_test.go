@@ -12,12 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	testclock "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -35,7 +37,10 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
+func TestMain(m *testing.M) {
+	logf.SetLogger(logr.Discard())
+	os.Exit(env.Main(m, env.SharesAPIServer))
+}
 
 const (
 	// installation is the ID of the operator in these tests.
@@ -57,7 +62,7 @@ type world struct {
 	stripe     env.StripePlatform
 	clock      *testclock.FakeClock
 	events     *recorder
-	logs       *journal
+	logs       *journal // nil keeps none
 	namespace  string
 	class      *v1alpha1.PlatformClass
 	reconciler *payoutaccount.Reconciler
@@ -66,7 +71,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, client: indexed(t, env.APIServer(t)), sandbox: env.StartSandbox(t), events: &recorder{}, logs: &journal{},
+		t: t, client: indexed(t, env.APIServer(t)), sandbox: env.StartSandbox(t), events: &recorder{},
 		clock: testclock.NewFakeClock(time.Now()),
 	}
 	w.stripe = w.sandbox.NewStripePlatform(t)
@@ -77,7 +82,7 @@ func newWorld(t *testing.T) *world {
 	w.namespace = namespace.Name
 	w.class = &v1alpha1.PlatformClass{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "class-"},
-		Spec:       w.sandbox.Account(t).Class().Spec,
+		Spec:       w.sandbox.Class(t).Spec,
 	}
 	w.class.Spec.Stripe = v1alpha1.ClassStripe{
 		Mode: v1alpha1.StripeTest, Countries: []string{"DE", "US", "TH"}, WebhookBaseURL: "https://hooks.example.com",
@@ -203,11 +208,8 @@ func trusting(t *testing.T, sandbox *env.Sandbox) *http.Transport {
 // indexed is a client without a cache that finds objects by the index that a manager's cache would keep.
 func indexed(t *testing.T, cluster *env.Cluster) client.Client {
 	t.Helper()
-	scheme, err := env.Scheme()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := client.NewWithWatch(cluster.Config, client.Options{Scheme: scheme})
+	known := cluster.Client
+	c, err := client.NewWithWatch(cluster.Config, client.Options{Scheme: known.Scheme(), Mapper: known.RESTMapper()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,14 +300,19 @@ func (w *world) pass(name string) (ctrl.Result, error) {
 	if account == nil {
 		return ctrl.Result{}, nil
 	}
-	logger := funcr.New(w.logs.write, funcr.Options{Verbosity: 10})
+	logger := logr.Discard()
+	if w.logs != nil {
+		logger = funcr.New(w.logs.write, funcr.Options{Verbosity: 10})
+	}
 	return w.reconciler.Reconcile(logf.IntoContext(w.t.Context(), logger), account)
 }
 
 // hint makes the next pass look past the shared caches, as an event does.
 func (w *world) hint(name string) {
 	w.t.Helper()
-	w.annotate(name, v1alpha1.AnnotationEvent, fmt.Sprintf("evt_%d", time.Now().UnixNano()))
+	account := &v1alpha1.PayoutAccount{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:"evt_%d"}}}`, v1alpha1.AnnotationEvent, time.Now().UnixNano())
+	w.must(w.client.Patch(w.t.Context(), account, client.RawPatch(types.MergePatchType, []byte(patch))))
 }
 
 // stands makes passes until the object stands where it should.
