@@ -77,6 +77,15 @@ func bareBench(t *testing.T) *bench {
 	return b
 }
 
+// anew is the controller of a new process, which remembers nothing.
+func (b *bench) anew() *coachplatform.Reconciler {
+	r := b.reconciler
+	return &coachplatform.Reconciler{
+		Client: r.Client, Live: r.Live, Steps: r.Steps, Installation: r.Installation, Namespace: r.Namespace, Events: r.Events,
+		Metrics: r.Metrics, Clock: r.Clock, Resync: r.Resync, Workers: r.Workers,
+	}
+}
+
 func (b *bench) createNamespace(prefix string) string {
 	b.t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix}}

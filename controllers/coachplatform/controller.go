@@ -57,6 +57,8 @@ type Reconciler struct {
 	Resync time.Duration
 	// Workers is how many platforms are reconciled at a time.
 	Workers int
+
+	pace pace
 }
 
 // Reconcile brings one platform closer to its spec and reports what was seen.
@@ -65,6 +67,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, platform *v1alpha1.CoachPlat
 		return r.teardown(ctx, platform)
 	}
 	before, skeleton := platform.DeepCopy(), r.pass()
+	platform.Status = r.pace.resume(platform)
 	run, err := r.inputs(ctx, platform)
 	if err != nil {
 		return r.finish(ctx, before, platform, &scope.Platform{}, r.said(platform, report.NotRun(skeleton.Names()), err))
@@ -161,19 +164,31 @@ func usedUp(said report.Pass) bool {
 func (r *Reconciler) finish(
 	ctx context.Context, before, platform *v1alpha1.CoachPlatform, run *scope.Platform, said report.Pass,
 ) (ctrl.Result, error) {
+	now, held := r.Clock.Now(), false
+	next, failed := said.Result(r.Resync, now, rand.Float64)
 	err := r.pass().Finish(ctx, before, platform, func(ctx context.Context) error {
 		unrecorded := r.record(ctx, platform, run, said)
-		answers := evidence.Judge(findings(said.Outcomes), exemptions(run), hasStripe(platform), r.Clock.Now())
-		unwritten := r.writeReport(ctx, platform, answers)
-		r.report(platform, run, said, reportResult{answers, unwritten})
-		r.announce(before, platform, said)
+		answers := evidence.Judge(findings(said.Outcomes), exemptions(run), hasStripe(platform), now)
+		r.report(platform, run, said, answers)
 		r.audit(ctx, platform, run)
+		if held = unrecorded == nil && r.reported(ctx, platform) && r.pace.hold(platform, said, next, now); held {
+			platform.Status = before.Status
+			return nil
+		}
+		unwritten := r.writeReport(ctx, platform, answers)
+		report.Set(&platform.Status.Conditions, platform.Generation, now, fresh(&platform.Status.Security, unwritten))
+		said.Earlier = r.pace.earlier(platform.UID)
+		r.announce(before, platform, said)
 		return errors.Join(unrecorded, retried(ctx, unwritten))
 	})
 	if err != nil {
+		r.pace.forget(platform.UID)
 		return ctrl.Result{}, err
 	}
-	return said.Result(r.Resync, r.Clock.Now(), rand.Float64)
+	if !held {
+		r.pace.wrote(platform)
+	}
+	return next, failed
 }
 
 // SetupWithManager registers the controller.

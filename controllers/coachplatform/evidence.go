@@ -106,6 +106,12 @@ func stored(ctx context.Context, from client.Reader, platform *v1alpha1.CoachPla
 		"the SecurityReport %s is not this platform's own and is not overwritten: delete it, and it is created again", found.Name)
 }
 
+// reported says that the platform has a report of its own, and is not being deleted.
+func (r *Reconciler) reported(ctx context.Context, platform *v1alpha1.CoachPlatform) bool {
+	found, err := stored(ctx, r.Client, platform)
+	return err == nil && found != nil && platform.DeletionTimestamp.IsZero()
+}
+
 // emitFlips counts flips, and emits events for those that are news.
 func (r *Reconciler) emitFlips(platform *v1alpha1.CoachPlatform, flips []evidence.Flip) {
 	news := map[evidence.Status][]evidence.Flip{}

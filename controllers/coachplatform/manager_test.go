@@ -87,7 +87,7 @@ func run(t *testing.T, b *bench) {
 	if err != nil {
 		t.Fatalf("creating a manager: %v", err)
 	}
-	r := *b.reconciler
+	r := b.anew()
 	r.Client, r.Live, r.Events = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("coach-operator")
 	r.Clock, r.Resync = clock.RealClock{}, time.Hour
 	if err := r.SetupWithManager(mgr); err != nil {

@@ -28,14 +28,9 @@ const (
 	separator = ", "
 )
 
-// reportResult is what a pass says about the controls, and why that could not be written into the report.
-type reportResult struct {
-	answers   []evidence.Answer
-	unwritten error
-}
-
-// report writes the whole status from what one pass saw. It is the only writer of status.
-func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platform, said report.Pass, seen reportResult) {
+// report writes the status from what one pass saw, all but the condition EvidenceFresh, which depends on whether
+// the report could be written.
+func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platform, said report.Pass, answers []evidence.Answer) {
 	now, status, outcomes := r.Clock.Now(), &platform.Status, said.Outcomes
 	ready, reconciling, stalled := said.Summary()
 	drift := driftOf(outcomes)
@@ -48,14 +43,14 @@ func (r *Reconciler) report(platform *v1alpha1.CoachPlatform, run *scope.Platfor
 	}
 	status.Plan, status.PlanSummary, status.Approval = report.Plan(outcomes), report.PlanSummary(outcomes), approval(outcomes)
 	status.Drift = report.Truncate(drift, maxDrift)
-	status.Security = evidence.Summarize(seen.answers, now)
+	status.Security = evidence.Summarize(answers, now)
 	status.Steps = said.Steps(status.Steps, now)
 	observed(status, run, outcomes)
 	report.Keep(&status.Conditions, conditionTypes...)
 	report.Set(&status.Conditions, platform.Generation, now, ready, reconciling, stalled)
 	report.Set(&status.Conditions, platform.Generation, now, ofPayouts(platform, said.Conditions())...)
 	report.Set(&status.Conditions, platform.Generation, now, ofStripe(platform, outcomes)...)
-	report.Set(&status.Conditions, platform.Generation, now, drifted(drift), held(status), fresh(&status.Security, seen.unwritten))
+	report.Set(&status.Conditions, platform.Generation, now, drifted(drift), held(status))
 }
 
 // conditionTypes are the conditions of a platform.

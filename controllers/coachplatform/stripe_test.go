@@ -70,11 +70,11 @@ func (w *till) restart() {
 	clients := stripe.New(stripe.Options{
 		URL: w.sandbox.Stripe, HTTPClient: &http.Client{Transport: transport}, Clock: w.world, Sweep: stripeSweep, Reads: 1e6, Writes: 1e6,
 	})
-	again := *w.reconciler
+	again := w.anew()
 	again.Steps = nil
 	again.Steps = append(again.Steps, stripeaccount.New(stripeaccount.Options{Stripe: clients, Clock: w.world, Sweep: stripeSweep}),
 		webhook.New(clients))
-	w.reconciler = &again
+	w.reconciler = again
 }
 
 // give puts a key into the platform's Secret.

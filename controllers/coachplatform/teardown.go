@@ -81,5 +81,6 @@ func (r *Reconciler) abandon(ctx context.Context, platform *v1alpha1.CoachPlatfo
 // drop lets the object go.
 func (r *Reconciler) drop(ctx context.Context, platform *v1alpha1.CoachPlatform) error {
 	r.Metrics.NoOrphans(string(platform.UID))
+	r.pace.forget(platform.UID)
 	return r.pass().Drop(ctx, platform)
 }

@@ -54,9 +54,9 @@ func (w *world) restart() {
 	sessions := w.account.Sessions(w.t, aws.Options{
 		Sweep: time.Millisecond, Freshness: time.Millisecond, Lag: 5 * env.Lag, Share: 1000,
 	})
-	again := *w.reconciler
+	again := w.anew()
 	again.Clock, again.Steps = clock.RealClock{}, step.Cloud(sessions)
-	w.reconciler = &again
+	w.reconciler = again
 }
 
 // share makes what the platforms of the class share, as its controller would.

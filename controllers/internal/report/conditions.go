@@ -36,6 +36,8 @@ type Pass struct {
 	Cause error
 	// Types is, by step, the condition in which the step counts. One without counts in Ready only.
 	Types map[string]string
+	// Earlier are the writes of earlier passes that no event has named yet.
+	Earlier []string
 	// Still is the reason of differences that are not repaired in this mode; "" is Pending.
 	Still string
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,7 +39,10 @@ type Event struct {
 // approval, the writes, and readiness that came back. What merely stays is reported by status.
 func (p Pass) Events(before []metav1.Condition, steps []v1alpha1.StepStatus) []Event {
 	var events []Event
-	if writes := p.writes(); writes != "" {
+	ready, _, _ := p.Summary()
+	became := ready.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(before, v1alpha1.ConditionReady)
+	writes := joined(append(slices.Clone(p.Earlier), p.Writes()))
+	if writes != "" && !became {
 		events = append(events, event(corev1.EventTypeNormal, v1alpha1.ReasonApplied, ActionApply, writes))
 	}
 	verdicts, top := p.verdicts()
@@ -54,9 +58,9 @@ func (p Pass) Events(before []metav1.Condition, steps []v1alpha1.StepStatus) []E
 			events = append(events, event(v.kind(), v.reason, ActionReconcile, v.step+": "+v.message))
 		}
 	}
-	ready, _, _ := p.Summary()
-	if ready.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(before, v1alpha1.ConditionReady) {
-		events = append(events, event(corev1.EventTypeNormal, ready.Reason, ActionReconcile, "ready: "+ready.Message))
+	if became { // what was written on the last way there is told in the same event
+		note := joined([]string{"ready: " + ready.Message, writes})
+		events = append(events, event(corev1.EventTypeNormal, ready.Reason, ActionReconcile, note))
 	}
 	return events
 }
@@ -69,15 +73,20 @@ func (v verdict) kind() string {
 	return corev1.EventTypeNormal
 }
 
-// writes says what the pass wrote, in one text for all steps.
-func (p Pass) writes() string {
+// Writes says what the pass wrote, in one text for all steps; "" is nothing.
+func (p Pass) Writes() string {
 	var all []string
 	for _, o := range p.Outcomes {
 		if o.Applied {
 			all = append(all, o.Step+": "+done(o))
 		}
 	}
-	return strings.Join(all, "; ")
+	return joined(all)
+}
+
+// joined is one text of those that say something.
+func joined(texts []string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), "; ")
 }
 
 // done says what was written.

@@ -394,6 +394,36 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+func TestWritesOfEarlierPassesAreNamedOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		now  []converge.Outcome
+		want report.Event
+	}{
+		"with those of a later pass": {
+			[]converge.Outcome{sent("firewall", flowing)},
+			report.Event{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "key: created; firewall: changed tags"},
+		},
+		"with a pass that wrote nothing": {
+			[]converge.Outcome{of("firewall", awaiting)},
+			report.Event{Type: "Normal", Reason: "Applied", Action: "Apply", Note: "key: created"},
+		},
+		"with readiness": {
+			[]converge.Outcome{of("firewall", nil)},
+			report.Event{Type: "Normal", Reason: "Converged", Action: "Reconcile", Note: "ready: as wanted; key: created"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			said := passOf(c.now)
+			said.Earlier = []string{"key: created"}
+			if diff := cmp.Diff([]report.Event{c.want}, said.Events(nil, nil)); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // shown is a pass as its status shows it.
 func shown(p report.Pass) []string {
 	var all []string
