@@ -31,7 +31,8 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
+// The namespace of the operator is home; no other package that shares an API server has one of that name.
+func TestMain(m *testing.M) { os.Exit(env.Main(m, env.SharesAPIServer)) }
 
 // world is a business with a platform, and the operator's notes, on an API server and a Stripe that are
 // there.

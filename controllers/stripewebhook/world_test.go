@@ -37,7 +37,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(env.Main(m, env.SharesAPIServer)) }
 
 const (
 	credentials = "stripe-key"

@@ -15,7 +15,7 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(env.Main(m, env.SharesAPIServer)) }
 
 // claims are Claim and Drop of one kind.
 type claims[O client.Object] interface {
