@@ -90,7 +90,7 @@ type (
 
 func TestMain(m *testing.M) {
 	logf.SetLogger(logr.Discard())
-	os.Exit(env.Main(m))
+	os.Exit(env.Main(m, env.SharesAPIServer))
 }
 
 func TestEveryControlFlips(t *testing.T) {
