@@ -37,9 +37,11 @@ type Account struct {
 	read     awssdk.Config
 
 	instances *cache.ListCache[rdstypes.DBInstance]
-	keys      *cache.ListCache[[]string]
+	keys      *cache.ListCache[listedKeys]
+	aliases   *cache.ListCache[[]string]
 	keyFacts  *cache.KeyedCache[Key]
 	keyTags   *cache.KeyedCache[map[string]string]
+	keyNames  *cache.KeyedCache[[]string]
 	networks  *cache.KeyedCache[Network]
 	caller    *cache.KeyedCache[string]
 	groups    *cache.ListCache[Group]
@@ -75,6 +77,7 @@ func newAccount(s *Sessions, id identity, b *budget) *Account {
 		sessions: s, id: id, budget: b, read: cfg, writers: map[string]*writer{}, lists: map[string]any{},
 		keyFacts: cache.NewKeyed[Key](s.options.own(), s.options.Freshness),
 		keyTags:  cache.NewKeyed[map[string]string](s.options.own(), s.options.Freshness),
+		keyNames: cache.NewKeyed[[]string](s.options.own(), s.options.Freshness),
 		networks: cache.NewKeyed[Network](s.options.common(), s.options.Sweep+min(slack, s.options.Sweep)),
 		caller:   cache.NewKeyed[string](s.options.common(), s.options.Freshness),
 		shared:   newShared(s.options),
@@ -85,6 +88,7 @@ func newAccount(s *Sessions, id identity, b *budget) *Account {
 	}
 	a.instances = cache.NewList(s.options.common(), s.options.Lag, a.listInstances)
 	a.keys = cache.NewList(s.options.common(), s.options.Lag, a.listKeys)
+	a.aliases = cache.NewList(s.options.common(), s.options.Lag, a.listAliases)
 	a.groups = cache.NewList(s.options.common(), s.options.Lag, a.listGroups)
 	a.peers = cache.NewBatch(s.options.common(), s.options.Sweep, a.loadGroups)
 	a.hosts = cache.NewBatch(s.options.common(), s.options.Sweep, a.loadHosts)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
 	"github.com/coachplatform/coach-operator/internal/cloud/cache"
+	"github.com/coachplatform/coach-operator/internal/naming"
 )
 
 // book answers for AWS as it may: every list comes in two pages, and the first may be empty.
@@ -174,7 +176,9 @@ func oneKey() *book {
 		"GetKeyPolicy":         {`{"Policy": "{}"}`},
 		"GetKeyRotationStatus": {`{"KeyRotationEnabled": true}`},
 		"ListResourceTags":     {`"Tags": [{"TagKey": "a", "TagValue": "1"}]`, `"Tags": [{"TagKey": "b", "TagValue": "2"}]`},
-		"ListAliases":          {`"Aliases": [{"AliasName": "alias/a"}]`, `"Aliases": [{"AliasName": "alias/b"}]`},
+		"ListAliases": {
+			`"Aliases": [{"AliasName": "alias/a", "TargetKeyId": "k"}]`, `"Aliases": [{"AliasName": "alias/b", "TargetKeyId": "k"}]`,
+		},
 	}}
 }
 
@@ -183,7 +187,8 @@ func TestAKeyIsReadAsFarAsItWasWritten(t *testing.T) {
 	b := oneKey()
 	account, _ := b.account(t)
 	tags := []string{"ListResourceTags", "ListResourceTags"} // two pages
-	all := append([]string{"DescribeKey", "ListAliases", "ListAliases", "GetKeyPolicy", "GetKeyRotationStatus"}, tags...)
+	names := []string{"ListAliases", "ListAliases"}          // also two, of one key or of all
+	all := slices.Concat([]string{"DescribeKey", "GetKeyPolicy", "GetKeyRotationStatus"}, tags, names)
 	pass := func() context.Context { return cache.Pass(t.Context(), time.Now()) }
 	one := pass()
 	same := func() context.Context { return one }
@@ -195,7 +200,8 @@ func TestAKeyIsReadAsFarAsItWasWritten(t *testing.T) {
 		calls   []string
 	}{
 		{"the first read", nil, same, false, all},
-		{"a fresh read in the same pass", nil, same, true, nil},
+		{"a fresh read in the same pass, of the aliases alone, which the first took from the listing", nil, same, true, names},
+		{"another fresh read in the same pass", nil, same, true, nil},
 		{"a cached read in another pass", nil, pass, false, nil},
 		{"a fresh read in another pass", nil, pass, true, all},
 		{"after a write to its tags", account.KeyTagsWritten, pass, false, tags},
@@ -211,6 +217,44 @@ func TestAKeyIsReadAsFarAsItWasWritten(t *testing.T) {
 		if diff := cmp.Diff(step.calls, b.took()); diff != "" {
 			t.Errorf("%s: calls (-want +got):\n%s", step.name, diff)
 		}
+	}
+}
+
+func TestTagsAndAliasesOfAllKeysComeFromListings(t *testing.T) {
+	t.Parallel()
+	const getResources = "ResourceGroupsTaggingAPI_20170126.GetResources"
+	owner := naming.Tenant{Installation: "i", Namespace: "ns", NamespaceUID: "u", Name: "studio"}
+	tags := []string{`{"Key": "note", "Value": "listed"}`}
+	for key, value := range owner.Tags() {
+		tags = append(tags, fmt.Sprintf(`{"Key": %q, "Value": %q}`, key, value))
+	}
+	b := oneKey()
+	b.json[getResources] = [2]string{fmt.Sprintf(
+		`{"ResourceTagMappingList": [{"ResourceARN": "arn:aws:kms:eu-central-1:123456789012:key/k", "Tags": [%s]}]}`, strings.Join(tags, ", "))}
+	account, _ := b.account(t)
+	ids, listed, err := account.KeysOf(t.Context(), owner)
+	if err != nil || !slices.Equal(ids, []string{"k"}) {
+		t.Fatalf("listed %v, %v", ids, err)
+	}
+	got, at, err := account.Key(cache.Pass(t.Context(), time.Now()), "k", false)
+	if err != nil || got.Tags["note"] != "listed" || len(got.Aliases) != 2 || at.After(listed) {
+		t.Fatalf("%+v of %s, %v; want what was listed at %s", got, at, err, listed)
+	}
+	want := []string{getResources, "DescribeKey", "GetKeyPolicy", "GetKeyRotationStatus", "ListAliases", "ListAliases"}
+	if diff := cmp.Diff(want, b.took()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	if _, _, err := account.Key(cache.Pass(t.Context(), time.Now()), "another", false); err != nil {
+		t.Fatal(err)
+	}
+	alone := []string{"DescribeKey", "GetKeyPolicy", "GetKeyRotationStatus", "ListResourceTags", "ListResourceTags"}
+	if diff := cmp.Diff(alone, b.took()); diff != "" {
+		t.Errorf("calls for a key that is not listed (-want +got):\n%s", diff)
+	}
+	account.KeyTagsWritten("k")
+	got, _, err = account.Key(cache.Pass(t.Context(), time.Now()), "k", false)
+	if err != nil || got.Tags["note"] != "" || got.Tags["b"] != "2" {
+		t.Errorf("after a write, which the listing may not show: %+v, %v", got, err)
 	}
 }
 

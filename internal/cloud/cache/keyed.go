@@ -57,6 +57,15 @@ func (c *KeyedCache[T]) Get(ctx context.Context, key string, fresh bool, load fu
 	}
 }
 
+// Known returns what is kept of the key, and when its read began; ok says that it is young enough.
+func (c *KeyedCache[T]) Known(key string) (item T, at time.Time, ok bool) {
+	known := c.peek(key)
+	if c.options.Clock.Since(known.at) < c.age {
+		return known.item, known.at, true
+	}
+	return item, at, false
+}
+
 // read loads the item, and keeps it unless something made it useless meanwhile.
 func (c *KeyedCache[T]) read(ctx context.Context, key string, load func(context.Context) (T, error)) (keyed[T], error) {
 	ctx, cancel := c.options.context(ctx)
