@@ -137,8 +137,9 @@ func CRDs() (string, error) {
 var schemas sync.Map
 
 func schemaOf(plural string) (*apiextensionsv1.JSONSchemaProps, error) {
-	if known, ok := schemas.Load(plural); ok {
-		return known.(*apiextensionsv1.JSONSchemaProps), nil
+	known, _ := schemas.Load(plural)
+	if schema, ok := known.(*apiextensionsv1.JSONSchemaProps); ok {
+		return schema, nil
 	}
 	dir, err := CRDs()
 	if err != nil {
