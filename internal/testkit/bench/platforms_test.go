@@ -27,7 +27,7 @@ const reports = "payouts.coachplatform.io/securityreports"
 
 // limits of what is waited for.
 const (
-	readyLimit   = 30 * time.Minute
+	readyLimit   = time.Hour
 	restartLimit = 5 * time.Minute
 )
 

@@ -41,7 +41,7 @@ type Calls struct {
 // Report is all that was measured, and on what.
 type Report struct {
 	Date time.Time `json:"date"`
-	// Platforms or Accounts is how many there are of what was measured.
+	// Platforms and Accounts are how many there are of what was measured; 0 is none.
 	Platforms int `json:"platforms,omitempty"`
 	Accounts  int `json:"accounts,omitempty"`
 	Cores     int `json:"cores"`
@@ -100,7 +100,10 @@ func (r *Report) text() string {
 
 // subject is what was measured.
 func (r *Report) subject() string {
-	if r.Accounts > 0 {
+	switch {
+	case r.Accounts > 0 && r.Platforms > 0:
+		return fmt.Sprintf("%d platforms, one of them with %d payout accounts", r.Platforms, r.Accounts)
+	case r.Accounts > 0:
 		return fmt.Sprintf("%d payout accounts of one platform", r.Accounts)
 	}
 	return fmt.Sprintf("%d platforms", r.Platforms)
