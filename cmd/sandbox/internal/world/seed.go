@@ -41,6 +41,7 @@ func (w *World) Seed(ctx context.Context, account, region string) (admin.Seeded,
 			return admin.Seeded{}, fmt.Errorf("seed account %s: %w", account, err)
 		}
 	}
+	s.as.Settle() // a customer's network is there long before the operator comes
 	var err error
 	s.made.RoleARN, err = w.Roles.Seed(ctx, account, iam.Seeded{Name: roleName, Trust: trust, Policy: policyName, Document: allowAll})
 	if err != nil {

@@ -48,3 +48,6 @@ func (a Account) Call(_ context.Context, operation string, pairs ...string) (*et
 	}
 	return document.Root(), nil
 }
+
+// Settle makes the security groups, whose listings lag, be as they are since long ago.
+func (a Account) Settle() { a.service.region(a.account, a.region).groups.Settle() }

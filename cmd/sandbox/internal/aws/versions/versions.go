@@ -61,6 +61,20 @@ func (s *Store[V]) Import(name string, value V) {
 	s.history[name] = []version[V]{{value: value, exists: true}}
 }
 
+// Settle makes everything as it is now have been there all along.
+func (s *Store[V]) Settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, history := range s.history {
+		last := history[len(history)-1]
+		if !last.exists {
+			delete(s.history, name)
+			continue
+		}
+		s.history[name] = []version[V]{{value: last.value, exists: true}}
+	}
+}
+
 // Remove takes a resource away.
 func (s *Store[V]) Remove(name string, kind Kind) { s.add(name, version[V]{written: bool(kind)}) }
 

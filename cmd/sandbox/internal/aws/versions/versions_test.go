@@ -56,6 +56,21 @@ func TestViews(t *testing.T) {
 	}
 }
 
+func TestWhatIsSettledWasThereAllAlong(t *testing.T) {
+	t.Parallel()
+	store, _ := newStore()
+	store.Put("key", "made", versions.Write)
+	store.Put("key", "changed", versions.Write)
+	store.Put("gone", "made", versions.Write)
+	store.Remove("gone", versions.Write)
+	store.Settle()
+	for name, view := range map[string]versions.View{"long ago": {Lag: time.Hour}, "before the last write": {Stale: true}} {
+		if all := store.All(view); !slices.Equal(all, []string{"changed"}) {
+			t.Errorf("%s: listed %v", name, all)
+		}
+	}
+}
+
 func TestARemovedResourceLingersInListingsThatLag(t *testing.T) {
 	t.Parallel()
 	store, c := newStore()
