@@ -2,7 +2,7 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// DeletionPolicy says what becomes of a tenant's data when its platform object is deleted.
+// DeletionPolicy says what happens to a tenant's data when its platform object is deleted.
 // +kubebuilder:validation:Enum=Retain
 type DeletionPolicy string
 
@@ -30,7 +30,7 @@ const ChangeApprove ChangePolicy = "Approve"
 
 // Encryption is the tenant's own key.
 type Encryption struct {
-	// RotationDays is the age, in days, at which KMS makes new key material.
+	// RotationDays is the age, in days, at which KMS rotates the key material.
 	// https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html
 	// +optional
 	// +default=365
@@ -72,7 +72,7 @@ type DatabaseTLS struct {
 
 // Backup of the database.
 type Backup struct {
-	// RetentionDays is how long automated backups are kept, in days. Zero, which would switch them off, is not offered.
+	// RetentionDays is how long automated backups are kept, in days. Zero, which would disable them, is not allowed.
 	// +optional
 	// +default=14
 	// +kubebuilder:validation:Minimum=1
@@ -142,7 +142,7 @@ type DatabaseRole struct {
 	// Access is what the login may do.
 	// +required
 	Access RoleAccess `json:"access,omitempty"`
-	// ConnectionLimit is how many sessions the login may have at a time; left out, the database's own limit.
+	// ConnectionLimit is how many sessions the login may have at a time; the default is the database's own limit.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=5000
@@ -173,7 +173,7 @@ type Database struct {
 	// +optional
 	// +default={}
 	Storage Storage `json:"storage,omitzero"`
-	// MultiAZ keeps a standby in a second zone.
+	// MultiAZ keeps a standby in a second Availability Zone.
 	// +optional
 	// +default=true
 	MultiAZ *bool `json:"multiAZ,omitempty"`
@@ -245,7 +245,7 @@ type CoachPlatformSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=100
 	DisplayName string `json:"displayName,omitempty"`
-	// DeletionPolicy says what becomes of the data when this object is deleted.
+	// DeletionPolicy says what happens to the data when this object is deleted.
 	// +optional
 	// +default="Retain"
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
@@ -265,7 +265,7 @@ type CoachPlatformSpec struct {
 	// +optional
 	// +default={}
 	Database Database `json:"database,omitzero"`
-	// Stripe is the business's own Stripe account; left out, the platform has no payouts.
+	// Stripe is the business's own Stripe account; without it, the platform has no payouts.
 	// +optional
 	Stripe PlatformStripe `json:"stripe,omitzero"`
 }
@@ -294,7 +294,7 @@ type CoachPlatform struct {
 	// Spec is what the tenant requests.
 	// +required
 	Spec CoachPlatformSpec `json:"spec,omitzero"`
-	// Status is what was last seen.
+	// Status is the last observation.
 	// +optional
 	Status CoachPlatformStatus `json:"status,omitzero"`
 }

@@ -58,7 +58,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="(has(self.interval) && self.interval == 'Monthly') == has(self.monthlyAnchor)",message="monthlyAnchor goes with interval Monthly, and only with it"
 // +kubebuilder:validation:XValidation:rule="!has(self.interval) || self.interval != 'Manual' || !has(self.delayDays)",message="delayDays has no meaning with interval Manual; leave one of them out"
 type PayoutSchedule struct {
-	// Interval of payouts. Manual makes none until somebody asks Stripe for one.
+	// Interval of payouts. With Manual, Stripe makes a payout only when one is requested.
 	// +optional
 	// +default="Daily"
 	Interval PayoutInterval `json:"interval,omitempty"`
@@ -127,7 +127,7 @@ type PayoutAccountSpec struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="platformName cannot change, since accounts do not move between businesses; make a new object"
 	PlatformName string `json:"platformName,omitempty"`
-	// CoachID names the coach for ever, within the platform: an ID of your own database, no name and no
+	// CoachID identifies the coach permanently, within the platform: an ID of your own database, no name and no
 	// e-mail address. A later object of the same coach gets the same account. It cannot change.
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -142,7 +142,7 @@ type PayoutAccountSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z]{2}$')",message="country: two capital letters as in ISO 3166-1, such as DE"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="country cannot change, since Stripe ties an account to its country; make a new object with a new coachID"
 	Country string `json:"country,omitempty"`
-	// Capabilities that are requested; transfers, without which nobody is paid, is among them.
+	// Capabilities to request; transfers, without which the coach cannot be paid, is required.
 	// +optional
 	// +default=["transfers"]
 	// +listType=set
@@ -159,19 +159,19 @@ type PayoutAccountSpec struct {
 	// +optional
 	// +default={}
 	Payouts Payouts `json:"payouts,omitzero"`
-	// BusinessProfile is what the business says of the coach's offer. What is left out is not touched.
+	// BusinessProfile is what the business says of the coach's offer. Fields that are not set are not changed at Stripe.
 	// +optional
 	BusinessProfile BusinessProfile `json:"businessProfile,omitzero"`
 	// Onboarding is where the coach meets Stripe's forms.
 	// +optional
 	// +default="Hosted"
 	Onboarding OnboardingMode `json:"onboarding,omitempty"`
-	// DeletionPolicy says what becomes of the account when this object is deleted: it is kept.
+	// DeletionPolicy says what happens to the account when this object is deleted: it is kept.
 	// +optional
 	// +default="Retain"
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
-	// Adopt takes over this account of the business's own Stripe account, such as one made in the Dashboard,
-	// instead of making one. An account that somebody else manages is refused.
+	// Adopt takes over this account of the business's own Stripe account, such as one created in the Dashboard,
+	// instead of creating one. An account with another owner is refused.
 	// +optional
 	// +kubebuilder:validation:MinLength=6
 	// +kubebuilder:validation:MaxLength=64
@@ -209,7 +209,7 @@ type PayoutAccount struct {
 	// Spec is what the business requests.
 	// +required
 	Spec PayoutAccountSpec `json:"spec,omitzero"`
-	// Status is what was last seen.
+	// Status is the last observation.
 	// +optional
 	Status PayoutAccountStatus `json:"status,omitzero"`
 }

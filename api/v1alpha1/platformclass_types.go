@@ -57,7 +57,7 @@ type ClassIdentity struct {
 
 // ClassNetwork is where the class's databases live.
 type ClassNetwork struct {
-	// VPC that holds everything; it must select exactly one.
+	// VPC of all resources; it must select exactly one.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="!has(self.ids) || self.ids.all(id, id.startsWith('vpc-'))",message="network.vpc.ids: the ID of a VPC begins with vpc-"
 	VPC Selector `json:"vpc,omitzero"`
@@ -110,7 +110,7 @@ type ClassDatabase struct {
 	// +kubebuilder:validation:Minimum=8
 	// +kubebuilder:validation:Maximum=32
 	WidestCIDRPrefix int32 `json:"widestCIDRPrefix,omitempty"`
-	// LogRetentionDays is for how many days CloudWatch keeps the logs of databases: a number that it offers.
+	// LogRetentionDays is how many days CloudWatch Logs keeps the logs of databases: a value that it supports.
 	// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 	// +optional
 	// +default=365
@@ -156,17 +156,17 @@ type Exemption struct {
 	ExpiresAt metav1.Time `json:"expiresAt,omitzero"`
 }
 
-// PlatformClassSpec is what a class offers. Everything that could widen a tenant's reach lives here.
+// PlatformClassSpec is what a class offers. Everything that could extend a tenant's access is here.
 // +kubebuilder:validation:XValidation:rule="self.identity.roleARN.split(':')[4] == self.accountID",message="identity.roleARN must be a role of the account in accountID"
 type PlatformClassSpec struct {
-	// Region of everything the class makes. It cannot change: databases do not move.
+	// Region of all resources of the class. It is immutable: databases do not move.
 	// +required
 	// +kubebuilder:validation:MinLength=9
 	// +kubebuilder:validation:MaxLength=25
 	// +kubebuilder:validation:Pattern=`^[a-z]{2}(-[a-z]+)+-[0-9]$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="region cannot change, since databases do not move; make a new class"
 	Region string `json:"region,omitempty"`
-	// AccountID is the AWS account of everything the class makes. It cannot change.
+	// AccountID is the AWS account of all resources of the class. It is immutable.
 	// +required
 	// +kubebuilder:validation:MinLength=12
 	// +kubebuilder:validation:MaxLength=12
@@ -194,7 +194,7 @@ type PlatformClassSpec struct {
 	// +kubebuilder:validation:MaxLength=262144
 	// +kubebuilder:validation:XValidation:rule="self.contains('-----BEGIN CERTIFICATE-----')",message="caBundle holds no certificate; give PEM blocks that begin with -----BEGIN CERTIFICATE-----, or leave it out"
 	CABundle string `json:"caBundle,omitempty"`
-	// Stripe is what platforms of the class may do at Stripe; left out, they have no payouts.
+	// Stripe is what platforms of the class may do at Stripe; without it, they have no payouts.
 	// +optional
 	Stripe ClassStripe `json:"stripe,omitzero"`
 	// AllowedNamespaces may use the class: names, or prefixes that end in *.
@@ -228,7 +228,7 @@ type Quota struct {
 	Limit int64 `json:"limit"`
 }
 
-// PlatformClassStatus is what was last seen.
+// PlatformClassStatus is the last observation.
 type PlatformClassStatus struct {
 	// ObservedGeneration is the generation of the spec that the status describes.
 	// +optional
@@ -289,7 +289,7 @@ type PlatformClass struct {
 	// Spec is what the class offers.
 	// +required
 	Spec PlatformClassSpec `json:"spec,omitzero"`
-	// Status is what was last seen.
+	// Status is the last observation.
 	// +optional
 	Status PlatformClassStatus `json:"status,omitzero"`
 }

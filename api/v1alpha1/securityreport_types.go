@@ -7,13 +7,13 @@ type SecurityStatus string
 
 // Security statuses.
 const (
-	// SecurityVerified was seen to hold.
+	// SecurityVerified was observed and holds.
 	SecurityVerified SecurityStatus = "Verified"
-	// SecurityViolated was seen not to hold.
+	// SecurityViolated was observed and does not hold.
 	SecurityViolated SecurityStatus = "Violated"
 	// SecurityUnknown could not be observed, or was observed too long ago.
 	SecurityUnknown SecurityStatus = "Unknown"
-	// SecurityExempt was seen not to hold, and the class accepts that for now.
+	// SecurityExempt was observed and does not hold, and the class accepts that for now.
 	SecurityExempt SecurityStatus = "Exempt"
 	// SecurityAttested cannot be observed by anybody but its source, who states it.
 	SecurityAttested SecurityStatus = "Attested"
@@ -25,10 +25,10 @@ type ReportSummary struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=16
 	Text string `json:"text,omitempty"`
-	// Verified controls were seen to hold.
+	// Verified controls were observed and hold.
 	// +optional
 	Verified int32 `json:"verified"`
-	// Violated controls were seen not to hold.
+	// Violated controls were observed and do not hold.
 	// +optional
 	Violated int32 `json:"violated"`
 	// Unknown controls could not be observed.
@@ -51,7 +51,7 @@ type ReportedClaim struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=48
 	ID string `json:"id,omitempty"`
-	// Statement is what is promised.
+	// Statement is the promise.
 	// +required
 	// +kubebuilder:validation:MaxLength=256
 	Statement string `json:"statement,omitempty"`
@@ -59,12 +59,12 @@ type ReportedClaim struct {
 	// +required
 	// +kubebuilder:validation:Enum=Verified;Violated;Unknown;Exempt
 	Status SecurityStatus `json:"status,omitempty"`
-	// ValidUntil is when the first of its controls has to be seen again; absent while one is Unknown.
+	// ValidUntil is when the first of its controls must be observed again; absent while one is Unknown.
 	// +optional
 	ValidUntil metav1.Time `json:"validUntil,omitzero"`
 }
 
-// ReportedControl is one control with what was last seen.
+// ReportedControl is one control with its last observation.
 type ReportedControl struct {
 	// ID of the control, such as CP-DB-01.
 	// +required
@@ -84,7 +84,7 @@ type ReportedControl struct {
 	// +kubebuilder:validation:MaxItems=8
 	// +kubebuilder:validation:items:MaxLength=64
 	Sources []string `json:"sources,omitempty"`
-	// Where the answer comes from: who was asked.
+	// Where is the source of the observation.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Where string `json:"where,omitempty"`
@@ -151,7 +151,7 @@ type SecurityReportContent struct {
 	// ObservedAt is when the operator last observed and wrote.
 	// +required
 	ObservedAt metav1.Time `json:"observedAt,omitzero"`
-	// ValidUntil is how long the report counts. Then every row of it reads Unknown.
+	// ValidUntil is the end of the report's validity. Then every row is Unknown.
 	// +required
 	ValidUntil metav1.Time `json:"validUntil,omitzero"`
 	// Summary counts the rows.
@@ -190,7 +190,7 @@ type SecurityReport struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
-	// Report is what was seen. There is no spec: nobody can ask for another answer.
+	// Report has the observations. There is no spec: nobody can request another result.
 	// +required
 	Report SecurityReportContent `json:"report,omitzero"`
 }

@@ -1,6 +1,6 @@
 package v1alpha1
 
-// StripeMode is one of Stripe's two worlds, which know nothing of each other.
+// StripeMode is one of Stripe's two modes, which are separate from each other.
 // https://docs.stripe.com/test-mode
 // +kubebuilder:validation:Enum=Test;Live
 type StripeMode string
@@ -13,7 +13,7 @@ const (
 	StripeLive StripeMode = "Live"
 )
 
-// ViolationPolicy says what becomes of payouts while the platform is seen not to be safe.
+// ViolationPolicy says what happens to payouts while the platform is observed not to be safe.
 // +kubebuilder:validation:Enum=Report;Suspend
 type ViolationPolicy string
 
@@ -35,19 +35,20 @@ type PlatformStripe struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`
 	CredentialsSecretName string `json:"credentialsSecretName,omitempty"`
-	// WebhookSecretName is the Secret, in the platform's namespace, in which the operator keeps what Stripe
-	// signs its events with; left out, the platform's name followed by -stripe-webhook.
+	// WebhookSecretName is the Secret, in the platform's namespace, in which the operator stores the signing
+	// secret of the webhook endpoint; the default is the platform's name followed by -stripe-webhook.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`
 	WebhookSecretName string `json:"webhookSecretName,omitempty"`
-	// Mode of Stripe, the same as the class's. It cannot change: accounts do not move between modes.
+	// Mode of Stripe, the same as the class's. It is immutable: accounts do not move between modes.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="stripe.mode cannot change, since accounts do not move between Stripe's modes; make a new platform"
 	Mode StripeMode `json:"mode,omitempty"`
-	// OnPlatformViolation says what becomes of payouts when a control that they depend on has been violated
-	// for ten minutes: Report only reports, Suspend makes every schedule manual until it holds again.
+	// OnPlatformViolation says what happens to payouts when a control that they depend on has been violated
+	// for ten minutes: Report only reports, Suspend makes every schedule manual until all of these controls
+	// are verified again.
 	// +optional
 	// +default="Report"
 	OnPlatformViolation ViolationPolicy `json:"onPlatformViolation,omitempty"`

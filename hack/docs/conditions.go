@@ -51,8 +51,8 @@ func conditions(path string) (string, error) {
 		return "", err
 	}
 	p := newPage("Conditions, reasons, annotations", path, "Every kind sets all of its conditions on every pass. `Ready`, "+
-		"`Reconciling` and `Stalled` follow kstatus, so `kubectl wait`, Flux and Argo CD understand them. What each step "+
-		"says is in `status.steps`.")
+		"`Reconciling` and `Stalled` follow kstatus, so `kubectl wait`, Flux and Argo CD understand them. `status.steps` "+
+		"has the report of each step.")
 	for _, part := range []struct{ prefix, title string }{
 		{"Condition", "Condition types"}, {"Reason", "Reasons"}, {"Annotation", "Annotations"}, {"Finalizer", "Finalizers"},
 	} {
