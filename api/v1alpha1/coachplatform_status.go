@@ -64,7 +64,7 @@ type StepStatus struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=64
 	Reason string `json:"reason,omitempty"`
-	// Message says what is not as wanted; empty when all is.
+	// Message says what is not as desired; empty if nothing.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Message string `json:"message,omitempty"`

@@ -227,7 +227,7 @@ func TestEventsSayWhatChangedAndOnlyOnce(t *testing.T) {
 			"Normal Applied Apply firewall: changed colour",
 			"Warning DriftFound Reconcile changed behind the operator's back: firewall.colour",
 		}},
-		{"it is ready again", func() {}, []string{"Normal Converged Reconcile ready: as wanted"}},
+		{"it is ready again", func() {}, []string{"Normal Converged Reconcile ready: as desired"}},
 		{"a drift that is held", func() { w.database.change(func(m *memory) { m.live.Size = "db.t4g.large" }) }, []string{
 			"Normal ApprovalNeeded Reconcile database: changes that interrupt database wait for an approval; status.plan lists them " +
 				"and status.approval is the hash to approve",

@@ -134,7 +134,7 @@ func (r *Reconciler) unseen(account *v1alpha1.PayoutAccount, f facts, s standing
 func ofAccount(f facts) []metav1.Condition {
 	a := f.account
 	onboarded := is(v1alpha1.ConditionOnboardingComplete, metav1.ConditionFalse, v1alpha1.ReasonIncomplete,
-		"the coach has not been through all of Stripe's forms")
+		"the coach has not completed Stripe's forms")
 	if a.DetailsSubmitted {
 		onboarded = is(onboarded.Type, metav1.ConditionTrue, v1alpha1.ReasonAccepted, "the coach has been through Stripe's forms")
 	}

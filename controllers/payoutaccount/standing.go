@@ -164,7 +164,7 @@ func ofVerdict(f facts) (standing, bool) {
 	case strings.HasPrefix(why, disabledRejected):
 		return standing{
 			v1alpha1.PhaseRejected, v1alpha1.ReasonRejectedByStripe, v1alpha1.ActorPlatform,
-			"Stripe has rejected the account, for good; whoever runs the business's Stripe account can ask Stripe's support",
+			"Stripe has rejected the account permanently; an administrator of the business's Stripe account can ask Stripe's support",
 		}, true
 	case why == disabledPaused:
 		return standing{
@@ -187,7 +187,7 @@ func ofCoach(f facts) (standing, bool) {
 	case !f.account.DetailsSubmitted:
 		return standing{
 			v1alpha1.PhaseOnboarding, v1alpha1.ReasonIncomplete, v1alpha1.ActorCoach,
-			"the coach has not been through all of Stripe's forms; a new link goes on where the coach stopped",
+			"the coach has not completed Stripe's forms; a new link continues where the coach stopped",
 		}, true
 	case len(due.PastDue) > 0, due.DisabledReason == disabledPastDue, due.DisabledReason == disabledOther && intervenes(due):
 		return standing{
@@ -264,7 +264,8 @@ func ofPayouts(f facts) (standing, bool) {
 	case held && f.violated:
 		return standing{
 			v1alpha1.PhaseSuspended, v1alpha1.ReasonSuspendedByViolation, v1alpha1.ActorPlatform,
-			"payouts are suspended since the platform has been seen not to be safe (kubectl coach evidence says what); they go on when it is again",
+			"payouts are suspended because the platform was observed not to be safe (kubectl coach evidence shows why); " +
+				"they resume when it is safe again",
 		}, true
 	case held && f.closed && !f.manual && a.Metadata[naming.MetaOpened] == "":
 		return standing{

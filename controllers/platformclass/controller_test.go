@@ -400,7 +400,7 @@ func TestWhatNeedsAPersonIsReportedOnce(t *testing.T) {
 	mustBe(t, "events", []string{"Warning NetworkInvalid network: one zone only"}, b.emitted())
 	b.network.run = nil
 	b.mustPass()
-	mustBe(t, "events", []string{"Normal Converged ready: as wanted"}, b.emitted())
+	mustBe(t, "events", []string{"Normal Converged ready: as desired"}, b.emitted())
 }
 
 func TestAnnotations(t *testing.T) {
@@ -454,9 +454,9 @@ func TestAQuotaThatRunsOutIsReportedAndStallsNothing(t *testing.T) {
 		reason string
 		events []string
 	}{
-		"a tenth is left": {36, "Converged", []string{"Normal Converged ready: as wanted"}},
+		"a tenth is left": {36, "Converged", []string{"Normal Converged ready: as desired"}},
 		"less is left": {37, v1alpha1.ReasonQuotaLow, []string{
-			"Normal Converged ready: as wanted",
+			"Normal Converged ready: as desired",
 			"Warning QuotaLow less than a tenth of a quota is left: DBInstances 37 of 40; ask AWS for more in time",
 		}},
 	} {

@@ -76,7 +76,8 @@ func links(path string) []error {
 }
 
 // dialect matches words for which the vocabulary of CONTRIBUTING.md has the field's.
-var dialect = regexp.MustCompile(`(?i)\b(mend(s|ed|ing)?|heal(s|ed|ing)?|lets? go|strangers?|looked at|fresh look)\b`)
+var dialect = regexp.MustCompile(`(?i)\b(mend(s|ed|ing)?|heal(s|ed|ing)?|lets? go|strangers?|looked at|fresh look|` +
+	`for want of|anew|comes? to stand|came to stand|as wanted|asked for|out of sight|be rid of|released of)\b`)
 
 // words returns a problem for each word of the dialect in a page, outside of code.
 func words(path string) []error {

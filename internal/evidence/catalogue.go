@@ -54,8 +54,8 @@ var Claims = []Claim{
 	{backedUp, "Data is backed up every day, and outlives the failure of a data centre"},
 	{protectedFromDeletion, "Nobody deletes the database by mistake"},
 	{currentAndLogged, "Security fixes are installed, and logs are kept"},
-	{stripeCollects, "What Stripe must know of a coach, Stripe's own forms collect, and nobody here can read it"},
-	{stripeKeysBounded, "The key for Stripe can do only what it must, and Stripe's events are signed"},
+	{stripeCollects, "Stripe's own forms collect what Stripe must know about a coach, and nobody else can read it"},
+	{stripeKeysBounded, "The Stripe API key has only the rights that it needs, and Stripe's events are signed"},
 }
 
 // Control is one statement of the catalogue that is judged on every pass.

@@ -46,7 +46,7 @@ func (o Order) record(mode v1alpha1.OnboardingMode) (scope.AccountRecord, error)
 			"the PayoutAccount %s is not of the platform %s", name, o.Platform.Name)
 	case !o.Account.DeletionTimestamp.IsZero():
 		return record, fault.New(fault.Invalid, v1alpha1.ReasonReleasing,
-			"the PayoutAccount %s is being deleted; create it again to go on: it gets the same account", name)
+			"the PayoutAccount %s is being deleted; create it again to continue: it gets the same account", name)
 	case o.Account.Spec.Onboarding != mode:
 		return record, fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec, "%s", elsewhere(name, mode))
 	case record == scope.AccountRecord{}:

@@ -22,7 +22,7 @@ const (
 
 // Messages of conditions that have nothing to say.
 const (
-	asWanted  = "as wanted"
+	asWanted  = "as desired"
 	notMoving = "nothing is on its way"
 	notStuck  = "no person has to act"
 	notRunYet = "not run; Ready says why"

@@ -169,7 +169,7 @@ func TestSummaryMessage(t *testing.T) {
 			[]converge.Outcome{of("key", errBroken)},
 			"key: " + fault.As(errBroken).Message,
 		},
-		"is short when all is well": {[]converge.Outcome{of("key", nil)}, "as wanted"},
+		"is short when all is well": {[]converge.Outcome{of("key", nil)}, "as desired"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -354,7 +354,7 @@ func TestEvents(t *testing.T) {
 		"readiness that comes back is reported": {
 			[]converge.Outcome{sent("key", flowing)},
 			[]converge.Outcome{of("key", nil)},
-			[]report.Event{{Type: "Normal", Reason: "Converged", Action: "Reconcile", Note: "ready: as wanted"}},
+			[]report.Event{{Type: "Normal", Reason: "Converged", Action: "Reconcile", Note: "ready: as desired"}},
 		},
 		"a write names what it changed, not what it held": {
 			[]converge.Outcome{of("database", nil)},
@@ -465,7 +465,7 @@ func TestOneCauseIsReportedOnce(t *testing.T) {
 				return p
 			},
 			[]string{
-				"KeyReady=True/Converged: as wanted", "PayoutsReady=False/AccessDenied: stripe: grant it",
+				"KeyReady=True/Converged: as desired", "PayoutsReady=False/AccessDenied: stripe: grant it",
 				"Ready=False/NamespaceNotAllowed: the class does not admit it",
 				"Reconciling=False/NamespaceNotAllowed: nothing is on its way",
 				"Stalled=True/NamespaceNotAllowed: the class does not admit it",

@@ -83,7 +83,7 @@ func classifyCode(code string) *fault.Error {
 		return fault.Wait(v1alpha1.ReasonSettling, 0, "the database is starting or stopping")
 	case code == "55P03", code == "57014", strings.HasPrefix(code, "40"):
 		return fault.New(fault.Transient, v1alpha1.ReasonTransientError,
-			"somebody else's transaction is in the way (SQLSTATE %s); it is tried again", code)
+			"another transaction blocks this one (SQLSTATE %s); it is retried", code)
 	case code == "42501":
 		return fault.New(fault.Denied, v1alpha1.ReasonAccessDenied,
 			"the master may not do this in the database (SQLSTATE %s); an object of it belongs to somebody else", code)

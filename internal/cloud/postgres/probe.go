@@ -62,10 +62,10 @@ func answer(front *pgproto3.Frontend) (Plaintext, string) {
 		if m.Code == refused && strings.Contains(m.Message, unencrypted) {
 			return PlaintextRefused, "a login without TLS is refused (28000, no encryption)"
 		}
-		return PlaintextUnknown, fmt.Sprintf("the server refused, and not for want of TLS (SQLSTATE %s)", printable(m.Code))
+		return PlaintextUnknown, fmt.Sprintf("the server refused for another cause than missing TLS (SQLSTATE %s)", printable(m.Code))
 	case *pgproto3.AuthenticationOk, *pgproto3.AuthenticationCleartextPassword, *pgproto3.AuthenticationMD5Password,
 		*pgproto3.AuthenticationSASL, *pgproto3.AuthenticationGSS:
-		return PlaintextAdmitted, "the server goes on with a login without TLS"
+		return PlaintextAdmitted, "the server does not refuse a login without TLS"
 	}
 	return PlaintextUnknown, "the server's answer is none that PostgreSQL gives"
 }

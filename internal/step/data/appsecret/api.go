@@ -51,7 +51,7 @@ func classify(err error, namespace, what string) error {
 		f = fault.Wait(v1alpha1.ReasonSettling, raced, "somebody else wrote or deleted %s meanwhile; it is observed again", what)
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
 		f = fault.New(fault.Invalid, v1alpha1.ReasonInvalidSpec,
-			"the API server refuses %s as invalid; look for an admission policy in the namespace %s that refuses it", what, namespace)
+			"the API server refuses %s as invalid; check the admission policies of the namespace %s", what, namespace)
 	default:
 		f = fault.New(fault.Transient, v1alpha1.ReasonTransientError,
 			"the API server did not answer about %s in the namespace %s; it is tried again", what, namespace)

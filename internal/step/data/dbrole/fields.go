@@ -84,7 +84,7 @@ func degraded(_, got State) error {
 				"the operator's namespace, and a new password is created and set")
 	case got.TLS.Admitted:
 		return fault.Wait(v1alpha1.ReasonPlaintextAdmitted, databasePoll,
-			"the database goes on with logins without TLS; the class's parameters (rds.force_ssl) are set again, or wait to be in force")
+			"the database does not refuse logins without TLS; the class's parameters (rds.force_ssl) are being repaired, or wait to take effect")
 	case len(got.Locking) > 0:
 		return fault.New(fault.Invalid, v1alpha1.ReasonIAMLoginRefused,
 			"these logins do not use IAM, since granting them rds_iam would let the database's master log in by IAM only and lock the "+

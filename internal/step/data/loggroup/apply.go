@@ -35,7 +35,7 @@ func (r *resource) Apply(
 	ctx context.Context, in *scope.Platform, want State, got converge.Observation[State], changes []converge.Change,
 ) error {
 	if !got.Exists && !want.KeyKnown {
-		return fault.Wait(v1alpha1.ReasonWaitingForKey, 0, "the log groups are encrypted with the tenant's key, which is not there yet")
+		return fault.Wait(v1alpha1.ReasonWaitingForKey, 0, "the log groups wait for the tenant's key, which encrypts them")
 	}
 	defer r.written(in)
 	w := r.writer(in)

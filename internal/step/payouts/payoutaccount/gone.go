@@ -24,7 +24,7 @@ func (l reader) gone(ctx context.Context, id string, deleted bool) error {
 		return stripe.Classify(err) // it is the key that is wrong
 	}
 	if !l.missed.twice(id, l.Clock.Now()) {
-		return fault.Wait(v1alpha1.ReasonConfirmingAbsence, confirm, "the account %s was not found; it is searched for once more", id)
+		return fault.Wait(v1alpha1.ReasonConfirmingAbsence, confirm, "the account %s was not found; the operator searches for it again", id)
 	}
 	if deleted {
 		return fault.New(fault.Conflict, v1alpha1.ReasonDeletedOutOfBand,

@@ -101,8 +101,8 @@ func (s *State) count(tenant naming.Tenant, account scope.Account) {
 func degraded(want, got State) error {
 	if got.former > 0 {
 		return fault.New(fault.Conflict, v1alpha1.ReasonOwnedByAnother,
-			"the Stripe account has %d coaches' accounts of an earlier platform of this name, whose namespace was made anew, and no further ones "+
-				"are made beside them: adopt each (spec.adopt and the annotation %s), or give it the metadata %s in Stripe's Dashboard",
+			"the Stripe account has %d coaches' accounts of an earlier platform of this name, whose namespace was created again, and no others "+
+				"are created beside them: adopt each (spec.adopt and the annotation %s), or give it the metadata %s in Stripe's Dashboard",
 			got.former, v1alpha1.AnnotationClaim, naming.MetaReleased)
 	}
 	if want.Live == got.Live {
