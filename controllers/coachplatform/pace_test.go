@@ -87,7 +87,7 @@ func TestAPlatformCostsFewWritesUntilItIsReady(t *testing.T) {
 	}
 	told := []string{
 		"Normal Applied Apply key: created; firewall: created; database: created",
-		"Normal Converged Reconcile ready: as wanted; firewall: created",
+		"Normal Converged Reconcile ready: as desired; firewall: created",
 	}
 	if diff := cmp.Diff(told, b.emitted.take()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)

@@ -410,7 +410,7 @@ func TestWritesOfEarlierPassesAreNamedOnce(t *testing.T) {
 		},
 		"with readiness": {
 			[]converge.Outcome{of("firewall", nil)},
-			report.Event{Type: "Normal", Reason: "Converged", Action: "Reconcile", Note: "ready: as wanted; key: created"},
+			report.Event{Type: "Normal", Reason: "Converged", Action: "Reconcile", Note: "ready: as desired; key: created"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
