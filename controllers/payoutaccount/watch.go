@@ -124,7 +124,8 @@ func (r *Reconciler) gateChanged() predicate.Predicate {
 // accountsOf returns the accounts of the platform that an object is named after.
 func (r *Reconciler) accountsOf(ctx context.Context, platform client.Object) []reconcile.Request {
 	var accounts v1alpha1.PayoutAccountList
-	err := r.Client.List(ctx, &accounts, client.InNamespace(platform.GetNamespace()), client.MatchingFields{v1alpha1.PlatformNameField: platform.GetName()})
+	err := r.Client.List(ctx, &accounts,
+		client.InNamespace(platform.GetNamespace()), client.MatchingFields{v1alpha1.PlatformNameField: platform.GetName()})
 	if err != nil {
 		logf.FromContext(ctx).Error(err, "Listing the accounts of a platform; their resync will find the change")
 		return nil
