@@ -130,6 +130,7 @@ func (o *operator) turn(t *testing.T) {
 	if wait := next.due.Sub(o.clock.Now()); wait > 0 {
 		o.clock.Wait(t.Context(), wait)
 	}
+	o.wire.begin()
 	before := o.wire.writes()
 	result, err := next.pass(t.Context())
 	after := retry

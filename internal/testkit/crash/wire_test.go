@@ -127,6 +127,13 @@ func (w *wire) enter(p place, kind kind) (here bool, err error) {
 	return here, nil
 }
 
+// begin begins a pass: what it sends to a database creates logins only once it has stored their passwords.
+func (w *wire) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.storing = false
+}
+
 // died says whether the operator is dead.
 func (w *wire) died() bool {
 	w.mu.Lock()

@@ -109,17 +109,17 @@ func (w *world) platform(name string, uid types.UID) *scope.Platform {
 
 var permitted sync.Once
 
-// permit gives the operator the rights of config/rbac, once.
+// permit gives the operator the rights of config/rbac, once: another package may have given them to it already.
 func permit(t testing.TB, cluster *env.Cluster) {
 	t.Helper()
 	permitted.Do(func() {
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: env.OperatorNamespace}}
-		if err := cluster.Client.Create(t.Context(), namespace); err != nil {
+		if err := client.IgnoreAlreadyExists(cluster.Client.Create(t.Context(), namespace)); err != nil {
 			t.Fatal(err)
 		}
 		for _, file := range []string{"role.yaml", "role_binding.yaml"} {
 			for _, object := range manifests(t, "config/rbac/"+file) {
-				if err := cluster.Client.Create(t.Context(), object); err != nil {
+				if err := client.IgnoreAlreadyExists(cluster.Client.Create(t.Context(), object)); err != nil {
 					t.Fatal(err)
 				}
 			}
