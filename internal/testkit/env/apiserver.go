@@ -31,8 +31,9 @@ const AssetsVariable = "KUBEBUILDER_ASSETS"
 const APIServerVariable = "COACH_TEST_APISERVER"
 
 // thrift is the environment of the API server and etcd, whose heaps are small: to collect garbage a quarter as often
-// saves a sixth of the API server's processor time.
-const thrift = "GOGC=400 GOMEMLIMIT=768MiB"
+// saves a sixth of the API server's processor time. The limit is far from what tests need; ten thousand objects that
+// are written all the time take a third of it.
+const thrift = "GOGC=400 GOMEMLIMIT=3GiB"
 
 // clusterStopTime is how long the API server may take to end: it lets requests come to their end.
 const clusterStopTime = 2 * time.Minute
