@@ -133,7 +133,10 @@ var services = map[string]service{
 	// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 	"CloudWatch Logs": {
 		iam: "logs", limit: limit{5, 5}, reads: []string{"logs:DescribeLogGroups", "logs:ListTagsForResource"},
-		operations: map[string]limit{"CreateLogGroup": {10, 10}, "DeleteLogGroup": {10, 10}, "DescribeLogGroups": {10, 10}},
+		operations: map[string]limit{
+			"AssociateKmsKey": {5, 5}, "CreateLogGroup": {10, 10}, "DescribeLogGroups": {10, 10}, "ListTagsForResource": {5, 5},
+			"PutRetentionPolicy": {5, 5}, "TagResource": {5, 5}, "UntagResource": {5, 5},
+		},
 		codes: map[meaning][]string{
 			quota:    {"LimitExceededException"},
 			busy:     {"OperationAbortedException"},

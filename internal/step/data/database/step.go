@@ -47,7 +47,7 @@ type resource struct {
 const (
 	// firstPoll is how soon an instance is observed again that AWS has begun to work on, and lastPoll how soon one
 	// is that takes long, as most do.
-	firstPoll = 3 * time.Second
+	firstPoll = 2 * time.Second
 	lastPoll  = 10 * time.Second
 )
 

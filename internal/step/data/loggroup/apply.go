@@ -86,6 +86,9 @@ func (w writer) create(ctx context.Context, g Group) error {
 	_, err := w.api.CreateLogGroup(ctx, &logs.CreateLogGroupInput{
 		LogGroupName: &g.Name, KmsKeyId: &g.KeyARN, Tags: w.in.Tenant.Tags(),
 	})
+	if aws.IsDuplicate(err) {
+		return fault.Wait(v1alpha1.ReasonSettling, 0, "the log group %s exists already; it is observed again", g.Name).Because(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -116,7 +119,7 @@ func (w writer) takeBack(ctx context.Context, g Group) error {
 
 // Release implements converge.Resource: the groups stay, marked as released, and their events go by age.
 func (r *resource) Release(ctx context.Context, in *scope.Platform) (bool, error) {
-	found, _, err := r.find(ctx, in, true)
+	found, _, err := r.find(ctx, in, true, nil)
 	if err != nil {
 		return false, err
 	}

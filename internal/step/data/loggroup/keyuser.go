@@ -16,7 +16,7 @@ func KeyUser(sessions *aws.Sessions) scope.KeyUser {
 	return scope.KeyUser{
 		Service: "logs", Statements: keyStatements,
 		Uses: func(ctx context.Context, in *scope.Platform) ([]string, error) {
-			found, _, err := (&resource{sessions: sessions}).find(ctx, in, true)
+			found, _, err := (&resource{sessions: sessions}).find(ctx, in, true, func(map[string]string) bool { return true })
 			var arns []string
 			for _, g := range found {
 				if g.key != "" {

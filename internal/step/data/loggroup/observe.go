@@ -31,7 +31,11 @@ type live struct {
 // operators' databases, on the freshness clock: there is no cheaper one for a thousand tenants.
 func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, fresh bool) (converge.Observation[State], error) {
 	none := converge.Observation[State]{Settled: true}
-	found, at, err := r.find(ctx, in, fresh)
+	// Without a key nothing is created, and with a new one CloudWatch Logs refuses to create what is there: absence
+	// needs no proof then.
+	found, at, err := r.find(ctx, in, fresh && want.KeyKnown && !in.Key.New, func(tags map[string]string) bool {
+		return naming.Owns(in.Tenant, tags) && tags[naming.TagReleased] == ""
+	})
 	if err != nil {
 		return none, err
 	}
@@ -55,8 +59,11 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	return converge.Observation[State]{Exists: exists, Settled: true, ID: prefix(in.Tenant), At: at, State: s}, nil
 }
 
-// find returns the log groups of the tenant's database by name, and when they were read.
-func (r *resource) find(ctx context.Context, in *scope.Platform, fresh bool) (map[string]live, time.Time, error) {
+// find returns the log groups of the tenant's database by name, and when they were read. Where the tags of groups are
+// read past the listing, those that suit may be a few seconds old; nil suits none.
+func (r *resource) find(ctx context.Context, in *scope.Platform, fresh bool, suit func(tags map[string]string) bool) (
+	map[string]live, time.Time, error,
+) {
 	account := r.sessions.Account(in.Class)
 	return listOf(account).Get(ctx, prefix(in.Tenant), fresh, func(ctx context.Context) (map[string]live, error) {
 		found, err := describe(ctx, account.Read(), prefix(in.Tenant))
@@ -64,7 +71,7 @@ func (r *resource) find(ctx context.Context, in *scope.Platform, fresh bool) (ma
 			return nil, account.Prove(ctx, false)
 		}
 		if err == nil {
-			err = readTags(ctx, account.Read(), found)
+			err = readTags(ctx, account.Read(), in.Tenant, found, suit)
 		}
 		return found, err
 	})
@@ -80,7 +87,7 @@ func listOf(account *aws.Account) *aws.Listed[map[string]live] {
 	return aws.List(account, Name, func(ctx context.Context, cfg awssdk.Config) (map[string]map[string]live, error) {
 		all, err := describe(ctx, cfg, everyPrefix)
 		if err == nil {
-			err = listTags(ctx, cfg, all)
+			err = listTags(ctx, cfg, all, tagged(naming.TagInstallation))
 		}
 		if err != nil {
 			return nil, err
@@ -118,11 +125,26 @@ func describe(ctx context.Context, cfg awssdk.Config, prefix string) (map[string
 	return found, nil
 }
 
-// readTags reads the tags of few groups, one call for each.
-func readTags(ctx context.Context, cfg awssdk.Config, groups map[string]live) error {
+// readTags reads the tags of one tenant's groups. AWS limits the call for one group more than the listing, which is
+// a few seconds behind: it serves for the groups whose tags suit in it.
+func readTags(
+	ctx context.Context, cfg awssdk.Config, tenant naming.Tenant, groups map[string]live, suit func(map[string]string) bool,
+) error {
+	if suit != nil {
+		own := []taggingtypes.TagFilter{}
+		for key, value := range tenant.Tags() {
+			own = append(own, tagged(key, value))
+		}
+		if err := listTags(ctx, cfg, groups, own...); err != nil {
+			return err
+		}
+	}
 	client := logs.NewFromConfig(cfg)
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		g := groups[name]
+		if suit != nil && suit(g.tags) {
+			continue
+		}
 		out, err := client.ListTagsForResource(ctx, &logs.ListTagsForResourceInput{ResourceArn: &g.arn})
 		if err != nil {
 			return err
@@ -133,11 +155,16 @@ func readTags(ctx context.Context, cfg awssdk.Config, groups map[string]live) er
 	return nil
 }
 
-// listTags adds the tags of all groups that have the operator's, a hundred groups a call.
-func listTags(ctx context.Context, cfg awssdk.Config, groups map[string]live) error {
+// tagged lets through what has a tag, with one of the values if there are any.
+func tagged(key string, values ...string) taggingtypes.TagFilter {
+	return taggingtypes.TagFilter{Key: &key, Values: values}
+}
+
+// listTags adds the tags of the groups that the filters let through, a hundred groups a call.
+func listTags(ctx context.Context, cfg awssdk.Config, groups map[string]live, filters ...taggingtypes.TagFilter) error {
 	pages := tagging.NewGetResourcesPaginator(tagging.NewFromConfig(cfg), &tagging.GetResourcesInput{
 		ResourceTypeFilters: []string{"logs:log-group"}, ResourcesPerPage: awssdk.Int32(tagPageSize),
-		TagFilters: []taggingtypes.TagFilter{{Key: awssdk.String(naming.TagInstallation)}},
+		TagFilters: filters,
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

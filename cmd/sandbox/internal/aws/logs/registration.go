@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/coachplatform/coach-operator/cmd/sandbox/internal/aws/identity"
@@ -25,7 +26,10 @@ func (*Service) Facts() service.Facts {
 
 // limit is that of each operation: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 func limit(operation string) service.Limit {
-	return service.Limit{Operations: operation, PerSecond: 10, Burst: 10}
+	if slices.Contains([]string{"CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups"}, operation) {
+		return service.Limit{Operations: operation, PerSecond: 10, Burst: 10}
+	}
+	return service.Limit{Operations: operation, PerSecond: 5, Burst: 5}
 }
 
 // Needs is what a call needs permission for.
