@@ -107,7 +107,7 @@ func TestAnInstanceIsObservedTheLessOftenTheLongerAWSWorksOnIt(t *testing.T) {
 		after := r.poll("a", moving, at)
 		polls, at = append(polls, after/time.Second), at.Add(after)
 	}
-	if diff := cmp.Diff([]time.Duration{3, 6, 10, 10}, polls); diff != "" {
+	if diff := cmp.Diff([]time.Duration{2, 4, 8, 10}, polls); diff != "" {
 		t.Errorf("seconds (-want +got):\n%s", diff)
 	}
 	if r.poll("b", moving, at) != firstPoll {
