@@ -294,8 +294,10 @@ type CoachPlatform struct {
 	// Spec is what the tenant requests.
 	// +required
 	Spec CoachPlatformSpec `json:"spec,omitzero"`
-	// Status is the last observation.
+	// Status is the last observation. Its generation is -1 until there was one, so that whoever waits for the object by
+	// kstatus does not take a new one for done (https://pkg.go.dev/sigs.k8s.io/cli-utils/pkg/kstatus).
 	// +optional
+	// +kubebuilder:default={observedGeneration:-1}
 	Status CoachPlatformStatus `json:"status,omitzero"`
 }
 

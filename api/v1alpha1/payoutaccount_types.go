@@ -209,8 +209,10 @@ type PayoutAccount struct {
 	// Spec is what the business requests.
 	// +required
 	Spec PayoutAccountSpec `json:"spec,omitzero"`
-	// Status is the last observation.
+	// Status is the last observation. Its generation is -1 until there was one, so that whoever waits for the object by
+	// kstatus does not take a new one for done (https://pkg.go.dev/sigs.k8s.io/cli-utils/pkg/kstatus).
 	// +optional
+	// +kubebuilder:default={observedGeneration:-1}
 	Status PayoutAccountStatus `json:"status,omitzero"`
 }
 

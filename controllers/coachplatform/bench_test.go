@@ -208,6 +208,14 @@ func (b *bench) pass() (ctrl.Result, error) {
 	return b.reconciler.Reconcile(logf.IntoContext(b.t.Context(), logger), platform)
 }
 
+// mustRetry is a pass that must be made again: with growing delays, or soon, to verify what it wrote.
+func (b *bench) mustRetry() {
+	b.t.Helper()
+	if result, err := b.pass(); err == nil && (result.RequeueAfter <= 0 || result.RequeueAfter > 2*time.Second) {
+		b.t.Fatalf("a failed call is not retried before %s", result.RequeueAfter)
+	}
+}
+
 // mustPass is a pass that must not fail. What it leaves is checked, and returned.
 func (b *bench) mustPass() *v1alpha1.CoachPlatform {
 	b.t.Helper()

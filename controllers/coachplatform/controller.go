@@ -89,7 +89,9 @@ func (r *Reconciler) pass() pass.Kind[*v1alpha1.CoachPlatform, *scope.Platform] 
 		Name: kind, Finalizer: v1alpha1.FinalizerPlatform, Client: r.Client, Steps: r.Steps, Metrics: r.Metrics, Clock: r.Clock,
 		Resync: r.Resync, WithStatus: func(object, status *v1alpha1.CoachPlatform) *v1alpha1.CoachPlatform {
 			base := *object
-			base.Status = status.Status
+			if base.Status = status.Status; base.Status.ObservedGeneration < 0 {
+				base.Status = v1alpha1.CoachPlatformStatus{} // the first status is written whole, values that are zero included
+			}
 			return &base
 		},
 	}
@@ -113,6 +115,7 @@ func (r *Reconciler) mode(platform *v1alpha1.CoachPlatform, denied error) conver
 		Write:         denied == nil && !v1alpha1.Paused(platform) && !observing(platform),
 		Approved:      platform.Annotations[v1alpha1.AnnotationApprove],
 		Used:          platform.Annotations[v1alpha1.AnnotationApproved],
+		Object:        string(platform.UID),
 		Generation:    platform.Generation,
 		Fresh:         requested(platform) != platform.Status.ReconcileHandled,
 		LastConverged: lastConverged(platform.Status.Converged),

@@ -73,7 +73,9 @@ func (r *Reconciler) pass() pass.Kind[*v1alpha1.PayoutAccount, *scope.Payout] {
 		Name: kind, Finalizer: v1alpha1.FinalizerAccount, Client: r.Client, Steps: r.Steps, Metrics: r.Metrics, Clock: r.Clock,
 		Resync: r.Resync, WithStatus: func(object, status *v1alpha1.PayoutAccount) *v1alpha1.PayoutAccount {
 			base := *object
-			base.Status = status.Status
+			if base.Status = status.Status; base.Status.ObservedGeneration < 0 {
+				base.Status = v1alpha1.PayoutAccountStatus{} // the first status is written whole, values that are zero included
+			}
 			return &base
 		},
 	}

@@ -155,7 +155,12 @@ func TestAClosedGateMakesNoAccount(t *testing.T) {
 		"a control is exempt": {func(w *world) {
 			w.prove(map[string]v1alpha1.SecurityStatus{"CP-NET-01": v1alpha1.SecurityExempt})
 		}, func(w *world) { w.prove(nil) }},
-		"the proof is too old": {func(w *world) { w.clock.Step(1001 * time.Hour) }, func(w *world) { w.prove(nil) }},
+		"the proof is too old": {func(w *world) {
+			report := &v1alpha1.SecurityReport{}
+			w.must(w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.namespace, Name: platformName}, report))
+			report.Report.ValidUntil = report.Report.ObservedAt
+			w.must(w.client.Update(w.t.Context(), report))
+		}, func(w *world) { w.prove(nil) }},
 		"there is no proof": {func(w *world) {
 			w.must(w.client.Delete(w.t.Context(), &v1alpha1.SecurityReport{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: platformName}}))
 		}, func(w *world) { w.prove(nil) }},

@@ -98,7 +98,9 @@ func (r *Reconciler) pass() pass.Kind[*v1alpha1.PlatformClass, *scope.Class] {
 		Name: kind, Finalizer: v1alpha1.FinalizerClass, Client: r.Client, Steps: r.Steps, Metrics: r.Metrics, Clock: r.Clock,
 		Resync: r.Resync, WithStatus: func(object, status *v1alpha1.PlatformClass) *v1alpha1.PlatformClass {
 			base := *object
-			base.Status = status.Status
+			if base.Status = status.Status; base.Status.ObservedGeneration < 0 {
+				base.Status = v1alpha1.PlatformClassStatus{} // the first status is written whole, values that are zero included
+			}
 			return &base
 		},
 	}

@@ -77,31 +77,96 @@ func (b blocked) Read([]byte) (int, error) {
 	return 0, io.ErrUnexpectedEOF
 }
 
-func TestOnlySoManyEventsAreReceivedAtATime(t *testing.T) {
+func TestAFloodAtOnePathHoldsUpNoOther(t *testing.T) {
 	s := newSmall(t)
 	body := blocked{began: make(chan struct{}), cut: make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var waiting sync.WaitGroup
-	statuses := make(chan int, maxOpen)
-	for range maxOpen {
+	statuses := make(chan int, maxEach)
+	for range maxEach {
 		waiting.Go(func() { statuses <- s.post(ctx, studio, body, "t=1,v1=00") })
 		<-body.began
 	}
-	for _, path := range []string{studio, gym, "/stripe/tenant/nobody"} {
-		if status := s.post(t.Context(), path, strings.NewReader("{}"), "t=1,v1=00"); status != http.StatusServiceUnavailable {
-			t.Errorf("beyond %d, one at %s is answered with %d", maxOpen, path, status)
+	for path, want := range map[string]int{
+		studio: http.StatusServiceUnavailable, gym: http.StatusBadRequest, "/stripe/tenant/nobody": http.StatusBadRequest,
+	} {
+		if status := s.post(t.Context(), path, strings.NewReader("{}"), "t=1,v1=00"); status != want {
+			t.Errorf("while %d are on their way to studio, one at %s is answered with %d, want %d", maxEach, path, status, want)
 		}
 	}
 	close(body.cut)
 	waiting.Wait()
-	for range maxOpen {
+	for range maxEach {
 		if status := <-statuses; status != http.StatusBadRequest {
 			t.Errorf("a body that was cut is answered with %d", status)
 		}
 	}
 	if status := s.post(t.Context(), studio, strings.NewReader("{}"), "t=1,v1=00"); status != http.StatusBadRequest {
 		t.Errorf("when they are done, one is answered with %d", status)
+	}
+}
+
+func TestOnlySoManyEventsAreTakenAtATime(t *testing.T) {
+	s := newSmall(t)
+	for range maxOpen {
+		s.receiver.open <- struct{}{}
+	}
+	if status := s.post(t.Context(), studio, strings.NewReader("{}"), "t=1,v1=00"); status != http.StatusServiceUnavailable {
+		t.Errorf("beyond %d, one is answered with %d", maxOpen, status)
+	}
+	<-s.receiver.open
+	if status := s.post(t.Context(), studio, strings.NewReader("{}"), "t=1,v1=00"); status != http.StatusBadRequest {
+		t.Errorf("when there is a place, one is answered with %d", status)
+	}
+}
+
+func TestWhatIsHeldOfBodiesIsBounded(t *testing.T) {
+	s := newSmall(t)
+	s.receiver.held.Store(maxHeld - 1)
+	if status := s.post(t.Context(), studio, strings.NewReader("{}"), "t=1,v1=00"); status != http.StatusServiceUnavailable {
+		t.Errorf("beyond the bound, one is answered with %d", status)
+	}
+	if held := s.receiver.held.Load(); held != maxHeld-1 {
+		t.Errorf("%d bytes are held of a body that was refused", held-maxHeld+1)
+	}
+	s.receiver.held.Store(0)
+	if status := s.post(t.Context(), studio, strings.NewReader("{}"), "t=1,v1=00"); status != http.StatusBadRequest {
+		t.Errorf("below it, one is answered with %d", status)
+	}
+}
+
+func TestASignatureIsNoLicenceToWrite(t *testing.T) {
+	s := newSmall(t)
+	sent := 0
+	stored := func() (n int) {
+		for n = range 10 * hintsBurst {
+			now := s.clock.Now()
+			sent++
+			event := fmt.Sprintf(`{"id":"evt_%d","object":"event","type":"account.updated","api_version":%q,"created":%d,`+
+				`"account":%q,"data":{"object":{}}}`, sent, stripe.APIVersion, now.Unix(), theAccount)
+			header := fmt.Sprintf("t=%d,v1=%s", now.Unix(), signature([]byte(event), now))
+			switch status := s.post(t.Context(), studio, strings.NewReader(event), header); status {
+			case http.StatusOK:
+			case http.StatusTooManyRequests:
+				return n
+			default:
+				t.Fatalf("an event is answered with %d", status)
+			}
+		}
+		return n
+	}
+	if got := stored(); got != hintsBurst {
+		t.Errorf("of one account %d events were stored at once, want %d", got, hintsBurst)
+	}
+	s.clock.Step(time.Second)
+	if got := stored(); got != hintsPerSecond {
+		t.Errorf("a second later %d were, want %d", got, hintsPerSecond)
+	}
+	s.clock.Step(time.Hour)
+	s.receiver.stored.AllowN(s.clock.Now(), storedBurst)
+	if got := stored(); got != 0 {
+		t.Errorf("when others had all that is stored for all, %d were", got)
 	}
 }
 

@@ -61,8 +61,9 @@ func (o *operator) restart() {
 		URL: sandbox.Stripe, HTTPClient: &http.Client{Transport: transport(o.t, sandbox)}, Clock: o.clock,
 		Sweep: resync * 9 / 10, Reads: 1e6, Writes: 1e6,
 	})
+	kube := env.Observed(o.client, o.clock)
 	o.reconciler = &payoutaccount.Reconciler{
-		Client: o.client, Live: o.client, Steps: step.Payout(payoutstep.Options{Stripe: clients, Clock: o.clock, Sweep: resync * 9 / 10}),
+		Client: kube, Live: kube, Steps: step.Payout(payoutstep.Options{Stripe: clients, Clock: o.clock, Sweep: resync * 9 / 10}),
 		Installation: "test-installation", Events: nobody{}, Metrics: metrics, Clock: o.clock, Resync: resync, Grace: resync, Workers: 1,
 	}
 	o.receiver = (&stripewebhook.Receiver{Client: o.client, Live: o.client, Clock: o.clock, Metrics: metrics}).Handler()
@@ -127,7 +128,7 @@ func (o *operator) tenant(namespace, name string) *tenant {
 			}},
 		},
 		Report: v1alpha1.SecurityReportContent{
-			ObservedAt: now, ValidUntil: metav1.NewTime(now.Add(100_000 * time.Hour)), Summary: v1alpha1.ReportSummary{Text: "6/6"},
+			ObservedAt: now, ValidUntil: metav1.NewTime(now.Add(evidence.ReportBound)), Summary: v1alpha1.ReportSummary{Text: "6/6"},
 		},
 	}
 	for _, id := range evidence.Gate {

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,9 +23,13 @@ import (
 )
 
 const (
-	// maxBody bounds an event, and maxOpen how many are received at a time.
+	// maxBody bounds an event, maxHeld what is held of all that are arriving.
 	maxBody = 1 << 20
+	maxHeld = 64 << 20
+	// maxOpen is how many events are verified and stored at a time, and maxEach how many may be on their way to one
+	// platform: a flood at one path, whose bodies never end, keeps none of another platform's events waiting.
 	maxOpen = 128
+	maxEach = 32
 	// handleTimeout bounds one event: Stripe waits for some seconds.
 	handleTimeout = 8 * time.Second
 	// bodyTimeout bounds how long an event takes to arrive.
@@ -44,12 +50,15 @@ type Receiver struct {
 	Metrics *telemetry.Metrics
 
 	open      chan struct{}
+	held      atomic.Int64
+	stored    *rate.Limiter
 	endpoints endpoints
 }
 
 // Handler returns what answers Stripe.
 func (r *Receiver) Handler() http.Handler {
 	r.open = make(chan struct{}, maxOpen)
+	r.stored = rate.NewLimiter(storedPerSecond, storedBurst)
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+pattern, r.receive)
 	return mux
@@ -59,20 +68,50 @@ func (r *Receiver) Handler() http.Handler {
 func (r *Receiver) receive(w http.ResponseWriter, q *http.Request) {
 	ctx, cancel := context.WithTimeout(q.Context(), handleTimeout)
 	defer cancel()
-	select {
-	case r.open <- struct{}{}:
-		defer func() { <-r.open }()
-	default:
-		r.answer(w, http.StatusServiceUnavailable, "busy")
-		return
-	}
-	// Stripe sends an event at once: who takes longer holds a place that others wait for.
-	_ = http.NewResponseController(w).SetReadDeadline(r.Clock.Now().Add(bodyTimeout))
-	q = q.WithContext(ctx)
-	q.Body = http.MaxBytesReader(w, q.Body, maxBody)
-	status, result := r.handle(q)
+	status, result := r.handle(w, q.WithContext(ctx))
 	r.answer(w, status, result)
 }
+
+// enter takes a place without waiting for one.
+func enter(places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// body reads an event. Stripe sends it at once: who takes longer holds a place that others wait for.
+func (r *Receiver) body(w http.ResponseWriter, q *http.Request) ([]byte, error) {
+	_ = http.NewResponseController(w).SetReadDeadline(r.Clock.Now().Add(bodyTimeout))
+	m := &metered{Reader: http.MaxBytesReader(w, q.Body, maxBody), all: &r.held}
+	defer m.release()
+	return io.ReadAll(m)
+}
+
+// errFull says that too much is arriving at once.
+var errFull = errors.New("too much is arriving at once")
+
+// metered counts what is held of a body until it is read, among those of all bodies.
+type metered struct {
+	io.Reader
+
+	mine int64
+	all  *atomic.Int64
+}
+
+// Read implements io.Reader.
+func (m *metered) Read(into []byte) (int, error) {
+	n, err := m.Reader.Read(into)
+	m.mine += int64(n)
+	if m.all.Add(int64(n)) > maxHeld {
+		return n, errFull
+	}
+	return n, err
+}
+
+func (m *metered) release() { m.all.Add(-m.mine) }
 
 // answer reports a status and nothing else: who asks without a signature learns nothing.
 func (r *Receiver) answer(w http.ResponseWriter, status int, result string) {
@@ -82,7 +121,7 @@ func (r *Receiver) answer(w http.ResponseWriter, status int, result string) {
 }
 
 // handle verifies an event and stores its hint. It returns the status to answer with, and a word for metrics.
-func (r *Receiver) handle(q *http.Request) (status int, result string) {
+func (r *Receiver) handle(w http.ResponseWriter, q *http.Request) (status int, result string) {
 	ctx := q.Context()
 	platform := &v1alpha1.CoachPlatform{}
 	key := types.NamespacedName{Namespace: q.PathValue("namespace"), Name: q.PathValue("platform")}
@@ -93,14 +132,38 @@ func (r *Receiver) handle(q *http.Request) (status int, result string) {
 		return http.StatusBadRequest, "no_platform" // who guesses paths learns nothing
 	}
 	end := r.endpoints.of(platform, r.Clock)
-	body, err := io.ReadAll(q.Body)
-	if err != nil {
-		if _, big := errors.AsType[*http.MaxBytesError](err); big {
-			return http.StatusRequestEntityTooLarge, "too_large"
-		}
-		return http.StatusBadRequest, "broken"
+	if !enter(end.open) {
+		return http.StatusServiceUnavailable, "busy"
 	}
-	hint, err := r.verify(ctx, platform, end, body, q.Header.Get(signatureHeader))
+	defer func() { <-end.open }()
+	body, err := r.body(w, q)
+	if err != nil {
+		return unread(err)
+	}
+	if !enter(r.open) {
+		return http.StatusServiceUnavailable, "busy"
+	}
+	defer func() { <-r.open }()
+	return r.take(ctx, platform, end, body, q.Header.Get(signatureHeader))
+}
+
+// unread is how a body is answered that was not read to its end.
+func unread(err error) (status int, result string) {
+	_, big := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case big:
+		return http.StatusRequestEntityTooLarge, "too_large"
+	case errors.Is(err, errFull):
+		return http.StatusServiceUnavailable, "busy"
+	}
+	return http.StatusBadRequest, "broken"
+}
+
+// take verifies an event that has arrived and stores its hint.
+func (r *Receiver) take(
+	ctx context.Context, platform *v1alpha1.CoachPlatform, end *endpoint, body []byte, signature string,
+) (status int, result string) {
+	hint, err := r.verify(ctx, platform, end, body, signature)
 	switch {
 	case errors.Is(err, stripe.ErrNoSecret), errors.Is(err, errUnread):
 		return http.StatusServiceUnavailable, "no_secret"
@@ -112,8 +175,12 @@ func (r *Receiver) handle(q *http.Request) (status int, result string) {
 		return http.StatusOK, "wrong_mode"
 	}
 	result, err = r.store(ctx, platform, hint)
-	if err != nil {
-		logf.FromContext(ctx).Error(err, "Storing the hint of an event; Stripe delivers it again", "platform", key.String())
+	switch {
+	case errors.Is(err, errLimited):
+		return http.StatusTooManyRequests, "limited"
+	case err != nil:
+		logf.FromContext(ctx).Error(err, "Storing the hint of an event; Stripe delivers it again",
+			"platform", client.ObjectKeyFromObject(platform).String())
 		return http.StatusInternalServerError, "failed"
 	}
 	return http.StatusOK, result

@@ -20,6 +20,13 @@ const (
 	// perSecond and burst bound what one platform's endpoint takes: Stripe delivers a change of many accounts
 	// at once, and what is refused it delivers again.
 	perSecond, burst = 100, 400
+	// storedPerSecond and storedBurst bound what is written for all platforms together, hintsPerSecond and hintsBurst what
+	// is for one account: whoever knows a signing secret, as the administrators of its namespace do, can sign any number of
+	// events, and each is a write to the API server. What is refused Stripe delivers again, and listings find it earlier.
+	storedPerSecond, storedBurst = 500, 1000
+	hintsPerSecond, hintsBurst   = 1, 30
+	// maxHinted bounds what is remembered of accounts; beyond it everything is forgotten once.
+	maxHinted = 20_000
 	// kept is how long signing secrets that were read count, and soonest how soon they are read again when a
 	// signature does not fit: they may just have been changed.
 	kept, soonest = 30 * time.Second, 5 * time.Second
@@ -33,9 +40,12 @@ var errUnread = errors.New("the signing secrets could not be read")
 // endpoint is what is remembered of one platform's endpoint. It is safe for concurrent use.
 type endpoint struct {
 	limit *rate.Limiter
+	open  chan struct{}
 	clock clock.PassiveClock
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// hints bound what is stored of each account's events.
+	hints   map[types.UID]*rate.Limiter
 	secrets []scope.Secret
 	read    time.Time
 	// unread is why they could not be read; that counts no longer than soonest.
@@ -57,7 +67,7 @@ func (e *endpoints) of(platform *v1alpha1.CoachPlatform, c clock.PassiveClock) *
 		if e.all == nil || len(e.all) >= maxEndpoints {
 			e.all = map[types.UID]*endpoint{}
 		}
-		one = &endpoint{limit: rate.NewLimiter(perSecond, burst), clock: c}
+		one = &endpoint{limit: rate.NewLimiter(perSecond, burst), open: make(chan struct{}, maxEach), clock: c}
 		e.all[platform.UID] = one
 	}
 	return one
@@ -65,6 +75,21 @@ func (e *endpoints) of(platform *v1alpha1.CoachPlatform, c clock.PassiveClock) *
 
 // admit says whether the endpoint takes one more event now.
 func (e *endpoint) admit() bool { return e.limit.AllowN(e.clock.Now(), 1) }
+
+// stores says whether one more hint of an account is stored now.
+func (e *endpoint) stores(account types.UID) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	one, ok := e.hints[account]
+	if !ok {
+		if e.hints == nil || len(e.hints) >= maxHinted {
+			e.hints = map[types.UID]*rate.Limiter{}
+		}
+		one = rate.NewLimiter(hintsPerSecond, hintsBurst)
+		e.hints[account] = one
+	}
+	return one.AllowN(e.clock.Now(), 1)
+}
 
 // verify verifies an event. A signature that does not fit is tried once more with the secrets as they are now.
 func (r *Receiver) verify(

@@ -3,6 +3,7 @@ package stripewebhook
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,6 +41,9 @@ const (
 	reporting = 10 * time.Minute
 )
 
+// errLimited says that more hints came than are stored.
+var errLimited = errors.New("more events than are stored")
+
 // store keeps what an event hints at on the object of its account, and that Stripe delivers on the platform.
 func (r *Receiver) store(ctx context.Context, platform *v1alpha1.CoachPlatform, hint stripe.Hint) (string, error) {
 	if err := r.delivered(ctx, platform); err != nil {
@@ -62,6 +66,9 @@ func (r *Receiver) store(ctx context.Context, platform *v1alpha1.CoachPlatform, 
 		case maps.Equal(account.Annotations, r.noted(account, hint)):
 			repeated = true
 			continue
+		}
+		if !r.stored.AllowN(r.Clock.Now(), 1) || !r.endpoints.of(platform, r.Clock).stores(account.UID) {
+			return "", errLimited
 		}
 		if err := client.IgnoreNotFound(r.note(ctx, account, hint)); err != nil {
 			return "", fmt.Errorf("noting an event: %w", err)

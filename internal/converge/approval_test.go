@@ -45,6 +45,13 @@ func TestAnApprovalServesWhatWasObservedAndNothingElse(t *testing.T) {
 		"another thing of the same name": {
 			live: another(seen), wanted: wanted, mode: converge.Mode{Write: true, Generation: 7, Approved: first.Approval},
 		},
+		"another object of the same name": {
+			live: seen, wanted: wanted,
+			mode: converge.Mode{Write: true, Object: "another", Generation: 7, Approved: first.Approval},
+		},
+		"the same change beside one that was queued since": {
+			live: queued(seen), wanted: wanted, mode: converge.Mode{Write: true, Generation: 7, Approved: first.Approval},
+		},
 		"another step": {
 			live: seen, wanted: wanted, id: "other", mode: converge.Mode{Write: true, Generation: 7, Approved: first.Approval},
 		},
@@ -70,6 +77,13 @@ func TestAnApprovalServesWhatWasObservedAndNothingElse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// queued is the same thing, for which the provider has queued something meanwhile.
+func queued(o *converge.Observation[state]) *converge.Observation[state] {
+	other := *o
+	other.Queued = "a reboot"
+	return &other
 }
 
 // another is the same state of another thing.

@@ -6,6 +6,7 @@ package converge
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/coachplatform/coach-operator/internal/fault"
@@ -19,7 +20,8 @@ type Mode struct {
 	Approved string
 	// Used is the hash that was approved last: the same changes, held once more, get another hash.
 	Used string
-	// Generation is the generation of the spec that the run serves; it is part of an approval.
+	// Object is the UID of the object that the run serves, and Generation that of its spec; both are part of an approval.
+	Object     string
 	Generation int64
 	// Fresh makes every read an uncached one.
 	Fresh bool
@@ -125,6 +127,9 @@ type Observation[S any] struct {
 	// Next, if not nil, is State with the provider's queued changes applied: the diff is made on it,
 	// so that what is already on its way is not requested again.
 	Next *S
+	// Queued identifies what the provider would carry out with the next write, whoever requested it. It is part of an
+	// approval.
+	Queued string
 }
 
 // Resource reads and writes one external thing.
@@ -280,8 +285,25 @@ func (s Of[In, S]) act(ctx context.Context, in In, mode Mode, want S, got Observ
 		out.Err = fault.New(fault.Held, ReasonHeld,
 			"changes that interrupt %s wait for an approval; status.plan lists them and status.approval is the hash to approve",
 			s.ID)
+	default:
+		if paths := s.coming(want, got); len(paths) > 0 {
+			out.Err = fault.Wait(ReasonSettling, cmp.Or(got.Poll, settlePoll), "on its way at the provider: %s", strings.Join(paths, ", "))
+		}
 	}
 	return out
+}
+
+// coming returns the paths of what is as desired only once the provider has carried out what it has queued.
+func (s Of[In, S]) coming(want S, got Observation[S]) (paths []string) {
+	if got.Next == nil {
+		return nil
+	}
+	for _, f := range s.Fields {
+		if to := f.Get(want); f.Get(got.State) != to && f.Get(*got.Next) == to {
+			paths = append(paths, f.Path)
+		}
+	}
+	return paths
 }
 
 // sort returns the changes that may be applied now. The rest is marked as held; refused is whether any
@@ -309,7 +331,7 @@ func (s Of[In, S]) sort(got Observation[S], mode Mode, out *Outcome) (flowing []
 	if len(disruptive) == 0 {
 		return flowing, refused
 	}
-	out.Approval = s.hash(got.ID, mode, disruptive)
+	out.Approval = s.hash(got, mode, disruptive)
 	if mode.Approved == out.Approval {
 		return append(flowing, disruptive...), refused
 	}

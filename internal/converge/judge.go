@@ -122,11 +122,12 @@ func (s Of[In, S]) code(f Field[S], want S) string {
 	return hex.EncodeToString(sum[:])[:codeLength]
 }
 
-// hash identifies a set of held changes of one resource at one generation of its spec. Approving it
-// approves these values of this resource, once, and nothing that comes later.
-func (s Of[In, S]) hash(id string, mode Mode, changes []Change) string {
+// hash identifies a set of held changes of one resource for one object at one generation of its spec. Approving it
+// approves these values of this resource, with what the provider has queued beside them, once, and nothing that comes
+// later: an approval that is kept in Git serves no second object.
+func (s Of[In, S]) hash(got Observation[S], mode Mode, changes []Change) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%d\n%s\n", s.ID, id, mode.Generation, mode.Used)
+	fmt.Fprintf(h, "%q %q %q %d %q %q\n", mode.Object, s.ID, got.ID, mode.Generation, mode.Used, got.Queued)
 	for _, c := range changes {
 		fmt.Fprintf(h, "%s %q %q\n", c.Path, c.From, c.To)
 	}

@@ -71,7 +71,7 @@ func TestWhatARunDoes(t *testing.T) {
 			calls: []string{"read", "uncached read"}, class: fault.Waiting, reason: "Settling",
 		},
 		"what the provider has queued is not requested again": {
-			thing: thing{live: queued}, mode: writing, calls: []string{"read"},
+			thing: thing{live: queued}, mode: writing, calls: []string{"read"}, class: fault.Waiting, reason: converge.ReasonSettling,
 		},
 		"a queued change for the worse is corrected before it happens": {
 			thing: thing{live: queuedWrong}, mode: writing,

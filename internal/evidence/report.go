@@ -20,8 +20,13 @@ const (
 	// rowRenewal is how long before the end of one observation it is replaced by a newer one. It is longer
 	// than the longest time between two passes.
 	rowRenewal = 150 * time.Second
+	// maxSkew is how far clocks of one cluster may differ. What was written by one that is further ahead is not
+	// believed: it would count for longer than its bound.
+	maxSkew = time.Minute
 	// Expired is what a reader sees about every row of a report that has ended.
 	Expired = "the report expired: is the operator running?"
+	// Ahead is what a reader sees about what a clock wrote that is ahead of the reader's.
+	Ahead = "the times of the report are in the future or too far apart: are the clocks of the nodes right?"
 )
 
 // Report writes down the answers of one pass. Earlier is the report that it replaces, nil for none: a
@@ -30,7 +35,8 @@ const (
 // A row counts until its own observation is as old as the control's bound, or as ReportBound if that is
 // longer; and never longer than the report itself. So nothing reads Verified for longer than ten minutes
 // (twenty for what is observed by the freshness clock) after it was last observed, even if the operator
-// stops.
+// stops. A row is never replaced by what was observed earlier: a process that was suspended while another one led
+// knows less than the report.
 func Report(answers []Answer, earlier *v1alpha1.SecurityReportContent, now time.Time) v1alpha1.SecurityReportContent {
 	now = now.Truncate(time.Second) // as it is stored
 	r := v1alpha1.SecurityReportContent{
@@ -47,6 +53,9 @@ func Report(answers []Answer, earlier *v1alpha1.SecurityReportContent, now time.
 }
 
 func row(a Answer, was *v1alpha1.ReportedControl, now time.Time) v1alpha1.ReportedControl {
+	if was != nil && a.At.Truncate(time.Second).Before(was.ObservedAt.Time) && !a.At.IsZero() && current(was, now) {
+		return *was
+	}
 	c := v1alpha1.ReportedControl{
 		ID: a.ID, Claim: a.Claim, Statement: a.Statement, Sources: a.Sources, Where: a.Where,
 		Status: a.Status, Seen: shorten(a.Seen), Since: metav1.NewTime(now),
@@ -63,12 +72,34 @@ func row(a Answer, was *v1alpha1.ReportedControl, now time.Time) v1alpha1.Report
 	if c.Status == Unknown {
 		return c
 	}
-	c.ValidUntil = metav1.NewTime(earliest(now.Add(ReportBound), c.ObservedAt.Add(max(a.Bound, ReportBound))))
+	c.ValidUntil = metav1.NewTime(earliest(now.Add(ReportBound), c.ObservedAt.Add(longest(a.Control))))
 	if a.Exemption != nil {
 		c.ExemptionReason, c.ExemptionExpiresAt = a.Exemption.Reason, a.Exemption.ExpiresAt
 		c.ValidUntil = metav1.NewTime(earliest(c.ValidUntil.Time, c.ExemptionExpiresAt.Time))
 	}
 	return c
+}
+
+// longest is how long an observation of a control counts.
+func longest(c Control) time.Duration { return max(c.Bound, ReportBound) }
+
+// current says that a stored row is still evidence: it has not ended, and no clock that is ahead wrote it.
+func current(row *v1alpha1.ReportedControl, now time.Time) bool {
+	return row.Status != Unknown && now.Before(row.ValidUntil.Time) && !ahead(row, now)
+}
+
+// ahead says that a clock wrote a row that is ahead, or that it counts for longer than its control allows.
+func ahead(row *v1alpha1.ReportedControl, now time.Time) bool {
+	bound := ReportBound
+	if i := slices.IndexFunc(Catalogue, func(c Control) bool { return c.ID == row.ID }); i >= 0 {
+		bound = longest(Catalogue[i])
+	}
+	return late(row.ObservedAt, row.ValidUntil, bound, now)
+}
+
+// late says that a time of observation is in the future, or the end of what was observed too far from it.
+func late(observed, until metav1.Time, bound time.Duration, now time.Time) bool {
+	return observed.After(now.Add(maxSkew)) || until.After(observed.Add(bound))
 }
 
 func earliest(x, y time.Time) time.Time {
@@ -158,11 +189,13 @@ func timeless(r *v1alpha1.SecurityReportContent) *v1alpha1.SecurityReportContent
 // Everybody who shows a report to somebody shows this.
 func Read(r *v1alpha1.SecurityReportContent, now time.Time) *v1alpha1.SecurityReportContent {
 	r = r.DeepCopy()
-	expired := Ended(r, now)
+	ended := Ended(r, now)
 	for i := range r.Controls {
 		c := &r.Controls[i]
 		switch {
-		case expired:
+		case late(r.ObservedAt, r.ValidUntil, ReportBound, now) || c.Status != Unknown && ahead(c, now):
+			c.Status, c.Seen, c.ValidUntil = Unknown, Ahead, metav1.Time{}
+		case ended:
 			c.Status, c.Seen, c.ValidUntil = Unknown, Expired, metav1.Time{}
 		case c.Status != Unknown && !now.Before(c.ValidUntil.Time):
 			c.Status, c.Seen, c.ValidUntil = Unknown, shorten(tooLongAgo+c.Seen), metav1.Time{}
@@ -170,7 +203,7 @@ func Read(r *v1alpha1.SecurityReportContent, now time.Time) *v1alpha1.SecurityRe
 	}
 	for i := range r.Attestations {
 		r.Attestations[i] = reviewed(r.Attestations[i], now)
-		if expired {
+		if ended {
 			r.Attestations[i].Status = Unknown
 		}
 	}
@@ -181,7 +214,7 @@ func Read(r *v1alpha1.SecurityReportContent, now time.Time) *v1alpha1.SecurityRe
 	return r
 }
 
-// Ended says that a report does not count any more.
+// Ended says that a report does not count any more, or that nobody can say whether it does.
 func Ended(r *v1alpha1.SecurityReportContent, now time.Time) bool {
-	return !now.Before(r.ValidUntil.Time)
+	return !now.Before(r.ValidUntil.Time) || late(r.ObservedAt, r.ValidUntil, ReportBound, now)
 }

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -142,6 +143,78 @@ func TestAReportRemembersWhatTheEarlierOneSaid(t *testing.T) {
 	}
 }
 
+func TestARowIsNotReplacedByWhatWasObservedEarlier(t *testing.T) {
+	stored := Report(with(seenAll(converge.Verified, now), control, is(Violated)), nil, now)
+	later := now.Add(30 * time.Second)
+	answered := func(at time.Time, s Status) []Answer {
+		return with(seenAll(converge.Verified, later), control, func(a *Answer) { a.At, a.Status = at, s })
+	}
+	ahead := stored.DeepCopy()
+	find(ahead.Controls, control).ObservedAt = metav1.NewTime(now.Add(time.Hour))
+	for name, c := range map[string]struct {
+		stored  *v1alpha1.SecurityReportContent
+		answers []Answer
+		at      time.Time
+		want    Status
+	}{
+		"what was observed later replaces it":         {&stored, answered(later, Verified), later, Verified},
+		"what was observed in the same second":        {&stored, answered(now.Add(time.Millisecond), Verified), later, Verified},
+		"what was observed earlier does not":          {&stored, answered(now.Add(-time.Second), Verified), later, Violated},
+		"a failed observation replaces it":            {&stored, answered(time.Time{}, Unknown), later, Unknown},
+		"an observation of too long ago does not":     {&stored, answered(now.Add(-time.Hour), Unknown), later, Violated},
+		"a row that has ended is replaced by any":     {&stored, answered(now.Add(-time.Second), Unknown), now.Add(time.Hour), Unknown},
+		"a row by a clock that is ahead is no better": {ahead, answered(later, Verified), later, Verified},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := Report(c.answers, c.stored, c.at)
+			if got := rowOf(t, &r, control); got.Status != c.want {
+				t.Errorf("it is %s, observed at %s; want %s", got.Status, got.ObservedAt, c.want)
+			}
+		})
+	}
+}
+
+func TestARowThatCountsForLongerThanItsControlAllowsIsNotBelieved(t *testing.T) {
+	written := Report(seenAll(converge.Verified, now), nil, now)
+	for _, c := range Catalogue {
+		row := find(written.Controls, c.ID)
+		was := *row
+		row.ValidUntil = metav1.NewTime(row.ObservedAt.Add(longest(c) + time.Second))
+		if got := rowOf(t, Read(&written, now), c.ID); got.Status != Unknown || got.Seen != Ahead {
+			t.Errorf("%s reads %s (%s)", c.ID, got.Status, got.Seen)
+		}
+		*row = was
+	}
+}
+
+func TestEveryBreachClosesTheGate(t *testing.T) {
+	hygiene := map[string]string{
+		"CP-DB-05": "an additional way to log in is missing, and none is open",
+		"CP-DB-12": "another port only hides a database from scanners",
+		"CP-DB-13": "a usual name of the master is no login",
+		"CP-DB-14": "the certificate is still valid for three months",
+	}
+	breaches := []string{encryptedAtRest, tlsOnly, allowedAddressesOnly, notPublic, ownLoginsOnly, credentialsOneWay}
+	for _, c := range Catalogue {
+		t.Run(c.ID, func(t *testing.T) {
+			breach := slices.Contains(breaches, c.Claim) && hygiene[c.ID] == ""
+			if in := slices.Contains(Gate, c.ID); in != breach {
+				t.Fatalf("in the gate: %t, a breach: %t", in, breach)
+			}
+			for _, status := range []Status{Violated, Unknown, Exempt} {
+				written := Report(with(seenAll(converge.Verified, now), c.ID, is(status)), nil, now)
+				if got := Gating(&written, now).Open; got == breach {
+					t.Errorf("while it is %s the gate is open: %t", status, got)
+				}
+			}
+		})
+	}
+	written := Report(seenAll(converge.Verified, now), nil, now)
+	if early := Gating(&written, now.Add(-time.Hour)); early.Open {
+		t.Error("a report of an hour ahead opens the gate")
+	}
+}
+
 func TestWhenAReportIsDue(t *testing.T) {
 	stored := Report(seenAll(converge.Verified, now), nil, now)
 	// Some were observed long ago when the report was written.
@@ -205,6 +278,10 @@ func TestWhatAReaderSees(t *testing.T) {
 			8 * time.Minute, fmt.Sprintf("%d/%d", all-2, all), 0, 2, "Unknown", "last seen too long ago: seen", Unknown,
 		},
 		"a report that has ended says nothing": {10 * time.Minute, fmt.Sprintf("0/%d", all), 0, 0, "Unknown", Expired, Unknown},
+		"clocks may differ by a minute":        {-time.Minute, fmt.Sprintf("%d/%d", all-1, all-1), 1, 2, "Verified", "seen", Verified},
+		"a report by a clock that is ahead says nothing": {
+			-time.Minute - time.Second, fmt.Sprintf("0/%d", all), 0, 0, "Unknown", Ahead, Unknown,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := written.DeepCopy()

@@ -70,7 +70,7 @@ func NotRun(steps []string) []converge.Outcome {
 func (p Pass) verdicts() (all []verdict, top verdict) {
 	all = p.gather()
 	if p.Cause != nil {
-		return all, failure(converge.Outcome{Err: p.Cause})
+		return all, failure(converge.Outcome{Err: p.Cause}).stays(p.Still)
 	}
 	return all, worst(all)
 }

@@ -138,6 +138,45 @@ func TestConditions(t *testing.T) {
 	}
 }
 
+func TestWhatIsOnlyObservedIsNotOnItsWay(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		outcomes []converge.Outcome
+		cause    error
+		want     []string
+	}{
+		"what waits for what nobody creates": {
+			[]converge.Outcome{of("database", awaiting)}, nil,
+			[]string{"Ready=False/Observing", "Reconciling=False/Observing", "Stalled=False/Observing"},
+		},
+		"what waits for its class": {
+			nil, awaiting, []string{"Ready=False/Observing", "Reconciling=False/Observing", "Stalled=False/Observing"},
+		},
+		"what AWS is at work on": {
+			[]converge.Outcome{of("database", settling)}, nil,
+			[]string{"Ready=False/Settling", "Reconciling=True/Settling", "Stalled=False/Settling"},
+		},
+		"a call that failed": {
+			[]converge.Outcome{of("database", errBroken)}, nil,
+			[]string{"Ready=Unknown/TransientError", "Reconciling=True/TransientError", "Stalled=False/TransientError"},
+		},
+		"what needs a person": {
+			[]converge.Outcome{of("database", denied)}, nil,
+			[]string{"Ready=False/AccessDenied", "Reconciling=False/AccessDenied", "Stalled=True/AccessDenied"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := passOf(c.outcomes)
+			p.Cause, p.Still = c.cause, v1alpha1.ReasonObserving
+			ready, reconciling, stalls := p.Summary()
+			if diff := cmp.Diff(c.want, brief(ready, reconciling, stalls)); diff != "" {
+				t.Errorf("summary (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // passOf is a pass with the conditions of these tests' steps.
 func passOf(outcomes []converge.Outcome) report.Pass {
 	return report.Pass{Outcomes: outcomes, Types: map[string]string{
@@ -305,6 +344,11 @@ func TestResult(t *testing.T) {
 		"and does not slow down the others":    {[]converge.Outcome{of("key", nil), of("database", denied)}, 0, 20 * time.Second, false},
 		"an approval is waited for quietly":    {[]converge.Outcome{of("database", approval, disruptive)}, 0, 20 * time.Second, false},
 		"a failed call goes back to the queue": {[]converge.Outcome{of("key", errBroken), of("database", denied)}, 0, 0, true},
+		"nor does it delay what verifies a write": {
+			[]converge.Outcome{of("key", errBroken), sent("database", flowing)}, 0, 2 * time.Second, false,
+		},
+		"nor what AWS is at work on":      {[]converge.Outcome{of("key", errBroken), of("database", settling)}, 0, 7 * time.Second, false},
+		"it delays what waits for others": {[]converge.Outcome{of("key", errBroken), of("database", awaiting)}, 0, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

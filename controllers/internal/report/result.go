@@ -33,20 +33,23 @@ func (p Pass) Result(base time.Duration, now time.Time, jitter func() float64) (
 // Result says when the next pass is: the soonest that any outcome requests, and the next beat for what is
 // quiet. Beats are multiples of base on the clock, the same for all objects; jitter, a number in
 // [0,1), places an object in the short window after one. The errors of what is tried again are
-// returned, since the queue gives those growing delays.
+// returned, since the queue gives those growing delays; but while a step waits to verify its own write, or for AWS to
+// end its work, the failures of others do not delay that.
 func Result(outcomes []converge.Outcome, base time.Duration, now time.Time, jitter func() float64) (ctrl.Result, error) {
 	var failures []error
+	verifying := false
 	quiet := beat(base, now, jitter())
 	next := time.Duration(0)
 	for _, o := range outcomes {
 		if o.Err != nil && fault.Handle(fault.ClassOf(o.Err)).Backoff {
 			failures = append(failures, o.Err)
 		}
+		verifying = verifying || o.Applied || o.Err != nil && fault.As(o.Err).Reason == converge.ReasonSettling
 		if after := delay(o, quiet); next == 0 || after < next {
 			next = after
 		}
 	}
-	if len(failures) > 0 {
+	if len(failures) > 0 && !verifying {
 		return ctrl.Result{}, errors.Join(failures...)
 	}
 	if next == 0 {

@@ -68,9 +68,19 @@ func judge(o converge.Outcome, still string) verdict {
 	if o.Err != nil {
 		v = failure(o)
 	}
+	v = v.stays(still)
 	if left := unmade(o); left > 0 && v.rank <= held {
 		v.rank, v.status, v.reason = pending, metav1.ConditionFalse, cmp.Or(still, v1alpha1.ReasonPending)
 		v.message = fmt.Sprintf("%s not made in this mode; status.plan lists them", count(left, "change is", "changes are"))
+	}
+	return v
+}
+
+// stays is a verdict in a mode in which nothing is written, whose reason is still: what waits, for anything but AWS's own
+// work, waits for what nobody creates, so it is not on its way.
+func (v verdict) stays(still string) verdict {
+	if still != "" && v.rank == waiting && v.reason != converge.ReasonSettling {
+		v.rank, v.reason = pending, still
 	}
 	return v
 }

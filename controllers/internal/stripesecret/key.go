@@ -35,18 +35,18 @@ func Key(ctx context.Context, live client.Reader, platform *v1alpha1.CoachPlatfo
 	if secret != nil {
 		text = strings.TrimSpace(string(secret.Data[dataKey]))
 	}
-	if text == "" {
-		what := "does not exist (yet)"
-		if secret != nil {
-			what = "has no key " + dataKey
-		}
-		f := fault.New(fault.Denied, v1alpha1.ReasonPlatformCredentialsInvalid,
-			"the Secret %s of spec.stripe.credentialsSecretName %s; make it in the namespace %s with a restricted key of the business's Stripe "+
-				"account as %s", name, what, platform.Namespace, dataKey)
-		f.After = ungranted
-		return scope.Secret{}, f
+	if text != "" {
+		return scope.NewSecret(text), nil
 	}
-	return scope.NewSecret(text), nil
+	const wayOut = "the Secret %s of spec.stripe.credentialsSecretName %s; create it in the namespace %s with a restricted key of the " +
+		"business's Stripe account as %s"
+	if secret == nil { // whoever applies both at once, in any order, made no mistake
+		return scope.Secret{}, fault.Wait(v1alpha1.ReasonPlatformCredentialsInvalid, ungranted, wayOut, name, "does not exist yet",
+			platform.Namespace, dataKey)
+	}
+	f := fault.New(fault.Denied, v1alpha1.ReasonPlatformCredentialsInvalid, wayOut, name, "has no key "+dataKey, platform.Namespace, dataKey)
+	f.After = ungranted
+	return scope.Secret{}, f
 }
 
 // read returns a Secret, nil if there is none.

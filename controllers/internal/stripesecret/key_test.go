@@ -35,10 +35,10 @@ func TestAKeyIsReadFromTheSecretThatThePlatformNames(t *testing.T) {
 	}{
 		"it is there":               {do: func(b *bench) { b.give(tenant, "key", map[string][]byte{"apiKey": []byte(key)}) }, want: key},
 		"it ends with a line's end": {do: func(b *bench) { b.give(tenant, "key", map[string][]byte{"apiKey": []byte(key + "\n")}) }, want: key},
-		"there is no Secret":        {do: func(*bench) {}, class: fault.Denied, reason: v1alpha1.ReasonPlatformCredentialsInvalid},
+		"there is no Secret":        {do: func(*bench) {}, class: fault.Waiting, reason: v1alpha1.ReasonPlatformCredentialsInvalid},
 		"it is another namespace's": {
 			do:    func(b *bench) { b.give("another", "key", map[string][]byte{"apiKey": []byte(key)}) },
-			class: fault.Denied, reason: v1alpha1.ReasonPlatformCredentialsInvalid,
+			class: fault.Waiting, reason: v1alpha1.ReasonPlatformCredentialsInvalid,
 		},
 		"it has another name in the Secret": {
 			do:    func(b *bench) { b.give(tenant, "key", map[string][]byte{"key": []byte(key)}) },

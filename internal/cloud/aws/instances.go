@@ -89,7 +89,19 @@ func (a *Account) readInstance(ctx context.Context, name string) (*rdstypes.DBIn
 // Instances returns the database instances of the account by name, from the listing that serves all
 // platforms: a few seconds old, and older if there are many. It must not be changed.
 func (a *Account) Instances(ctx context.Context) (map[string]rdstypes.DBInstance, error) {
-	return a.instances.All(ctx, max(a.sessions.options.Sweep, a.pollAge()))
+	all, _, err := a.instances.All(ctx, max(a.sessions.options.Sweep, a.pollAge()))
+	return all, err
+}
+
+// Attached returns the IDs of the security groups that the listing of Instances shows at one, none if there is no such
+// instance, and when that was read. It never costs a read of its own.
+func (a *Account) Attached(ctx context.Context, name string) ([]string, time.Time, error) {
+	all, at, err := a.instances.All(ctx, max(a.sessions.options.Sweep, a.pollAge()))
+	var ids []string
+	for _, g := range all[name].VpcSecurityGroups {
+		ids = append(ids, awssdk.ToString(g.VpcSecurityGroupId))
+	}
+	return ids, at, err
 }
 
 // TagsOf returns the tags of an instance.

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -103,46 +104,57 @@ func (a *Account) subnets(ctx context.Context, s v1alpha1.Selector) ([]Subnet, e
 	return found, a.findRoutes(ctx, found)
 }
 
-// findRoutes sets which subnets are private. A subnet without a route table of its own uses the
-// VPC's main one. https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html
+// findRoutes sets which subnets are private. A subnet without a route table of its own uses the main one of its
+// VPC; where that was not seen, it is not known to be private.
+// https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html
 func (a *Account) findRoutes(ctx context.Context, subnets []Subnet) error {
-	tables, err := a.routeTables(ctx, subnets[0].VPCID)
+	vpcs := map[string]bool{}
+	for _, s := range subnets {
+		vpcs[s.VPCID] = true
+	}
+	tables, err := a.routeTables(ctx, slices.Sorted(maps.Keys(vpcs)))
 	if err != nil {
 		return err
 	}
-	mainPublic, public := false, map[string]bool{}
+	private := map[string]bool{} // by the ID of a subnet, and by that of a VPC for its main table
 	for _, table := range tables {
-		open := slices.ContainsFunc(table.Routes, func(r ec2types.Route) bool {
-			return strings.HasPrefix(awssdk.ToString(r.GatewayId), "igw-")
-		})
+		closed := !slices.ContainsFunc(table.Routes, toInternet)
 		for _, link := range table.Associations {
 			if awssdk.ToBool(link.Main) {
-				mainPublic = open
+				private[awssdk.ToString(table.VpcId)] = closed
 			} else {
-				public[awssdk.ToString(link.SubnetId)] = open
+				private[awssdk.ToString(link.SubnetId)] = closed
 			}
 		}
 	}
-	for i := range subnets {
-		open, own := public[subnets[i].ID]
-		subnets[i].Private = own && !open || !own && !mainPublic
+	for i, s := range subnets {
+		closed, own := private[s.ID]
+		subnets[i].Private = own && closed || !own && private[s.VPCID]
 	}
 	return nil
 }
 
-// routeTables returns all route tables of a VPC: without one of them its public subnets would seem
+// toInternet says that a route leads to a gateway through which the internet, or a carrier's network, opens
+// connections.
+func toInternet(r ec2types.Route) bool {
+	return strings.HasPrefix(awssdk.ToString(r.GatewayId), "igw-") || awssdk.ToString(r.CarrierGatewayId) != ""
+}
+
+// routeTables returns all route tables of the VPCs: without one of them its public subnets would seem
 // private.
-func (a *Account) routeTables(ctx context.Context, vpc string) ([]ec2types.RouteTable, error) {
+func (a *Account) routeTables(ctx context.Context, vpcs []string) ([]ec2types.RouteTable, error) {
 	var all []ec2types.RouteTable
-	pages := ec2.NewDescribeRouteTablesPaginator(a.EC2, &ec2.DescribeRouteTablesInput{
-		Filters: []ec2types.Filter{oneOf("vpc-id", vpc)}, MaxResults: awssdk.Int32(routePage),
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, Classify(err)
+	for some := range slices.Chunk(vpcs, maxFilterValues) {
+		pages := ec2.NewDescribeRouteTablesPaginator(a.EC2, &ec2.DescribeRouteTablesInput{
+			Filters: []ec2types.Filter{oneOf("vpc-id", some...)}, MaxResults: awssdk.Int32(routePage),
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, Classify(err)
+			}
+			all = append(all, page.RouteTables...)
 		}
-		all = append(all, page.RouteTables...)
 	}
 	return all, nil
 }

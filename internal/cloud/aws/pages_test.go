@@ -153,6 +153,41 @@ func TestANetworkOfManyPagesIsReadToItsEnd(t *testing.T) {
 	}
 }
 
+func TestASubnetIsJudgedByTheRoutesOfItsOwnVPC(t *testing.T) {
+	t.Parallel()
+	subnet := func(id, vpc string) string {
+		return "<subnetId>" + id + "</subnetId><vpcId>" + vpc + "</vpcId><availabilityZone>zone</availabilityZone>"
+	}
+	table := func(vpc, gateway string) string {
+		return "<vpcId>" + vpc + "</vpcId>" + set("routeSet", gateway) + set("associationSet", "<main>true</main>")
+	}
+	b := &book{xml: map[string][2]string{
+		"DescribeVpcs": {set("vpcSet"), set("vpcSet", "<vpcId>vpc-1</vpcId>")},
+		"DescribeSubnets": {
+			set("subnetSet", subnet("subnet-a", "vpc-1"), subnet("subnet-b", "vpc-2")),
+			set("subnetSet", subnet("subnet-c", "vpc-3"), subnet("subnet-d", "vpc-4")),
+		},
+		"DescribeRouteTables": {
+			set("routeTableSet", table("vpc-2", "<gatewayId>igw-1</gatewayId>"), table("vpc-3", "<carrierGatewayId>cagw-1</carrierGatewayId>")),
+			set("routeTableSet", table("vpc-1", "<gatewayId>local</gatewayId>")),
+		},
+		"DescribeSecurityGroups": {set("securityGroupInfo"), set("securityGroupInfo")},
+	}}
+	account, class := b.account(t)
+	got, err := account.Network(t.Context(), class, true)
+	if err != nil {
+		t.Fatalf("reading: %v", err)
+	}
+	private := map[string]bool{}
+	for _, s := range got.Subnets {
+		private[s.ID] = s.Private
+	}
+	want := map[string]bool{"subnet-a": true, "subnet-b": false, "subnet-c": false, "subnet-d": false}
+	if diff := cmp.Diff(want, private); diff != "" {
+		t.Errorf("what is private (-want +got):\n%s", diff)
+	}
+}
+
 func TestAGroupOnTheSecondPageIsFound(t *testing.T) {
 	t.Parallel()
 	const rule = "<securityGroupRuleId>%s</securityGroupRuleId><isEgress>false</isEgress><ipProtocol>tcp</ipProtocol><cidrIpv4>10.0.0.0/24</cidrIpv4>"

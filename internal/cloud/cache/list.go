@@ -45,10 +45,10 @@ func (l *ListCache[T]) Get(ctx context.Context, key string, age time.Duration) (
 	return item, listed, at, nil
 }
 
-// All returns all things of a list of that age. It must not be changed.
-func (l *ListCache[T]) All(ctx context.Context, age time.Duration) (map[string]T, error) {
-	items, _, err := l.recent(ctx, time.Time{}, age)
-	return items, err
+// All returns all things of a list of that age, whatever was written since, and when it was read. It must not be
+// changed.
+func (l *ListCache[T]) All(ctx context.Context, age time.Duration) (map[string]T, time.Time, error) {
+	return l.recent(ctx, time.Time{}, age)
 }
 
 func (l *ListCache[T]) recent(ctx context.Context, written time.Time, age time.Duration) (map[string]T, time.Time, error) {

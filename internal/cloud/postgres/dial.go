@@ -119,6 +119,7 @@ func parameters(readOnly bool) map[string]string {
 		"local_preload_libraries":             "", // a role may set it for itself, and so keep itself from logging in
 		"lock_timeout":                        milliseconds(lockTimeout),
 		"search_path":                         "pg_catalog, pg_temp",
+		"standard_conforming_strings":         "on", // literals of ours are quoted so
 		"statement_timeout":                   milliseconds(statementTimeout),
 	}
 }

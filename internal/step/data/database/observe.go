@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"encoding/json"
 	"reflect"
 	"slices"
 
@@ -51,7 +52,18 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	return converge.Observation[State]{
 		Exists: true, Settled: m.life != moving, Busy: m.message, Poll: r.poll(want.Identifier, m.life, account.Now()),
 		ID: state.Record.ResourceID, At: at, State: state, Next: overlay(state, db.PendingModifiedValues, want),
+		Queued: queue(db.PendingModifiedValues),
 	}, nil
+}
+
+// queue is the text of what waits for the maintenance window: an immediate Modify carries it out as well, whoever
+// requested it. AWS masks the password in it.
+func queue(p *rdstypes.PendingModifiedValues) string {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err.Error() // not the text of any other queue
+	}
+	return string(text)
 }
 
 // early says that there is no need to read an instance that is not listed: nothing was ever recorded and no key has

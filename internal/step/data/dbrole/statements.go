@@ -15,8 +15,7 @@ import (
 
 func identifier(name string) string { return pgx.Identifier{name}.Sanitize() }
 
-// literal quotes a value. Sessions have standard_conforming_strings on, PostgreSQL's default, so that a
-// backslash is one.
+// literal quotes a value. Our sessions set standard_conforming_strings, so that a backslash is one.
 func literal(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }
 
 // grantee of a privilege.

@@ -32,8 +32,19 @@ type State struct {
 	// Surplus are live ingress rules that were not requested, Missing are rules that are not there yet, and
 	// Unjudged are live ones of which neither can be said, since the peer could not be read.
 	Surplus, Missing, Unjudged []aws.Rule
+	// Others are the security groups that are attached to the database beside this one: what they open is open. Hidden
+	// is why they cannot be known; nil if they are.
+	Others []Other
+	Hidden error
 	// Problems are the peers that are not admitted, and why.
 	Problems []Problem
+}
+
+// Other is a security group that is attached to the tenant's database and is not the tenant's.
+type Other struct {
+	ID string
+	// Inbound and Outbound are its rules, Surplus those inbound that were not requested.
+	Inbound, Outbound, Surplus []aws.Rule
 }
 
 // The kinds of peers.

@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/coachplatform/coach-operator/internal/cloud/aws"
@@ -13,6 +14,8 @@ const (
 	nobody = "nobody"
 	// maxShown is how many rules a finding quotes.
 	maxShown = 3
+	// unlisted is what is known while RDS does not list the database's security groups.
+	unlisted = "it cannot be seen which security groups the database has"
 )
 
 // Fields are what the step owns.
@@ -29,22 +32,32 @@ var Controls = []converge.Control[State]{
 	{ID: "CP-NET-03", Check: checkEgress},
 }
 
-// checkAllowed holds when every live rule was requested (FSBP EC2.18).
+// checkAllowed holds when every live rule was requested (FSBP EC2.18), those of all attached groups included.
 func checkAllowed(_, got State) (converge.Verdict, string) {
-	if len(got.Surplus) > 0 {
-		return converge.Violated, "open and not requested: " + some(got.Surplus)
+	surplus, inbound := got.Surplus, got.Inbound
+	for _, o := range got.Others {
+		surplus, inbound = slices.Concat(surplus, o.Surplus), slices.Concat(inbound, o.Inbound)
 	}
-	if len(got.Unjudged) > 0 {
+	switch {
+	case len(surplus) > 0:
+		return converge.Violated, "open and not requested: " + some(surplus) + got.besides()
+	case len(got.Unjudged) > 0:
 		return converge.Unknown, "it cannot be seen whose these are: " + some(got.Unjudged)
+	case got.Hidden != nil:
+		return converge.Unknown, unlisted
 	}
-	return converge.Verified, fmt.Sprintf("%d rules, each of them requested", len(got.Inbound))
+	return converge.Verified, fmt.Sprintf("%d rules, each of them requested", len(inbound)) + got.besides()
 }
 
-// checkWorld holds when no rule admits the internet, on any port (FSBP EC2.19). What is in a prefix list
-// is not read, so a rule with one is no evidence.
+// checkWorld holds when no rule of any attached group admits the internet, on any port (FSBP EC2.19). What is in a
+// prefix list is not read, so a rule with one is no evidence.
 func checkWorld(_, got State) (converge.Verdict, string) {
+	inbound := got.Inbound
+	for _, o := range got.Others {
+		inbound = slices.Concat(inbound, o.Inbound)
+	}
 	var world, lists []aws.Rule
-	for _, r := range got.Inbound {
+	for _, r := range inbound {
 		if isWorld(r.Peer) {
 			world = append(world, r)
 		}
@@ -54,19 +67,40 @@ func checkWorld(_, got State) (converge.Verdict, string) {
 	}
 	switch {
 	case len(world) > 0:
-		return converge.Violated, "open to the internet: " + some(world)
+		return converge.Violated, "open to the internet: " + some(world) + got.besides()
 	case len(lists) > 0:
-		return converge.Unknown, "it is not known what these hold: " + some(lists)
+		return converge.Unknown, "it is not known what these hold: " + some(lists) + got.besides()
+	case got.Hidden != nil:
+		return converge.Unknown, unlisted
 	}
-	return converge.Verified, fmt.Sprintf("%d rules, none for 0.0.0.0/0 or ::/0", len(got.Inbound))
+	return converge.Verified, fmt.Sprintf("%d rules, none for 0.0.0.0/0 or ::/0", len(inbound)) + got.besides()
 }
 
 // checkEgress holds when the database can open no connection by itself.
 func checkEgress(_, got State) (converge.Verdict, string) {
-	if len(got.Outbound) > 0 {
-		return converge.Violated, "open to the outside: " + some(got.Outbound)
+	outbound := got.Outbound
+	for _, o := range got.Others {
+		outbound = slices.Concat(outbound, o.Outbound)
 	}
-	return converge.Verified, "no egress rule"
+	switch {
+	case len(outbound) > 0:
+		return converge.Violated, "open to the outside: " + some(outbound) + got.besides()
+	case got.Hidden != nil:
+		return converge.Unknown, unlisted
+	}
+	return converge.Verified, "no egress rule" + got.besides()
+}
+
+// besides names the other groups, whose rules count as well.
+func (s State) besides() string {
+	var ids []string
+	for _, o := range s.Others {
+		ids = append(ids, o.ID)
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	return ", with those of " + strings.Join(set(ids), ", ") + ", which the database has as well"
 }
 
 func list(texts []string) string {

@@ -347,7 +347,7 @@ func TestOneSweepServesAllPlatforms(t *testing.T) {
 	for _, c := range w.account.Calls(t, before) {
 		calls = append(calls, c.Action())
 	}
-	if len(calls) != 8 { // VPC, subnets, routes, two class selectors, groups, peers, instances
+	if len(calls) != 9 { // VPC, subnets, routes, two class selectors, groups, peers, instances, databases
 		t.Errorf("a sweep over %d platforms cost %d calls: %v", len(tenants), len(calls), calls)
 	}
 }

@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
@@ -30,9 +31,37 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 		none.State = v.judge(want, &aws.Group{VPCID: v.network.VPCID})
 		return none, nil
 	}
+	attached := seen
+	if v.others, attached, v.hidden = beside(ctx, account, in, group.ID); v.hidden != nil {
+		attached = seen // what is not known has no time, and keeps nothing from being closed
+	}
 	return converge.Observation[State]{
-		Exists: true, Settled: true, ID: group.ID, At: earlier(at, seen), State: v.judge(want, group),
+		Exists: true, Settled: true, ID: group.ID, At: earlier(earlier(at, seen), attached), State: v.judge(want, group),
 	}, nil
+}
+
+// beside returns the security groups that are attached to the tenant's database beside its own, and when that was seen.
+// A database is guarded by all its groups together: each opens what its rules say, whatever the others do not.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.RDSSecurityGroups.html
+func beside(ctx context.Context, account *aws.Account, in *scope.Platform, own string) ([]aws.Group, time.Time, error) {
+	ids, at, err := account.Attached(ctx, in.Tenant.Resource())
+	ids = slices.DeleteFunc(ids, func(id string) bool { return id == own })
+	if err != nil || len(ids) == 0 {
+		return nil, at, err
+	}
+	found, seen, err := account.GroupsByID(ctx, ids, false)
+	if err != nil {
+		return nil, at, err
+	}
+	var groups []aws.Group
+	for _, id := range ids {
+		g, exists := found[id]
+		if !exists {
+			return nil, at, fault.Wait(v1alpha1.ReasonSettling, 0, "security group %s is attached and not listed", id)
+		}
+		groups = append(groups, g)
+	}
+	return groups, earlier(at, seen), nil
 }
 
 // own returns the tenant's security group and when it was seen, nil if there is none. A group of its

@@ -142,7 +142,7 @@ func (w *world) mustBeQuiet(t *testing.T) {
 	// The listing of the operator's groups, the tenants' peers and the class's two selectors.
 	want := map[string]int{
 		"ec2:DescribeInstances": 1, "ec2:DescribeRouteTables": 1, "ec2:DescribeSecurityGroups": 4, "ec2:DescribeSubnets": 1,
-		"ec2:DescribeVpcs": 1,
+		"ec2:DescribeVpcs": 1, "rds:DescribeDBInstances": 1,
 	}
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Errorf("calls of a quiet pass (-want +got):\n%s", diff)

@@ -24,6 +24,10 @@ type view struct {
 	network aws.Network
 	groups  map[string]aws.Group
 	hosts   map[string]aws.Host
+	// others are the groups that are attached to the database beside the tenant's own, and hidden is why they are not
+	// known.
+	others []aws.Group
+	hidden error
 	// unseen are the kinds of peers that could not be read, and why.
 	unseen map[string]*fault.Error
 }
@@ -33,7 +37,7 @@ type view struct {
 func (v view) judge(want State, group *aws.Group) State {
 	s := State{
 		GroupID: group.ID, VPCID: group.VPCID, Port: want.Port, Released: group.Tags[naming.TagReleased],
-		Inbound: group.Ingress, Outbound: group.Egress, Egress: describeAll(group.Egress),
+		Inbound: group.Ingress, Outbound: group.Egress, Egress: describeAll(group.Egress), Hidden: v.hidden,
 	}
 	live, wanted := map[aws.Rule]bool{}, map[aws.Rule]bool{}
 	for _, r := range group.Ingress {
@@ -68,6 +72,10 @@ func (v view) judge(want State, group *aws.Group) State {
 		}
 	}
 	s.Ingress = set(s.Ingress)
+	for _, g := range v.others {
+		surplus := slices.DeleteFunc(slices.Clone(g.Ingress), func(r aws.Rule) bool { return wanted[plain(r)] })
+		s.Others = append(s.Others, Other{ID: g.ID, Inbound: g.Ingress, Outbound: g.Egress, Surplus: surplus})
+	}
 	return s
 }
 
@@ -199,6 +207,9 @@ func constrain(want, got State) State {
 // the gravest.
 func degraded(want, got State) error {
 	problems := slices.Concat(want.Problems, got.Problems)
+	if got.Hidden != nil {
+		problems = append(problems, Problem{Fault: fault.As(got.Hidden)})
+	}
 	if len(problems) == 0 {
 		return nil
 	}
