@@ -297,7 +297,7 @@ type CoachPlatform struct {
 	// Status is the last observation. Its generation is -1 until there was one, so that whoever waits for the object by
 	// kstatus does not take a new one for done (https://pkg.go.dev/sigs.k8s.io/cli-utils/pkg/kstatus).
 	// +optional
-	// +kubebuilder:default={observedGeneration:-1}
+	// +default={"observedGeneration": -1}
 	Status CoachPlatformStatus `json:"status,omitzero"`
 }
 

@@ -146,22 +146,26 @@ func TestWhatIsOnlyObservedIsNotOnItsWay(t *testing.T) {
 		want     []string
 	}{
 		"what waits for what nobody creates": {
-			[]converge.Outcome{of("database", awaiting)}, nil,
+			[]converge.Outcome{of("database", awaiting)},
+			nil,
 			[]string{"Ready=False/Observing", "Reconciling=False/Observing", "Stalled=False/Observing"},
 		},
 		"what waits for its class": {
 			nil, awaiting, []string{"Ready=False/Observing", "Reconciling=False/Observing", "Stalled=False/Observing"},
 		},
 		"what AWS is at work on": {
-			[]converge.Outcome{of("database", settling)}, nil,
+			[]converge.Outcome{of("database", settling)},
+			nil,
 			[]string{"Ready=False/Settling", "Reconciling=True/Settling", "Stalled=False/Settling"},
 		},
 		"a call that failed": {
-			[]converge.Outcome{of("database", errBroken)}, nil,
+			[]converge.Outcome{of("database", errBroken)},
+			nil,
 			[]string{"Ready=Unknown/TransientError", "Reconciling=True/TransientError", "Stalled=False/TransientError"},
 		},
 		"what needs a person": {
-			[]converge.Outcome{of("database", denied)}, nil,
+			[]converge.Outcome{of("database", denied)},
+			nil,
 			[]string{"Ready=False/AccessDenied", "Reconciling=False/AccessDenied", "Stalled=True/AccessDenied"},
 		},
 	} {

@@ -31,13 +31,12 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 		none.State = v.judge(want, &aws.Group{VPCID: v.network.VPCID})
 		return none, nil
 	}
-	attached := seen
-	if v.others, attached, v.hidden = beside(ctx, account, in, group.ID); v.hidden != nil {
-		attached = seen // what is not known has no time, and keeps nothing from being closed
+	at = earlier(at, seen)
+	others, attached, err := beside(ctx, account, in, group.ID)
+	if v.others, v.hidden = others, err; err == nil { // what cannot be known keeps nothing from being closed
+		at = earlier(at, attached)
 	}
-	return converge.Observation[State]{
-		Exists: true, Settled: true, ID: group.ID, At: earlier(earlier(at, seen), attached), State: v.judge(want, group),
-	}, nil
+	return converge.Observation[State]{Exists: true, Settled: true, ID: group.ID, At: at, State: v.judge(want, group)}, nil
 }
 
 // beside returns the security groups that are attached to the tenant's database beside its own, and when that was seen.
