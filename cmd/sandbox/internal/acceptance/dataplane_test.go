@@ -121,6 +121,9 @@ func TestARealDatabaseLivesAsItsInstanceDoes(t *testing.T) {
 		t.Errorf("sabotage did not reach the server: %v", err)
 	}
 
+	a.post("/sabotage/superuser-master", admin.Sabotage{Account: a.id, Region: region, Resource: "ledger"}, nil)
+	a.execute(a.login("ledger", masterPassword), "ALTER ROLE master NOSUPERUSER") // which only a superuser may
+
 	a.modify(&rds.ModifyDBInstanceInput{DBInstanceIdentifier: name, MasterUserPassword: aws.String("another-password")})
 	eventually(t, "the new password works", func() bool { _, err := a.connect("ledger", "another-password", false); return err == nil })
 	if _, err := a.connect("ledger", masterPassword, false); sqlState(err) != "28P01" {

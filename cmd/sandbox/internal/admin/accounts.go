@@ -12,7 +12,7 @@ import (
 // Sabotages are the names of what can be broken.
 var Sabotages = []string{
 	"open-firewall", "public-access", "backup-off", "force-ssl-off", "rotation-off", "delete-database",
-	"schedule-key-deletion", "unprotect", "replace-database", "state",
+	"schedule-key-deletion", "unprotect", "replace-database", "state", "superuser-master",
 }
 
 // Sabotage says what to break: a resource by name, ARN or ID, or all that carry

@@ -72,6 +72,7 @@ func (i *instance) provision(ctx context.Context, password string) error {
 		grant += " WITH ADMIN OPTION"
 	}
 	statements := []string{
+		"CREATE ROLE rdstopmgr LOGIN", // one of RDS's own that logs in, and none of those that are as old as the cluster
 		"CREATE ROLE " + master + " LOGIN CREATEROLE CREATEDB VALID UNTIL 'infinity'",
 		grant,
 		"ALTER DATABASE postgres OWNER TO " + master,

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Spec is what a server is created from.
@@ -159,6 +161,13 @@ func (p *Plane) Move(ctx context.Context, id, host string, port int) error {
 func (p *Plane) SetMasterPassword(ctx context.Context, id, password string) error {
 	return p.with(id, "set password of", func(i *instance) error {
 		return i.setPassword(ctx, password)
+	})
+}
+
+// Promote makes the master a superuser, which RDS never does.
+func (p *Plane) Promote(ctx context.Context, id string) error {
+	return p.with(id, "promote the master of", func(i *instance) error {
+		return i.run(ctx, "postgres", "ALTER ROLE "+pgx.Identifier{i.spec.MasterUser}.Sanitize()+" SUPERUSER")
 	})
 }
 

@@ -61,6 +61,7 @@ func damages(state string) map[string]func(context.Context, *rds.Damage) error {
 		"unprotect":        simple((*rds.Damage).Unprotect),
 		"state":            simple(func(d *rds.Damage) { d.Force(state) }),
 		"force-ssl-off":    func(ctx context.Context, d *rds.Damage) error { return d.AllowPlaintext(ctx) },
+		"superuser-master": func(ctx context.Context, d *rds.Damage) error { return d.Promote(ctx) },
 		"delete-database":  func(ctx context.Context, d *rds.Damage) error { return d.Delete(ctx) },
 		"replace-database": func(ctx context.Context, d *rds.Damage) error { return d.Replace(ctx) },
 	}

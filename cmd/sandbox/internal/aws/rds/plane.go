@@ -78,6 +78,10 @@ func (r *region) planePassword(ctx context.Context, now Instance) error {
 	return r.Plane.SetMasterPassword(ctx, planeID(now), now.password)
 }
 
+func (r *region) planePromote(ctx context.Context, now Instance) error {
+	return r.Plane.Promote(ctx, planeID(now))
+}
+
 func (r *region) planeMove(ctx context.Context, now Instance) error {
 	return r.Plane.Move(ctx, planeID(now), now.endpoint().Address, now.port)
 }

@@ -124,6 +124,14 @@ func (d *Damage) AllowPlaintext(ctx context.Context) error {
 	return r.withNewest(ctx, d.inst, r.planeConfigure)
 }
 
+// Promote makes the master of the database a superuser. AWS shows nothing of it.
+func (d *Damage) Promote(ctx context.Context) error {
+	if !d.inst.real {
+		return nil
+	}
+	return d.region.withNewest(ctx, d.inst, d.region.planePromote)
+}
+
 // Delete makes the instance vanish, without a snapshot.
 func (d *Damage) Delete(ctx context.Context) error {
 	d.edit(func(now *Instance) { now.gone = true })

@@ -45,6 +45,7 @@ type changes interface {
 	Configure(ctx context.Context, id string, settings postgres.Settings) error
 	Move(ctx context.Context, id, host string, port int) error
 	SetMasterPassword(ctx context.Context, id, password string) error
+	Promote(ctx context.Context, id string) error
 }
 
 // snapshots hold a server's data.
