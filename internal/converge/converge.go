@@ -169,6 +169,8 @@ type Of[In, S any] struct {
 	Constrain func(want, got S) S
 	// Degraded reports what is wrong and no write can repair now; nil is nothing.
 	Degraded func(want, got S) error
+	// Proven returns what a failed observation proves all the same, such as by how it failed; nil is nothing.
+	Proven func(err error) []Finding
 	// Publish hands observed values to later steps; nil is nothing.
 	Publish func(In, S)
 	// Reads and Writes are the IAM actions that the step may call.

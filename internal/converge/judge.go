@@ -99,10 +99,21 @@ func (s Of[In, S]) unknown(why string) []Finding {
 	return findings
 }
 
-// observeFailed ends a run that observed nothing: its controls are unknown, not missing.
+// observeFailed ends a run that observed nothing: its controls are unknown, not missing, but for those that the
+// failure itself answers.
 func (s Of[In, S]) observeFailed(out Outcome, err error) Outcome {
 	out.Err, out.ObserveFailed = err, true
 	out.Findings = s.unknown("could not be observed")
+	if s.Proven == nil {
+		return out
+	}
+	for _, proven := range s.Proven(err) {
+		for i := range out.Findings {
+			if out.Findings[i].Control == proven.Control {
+				out.Findings[i] = proven
+			}
+		}
+	}
 	return out
 }
 

@@ -433,3 +433,27 @@ func TestEffectsReadAsPlansShowThem(t *testing.T) {
 		t.Error("no answer must never be a good answer")
 	}
 }
+
+func TestAFailedObservationMayItselfProveSomething(t *testing.T) {
+	refused := errors.New("refused")
+	s := step(&thing{observing: refused})
+	s.Proven = func(err error) []converge.Finding {
+		if !errors.Is(err, refused) {
+			return nil
+		}
+		return []converge.Finding{
+			{Control: "CP-X-02", Verdict: converge.Violated, Seen: "refused", At: noon}, {Control: "CP-Y-01", Verdict: converge.Verified},
+		}
+	}
+	out := s.Run(t.Context(), &input{wanted: wanted}, planning)
+	want := []converge.Finding{
+		{Control: "CP-X-01", Seen: "could not be observed"}, {Control: "CP-X-02", Verdict: converge.Violated, Seen: "refused", At: noon},
+	}
+	if diff := cmp.Diff(want, out.Findings); diff != "" || !out.ObserveFailed {
+		t.Errorf("observe failed %t, findings (-want +got):\n%s", out.ObserveFailed, diff)
+	}
+	out = s.Run(t.Context(), &input{wanted: state{Size: "impossible"}}, planning)
+	if out.Findings[1].Verdict != converge.Unknown {
+		t.Errorf("another failure proves it, too: %v", out.Findings)
+	}
+}
