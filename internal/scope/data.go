@@ -36,6 +36,8 @@ type Database struct {
 	Port, AllocatedGiB                         int32
 	// Connectable says that clients can connect, as far as AWS reports.
 	Connectable bool
+	// CredentialPending says that the master's stored password is not in force yet: it is being set.
+	CredentialPending bool
 	// Record identifies this database.
 	Record Record
 }

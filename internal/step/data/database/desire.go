@@ -23,6 +23,8 @@ type State struct {
 	SeenAt time.Time
 	// PendingInterrupts says that AWS has queued a change that restarts the instance or fails it over.
 	PendingInterrupts bool
+	// CredentialPending says that AWS is setting a master password, whoever requested it.
+	CredentialPending bool
 
 	// Engine and size. Version and Storage are floors: what covers the floor reads as the floor, and
 	// EngineVersion and Allocated are what is really there.

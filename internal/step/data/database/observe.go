@@ -201,6 +201,7 @@ func readParts(db *rdstypes.DBInstance, s *State) {
 		s.CAValidTill = awssdk.ToTime(db.CertificateDetails.ValidTill)
 	}
 	s.PendingInterrupts = interrupts(db.PendingModifiedValues)
+	s.CredentialPending = s.Status == resetting || db.PendingModifiedValues != nil && db.PendingModifiedValues.MasterUserPassword != nil
 }
 
 // staying are the security groups that AWS is not taking away already.

@@ -292,3 +292,34 @@ func TestTheGuardOfALostDatabase(t *testing.T) {
 		})
 	}
 }
+
+func TestAPasswordOfTheMasterThatIsBeingSetIsPublished(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   func(*scope.Platform)
+		db   func(*rdstypes.DBInstance)
+		want bool
+	}{
+		"the stored one is in force": {want: false},
+		"another one is stored":      {in: func(p *scope.Platform) { p.MasterFingerprint = scope.Fingerprint("other") }, want: true},
+		"none is stored":             {in: func(p *scope.Platform) { p.MasterFingerprint = "" }, want: true},
+		"AWS has one queued": {db: func(db *rdstypes.DBInstance) {
+			db.PendingModifiedValues = &rdstypes.PendingModifiedValues{MasterUserPassword: awssdk.String("****")}
+		}, want: true},
+		"AWS is setting one": {db: func(db *rdstypes.DBInstance) { db.DBInstanceStatus = awssdk.String(resetting) }, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := platform()
+			db := instance()
+			if c.in != nil {
+				c.in(in)
+			}
+			if c.db != nil {
+				c.db(db)
+			}
+			publish(in, seen(t, in, db))
+			if got := in.Database.CredentialPending; got != c.want {
+				t.Errorf("pending: %t, want %t", got, c.want)
+			}
+		})
+	}
+}

@@ -29,10 +29,13 @@ type meaning struct {
 	message string
 }
 
+// resetting is the state in which AWS sets the master password.
+const resetting = "resetting-master-credentials"
+
 // serving are the states in which clients can still connect while AWS is at work.
 var serving = []string{
 	"configuring-enhanced-monitoring", "configuring-iam-database-auth", "configuring-log-exports", "delete-precheck",
-	"maintenance", "modifying", "resetting-master-credentials", "storage-config-upgrade",
+	"maintenance", "modifying", resetting, "storage-config-upgrade",
 }
 
 // connectable says whether clients can connect in a state.
@@ -61,7 +64,7 @@ var states = map[string]meaning{
 	"moving-to-vpc":                   {moving, false, "AWS is moving the database to another VPC"},
 	"rebooting":                       {moving, false, "the database is rebooting"},
 	"renaming":                        {moving, false, "AWS is renaming the database"},
-	"resetting-master-credentials":    {moving, false, "AWS is setting the master password"},
+	resetting:                         {moving, false, "AWS is setting the master password"},
 	"starting":                        {moving, false, "the database is starting"},
 	"stopping":                        {moving, false, "the database is stopping"},
 	"storage-config-upgrade":          {moving, false, "AWS is upgrading the storage configuration"},

@@ -69,6 +69,7 @@ func (r *resource) poll(name string, now life, at time.Time) time.Duration {
 func publish(in *scope.Platform, s State) {
 	in.Database = scope.Database{
 		Identifier: s.Identifier, Endpoint: s.Endpoint, Port: s.Port, EngineVersion: s.EngineVersion, State: s.Status, AllocatedGiB: s.Allocated,
-		Connectable: connectable(s.Status), Record: s.Record,
+		Connectable: connectable(s.Status), CredentialPending: s.CredentialPending || s.Credential != in.MasterFingerprint,
+		Record: s.Record,
 	}
 }
