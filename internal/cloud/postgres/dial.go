@@ -116,7 +116,8 @@ func parameters(readOnly bool) map[string]string {
 		"client_min_messages":                 "error",
 		"default_transaction_read_only":       writes,
 		"idle_in_transaction_session_timeout": milliseconds(statementTimeout),
-		"local_preload_libraries":             "", // a role may set it for itself, and so keep itself from logging in
+		"jit":                                 "off", // it takes longer than any of our statements
+		"local_preload_libraries":             "",    // a role may set it for itself, and so keep itself from logging in
 		"lock_timeout":                        milliseconds(lockTimeout),
 		"search_path":                         "pg_catalog, pg_temp",
 		"standard_conforming_strings":         "on", // literals of ours are quoted so
