@@ -80,6 +80,7 @@ const (
 	logGroups = "CloudWatch Logs DescribeLogGroups"
 	groups    = "EC2 DescribeSecurityGroupRules"
 	roles     = "the database's catalogue, by SQL"
+	contents  = "the catalogues of all databases of the server, by SQL"
 )
 
 // Catalogue lists every control of a platform, in the order of reports. The sources are AWS
@@ -165,15 +166,20 @@ var Catalogue = []Control{
 	},
 	{"CP-TLS-02", tlsOnly, "No session with the database is without TLS", []string{"FSBP RDS.38"}, roles, swept},
 
-	{"CP-ROLE-01", ownLoginsOnly, "Nobody but the platform's own roles can log in", []string{"least privilege"}, roles, swept},
+	{
+		"CP-ROLE-01", ownLoginsOnly, "Nobody but the platform's own roles can log in, and nobody but the operator as the master",
+		[]string{"least privilege"},
+		"the database's catalogue, by SQL, and a login of the master every 15 minutes", swept,
+	},
 	{
 		"CP-ROLE-02", ownLoginsOnly,
-		"Each role has the powers, memberships and rights on databases and the shared schema that it was given, and no more",
+		"Each role, and the master, has the powers, memberships, rights and default privileges it was given, and no more",
 		[]string{"least privilege"},
 		roles, swept,
 	},
 	{
-		"CP-ROLE-03", ownLoginsOnly, "PUBLIC, which is every role, may connect to no database and not use the shared schema",
+		"CP-ROLE-03", ownLoginsOnly,
+		"PUBLIC, which is every role, may use no database, not the shared schema, and nothing that is created later",
 		[]string{"least privilege"},
 		roles, swept,
 	},
@@ -181,6 +187,11 @@ var Catalogue = []Control{
 		"CP-ROLE-04", credentialsOneWay, "Passwords are kept as SCRAM-SHA-256 verifiers, which nobody can turn back",
 		[]string{"one-way credentials"},
 		"login attempts by SCRAM-SHA-256, and the database's settings, by SQL", clocked,
+	},
+	{
+		"CP-ROLE-05", ownLoginsOnly, "Nothing in a database lends the rights of its owner to others, or carries data out",
+		[]string{"least privilege"},
+		contents, clocked,
 	},
 
 	{
@@ -190,9 +201,9 @@ var Catalogue = []Control{
 		"the tenant's objects in the API server", swept,
 	},
 	{
-		"CP-DATA-02", paymentDataAtStripe, "No column of the database is made for bank, card or identity numbers",
+		"CP-DATA-02", paymentDataAtStripe, "No column of any database of the server is made for bank, card or identity numbers",
 		[]string{"PCI DSS 3.2.1", "data minimisation"},
-		roles, swept,
+		contents, clocked,
 	},
 
 	{

@@ -14,10 +14,14 @@ import (
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
 	"github.com/coachplatform/coach-operator/internal/scope"
+	"github.com/coachplatform/coach-operator/internal/sensitive"
 )
 
 // retryPoll is when the rest is done after an IAM login turned out to be impossible.
 const retryPoll = 2 * time.Second
+
+// mostDropped is how many roles one pass drops, each with a session for every database; the next pass drops the next ones.
+const mostDropped = 25
 
 // writer writes to one tenant's database as its master.
 type writer struct {
@@ -28,9 +32,9 @@ type writer struct {
 	want, got State
 }
 
-// Apply implements converge.Resource. What is desired is created; then unmanaged logins are shut out, and roles
-// that are no longer desired are dropped. Each part is a transaction by itself, so that one that resists keeps none of
-// the others.
+// Apply implements converge.Resource. First what is lent is taken back, since an event trigger would run in what follows.
+// What is desired is created; then unmanaged logins are shut out, and roles that are no longer desired are dropped. Each
+// part is a transaction by itself, so that one that resists keeps none of the others.
 func (r *resource) Apply(
 	ctx context.Context, in *scope.Platform, want State, got converge.Observation[State], _ []converge.Change,
 ) error {
@@ -52,11 +56,11 @@ func (r *resource) Apply(
 	}
 	defer func() { _ = conn.Close(ctx) }() // what it did is committed or undone
 	leaving := unwanted(want, got.State)
-	failures := []error{w.ensure(ctx, conn, withoutRoles(got.State, leaving))}
+	failures := append(w.takeBack(ctx, conn), w.ensure(ctx, conn, withoutRoles(got.State, leaving)))
 	for _, name := range got.State.Unmanaged {
 		failures = append(failures, w.shutOut(ctx, conn, name))
 	}
-	for _, name := range leaving {
+	for _, name := range leaving[:min(len(leaving), mostDropped)] {
 		failures = append(failures, w.drop(ctx, conn, name))
 	}
 	return errors.Join(failures...)
@@ -64,7 +68,17 @@ func (r *resource) Apply(
 
 // master opens a session of the master's.
 func (w writer) master(ctx context.Context, database string) (*pgx.Conn, error) {
+	if slices.Contains(w.got.Trapped, database) {
+		return nil, trapped(database)
+	}
 	return w.server.Connect(ctx, postgres.Login{User: scope.Master, Password: w.password, Database: database})
+}
+
+// trapped says why the master does not log in to a database.
+func trapped(database string) error {
+	return fault.New(fault.Denied, v1alpha1.ReasonLoginRefused,
+		"the database %s has an event trigger on logins, which would run with the rights of the master, so the master does not log in "+
+			"and repairs nothing there; drop the trigger", sensitive.Shown(database))
 }
 
 // elsewhere is a database that every server has, and that the master may connect to.
@@ -107,34 +121,6 @@ func (w writer) ensure(ctx context.Context, conn *pgx.Conn, got State) error {
 	}
 	failures = append(failures, w.defaults(ctx, conn, got), w.tryMaster(ctx, conn, iam))
 	return errors.Join(failures...)
-}
-
-// relation is a table or a sequence; Kind is the word of default privileges for it.
-type relation struct{ Kind, Name string }
-
-// ownedRelations are what the owner created in the schema that logins share. What somebody else owns there
-// is not ours to grant.
-const ownedRelations = `
-SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCES' ELSE 'TABLES' END, c.relname
-FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
-WHERE n.nspname = $1 AND o.rolname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`
-
-// defaults sets what the owner's tables and sequences are open to.
-func (w writer) defaults(ctx context.Context, conn *pgx.Conn, got State) error {
-	if list(w.want.Defaults) == list(got.Defaults) {
-		return nil
-	}
-	rows, err := conn.Query(ctx, ownedRelations, home, owner)
-	if err != nil {
-		return postgres.Classify(err)
-	}
-	made, err := pgx.CollectRows(rows, pgx.RowToStructByPos[relation])
-	if err != nil {
-		return postgres.Classify(err)
-	}
-	return transact(ctx, conn, defaultStatements(w.want.Defaults, got.Defaults, made), nil)
 }
 
 // verifiers are those of the logins whose stored password does not log in. A password is stored before its
@@ -249,6 +235,10 @@ func (w writer) drop(ctx context.Context, conn *pgx.Conn, name string) error {
 	if err != nil {
 		return err
 	}
+	if len(databases) > mostDatabases {
+		return fault.New(fault.Conflict, v1alpha1.ReasonConflict,
+			"%s is not dropped, since the server has more than %d databases in which it may own something; drop databases", name, mostDatabases)
+	}
 	for _, database := range databases {
 		if err := w.disown(ctx, database, name); err != nil {
 			return err
@@ -283,10 +273,11 @@ func (w writer) disown(ctx context.Context, database, name string) error {
 	}, nil)
 }
 
-// connectable are the databases in which a role may own something.
+// connectable are the databases in which a role may own something, one more than are handled if there are as many.
 func connectable(ctx context.Context, conn *pgx.Conn) ([]string, error) {
-	rows, err := conn.Query(ctx,
-		"SELECT d.datname FROM pg_catalog.pg_database d WHERE d.datallowconn AND d.datname <> 'rdsadmin' ORDER BY d.datname")
+	rows, err := conn.Query(ctx, `
+SELECT d.datname FROM pg_catalog.pg_database d WHERE d.datallowconn AND d.datname <> 'rdsadmin' ORDER BY d.datname LIMIT $1`,
+		mostDatabases+1)
 	if err != nil {
 		return nil, postgres.Classify(err)
 	}

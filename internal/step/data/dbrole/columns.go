@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/sensitive"
 )
@@ -35,24 +37,58 @@ type column struct{ schema, relation, name string }
 
 // columnState is what the names of columns say.
 type columnState struct {
-	// Names of the columns that are made for what must not be kept, fit to be shown, and sorted.
+	// Names of the first columns that are made for what must not be kept, fit to be shown, and Found how many there are.
 	Names []string
+	Found int
 	// Seen is how many columns were read, and More that there are others.
 	Seen int
 	More bool
 }
 
-// judged judges the columns that were read.
-func judged(all []column) columnState {
-	found := columnState{Seen: min(len(all), mostColumns), More: len(all) > mostColumns}
-	for _, one := range all[:found.Seen] {
-		if class, bad := one.class(); bad {
-			found.Names = append(found.Names, fmt.Sprintf("%s.%s.%s (%s)",
-				sensitive.Shown(one.schema), sensitive.Shown(one.relation), sensitive.Shown(one.name), class))
+// queue reads the columns, one after another: no more of them is kept than is shown.
+func (s *columnState) queue(batch *pgx.Batch) {
+	batch.Queue(columnsQuery, mostColumns+1).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var one column
+			if err := rows.Scan(&one.schema, &one.relation, &one.name); err != nil {
+				return err
+			}
+			s.add(one)
 		}
+		return rows.Err()
+	})
+}
+
+func (s *columnState) add(one column) {
+	if s.Seen == mostColumns {
+		s.More = true
+		return
 	}
-	slices.SortFunc(found.Names, func(x, y string) int { return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)) })
-	return found
+	s.Seen++
+	class, bad := one.class()
+	if !bad {
+		return
+	}
+	s.Found++
+	s.show(fmt.Sprintf("%s.%s.%s (%s)",
+		sensitive.Shown(one.schema), sensitive.Shown(one.relation), sensitive.Shown(one.name), class))
+}
+
+// show keeps the shortest names.
+func (s *columnState) show(name string) {
+	at, _ := slices.BinarySearchFunc(s.Names, name, func(x, y string) int {
+		return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
+	})
+	s.Names = slices.Insert(s.Names, at, name)
+	s.Names = s.Names[:min(len(s.Names), shownColumns)]
+}
+
+// merge adds the columns of another database.
+func (s *columnState) merge(database string, other columnState) {
+	for _, name := range other.Names {
+		s.show(name + inDatabase(database))
+	}
+	s.Found, s.Seen, s.More = s.Found+other.Found, s.Seen+other.Seen, s.More || other.More
 }
 
 // class is what a column is made for, by its name, which may even be a number itself.
@@ -65,19 +101,20 @@ func (c column) class() (sensitive.Class, bool) {
 
 // checkColumns judges names alone: what rows hold is the tenant's, and nobody here can read it.
 func checkColumns(_, got State) (converge.Verdict, string) {
-	names := got.Columns.Names
 	switch {
-	case len(names) > 0:
-		return converge.Violated, "made for such numbers: " + few(names)
+	case got.Columns.Found > 0:
+		return converge.Violated, "made for such numbers: " + few(got.Columns.Names, got.Columns.Found)
 	case got.Columns.More:
 		return converge.Unknown, fmt.Sprintf("there are more columns than the %d that are read; none of those is made for such numbers",
-			got.Columns.Seen)
+			mostColumns)
+	case len(got.Unread) > 0:
+		return converge.Unknown, unread(got)
 	}
-	return converge.Verified, fmt.Sprintf("columns read by name: %d", got.Columns.Seen)
+	return converge.Verified, fmt.Sprintf("columns read by name, in every database: %d", got.Columns.Seen)
 }
 
 // few lists the first names, as far as there is room, and how many more there are.
-func few(names []string) string {
+func few(names []string, all int) string {
 	shown := names[:min(len(names), shownColumns)]
 	for len(shown) > 1 && len(strings.Join(shown, "; ")) > longestColumns {
 		shown = shown[:len(shown)-1]
@@ -86,7 +123,7 @@ func few(names []string) string {
 	if len(text) > longestColumns { // a name is ASCII once it is shown, but for the mark that more follows
 		text = strings.ToValidUTF8(text[:longestColumns], "") + "…"
 	}
-	if more := len(names) - len(shown); more > 0 {
+	if more := all - len(shown); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text

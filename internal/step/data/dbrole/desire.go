@@ -31,6 +31,10 @@ const (
 	mark = "coach-operator"
 	// rdsIAM makes its members log in by IAM only, and monitor lets its members see statistics.
 	rdsIAM, monitor = "rds_iam", "pg_monitor"
+	// rdsSuperuser is the role of RDS that the master has its rights from.
+	rdsSuperuser = "rds_superuser"
+	// ofMaster are the powers that RDS gives the master.
+	ofMaster = "createrole createdb"
 	// home is the schema that logins share.
 	home = "public"
 	// probeSessions is how many sessions the probe may have: two replicas, two observations each, and one to spare.
@@ -89,6 +93,9 @@ func (r role) String() string {
 	return strings.Join(words, " ")
 }
 
+// powers of the role, one by one.
+func (r role) powers() []string { return strings.Fields(r.Powers) }
+
 // membership of one role in another.
 type membership struct {
 	Member, Role string
@@ -129,16 +136,40 @@ func (p privilege) String() string {
 	return fmt.Sprintf("%s on %s to %s", p.Privilege, p.Object, cmp.Or(p.Grantee, "PUBLIC"))
 }
 
+// defaultGrant is a privilege on what a role will create.
+type defaultGrant struct {
+	// Owner creates it, in Schema; "" is any schema.
+	Owner, Schema string
+	// Kind of what is created, as ALTER DEFAULT PRIVILEGES names it.
+	Kind string
+	// Grantee is "" for PUBLIC.
+	Grantee, Privilege string
+}
+
+func (d defaultGrant) String() string {
+	text := privilege{d.Kind, d.Grantee, d.Privilege}.String()
+	switch {
+	case d.Owner == owner && d.Schema == home:
+		return text
+	case d.Schema == "":
+		return text + ", created by " + d.Owner
+	}
+	return text + ", created by " + d.Owner + " in " + d.Schema
+}
+
 // State is who can log in and what each login may do.
 type State struct {
+	// Roles are those that we created, and the master.
 	Roles     []role
 	Unmanaged []string
 	Members   []membership
 	Settings  []setting
 	// Databases and Schema are the privileges on all databases and on the schema that logins share.
 	Databases, Schema []privilege
-	// Defaults are the privileges on tables and sequences that the owner will create.
-	Defaults []privilege
+	// Defaults are the privileges on what will be created.
+	Defaults []defaultGrant
+	// Lent is what hands the rights of its owner to others, as far as that can be taken back.
+	Lent []lent
 	// Logins are the logins whose password is the stored one.
 	Logins []string
 
@@ -154,12 +185,22 @@ type State struct {
 	Foreign []string
 	// Locking are IAM logins whose grant locks the master out.
 	Locking []string
-	// MasterRefused says that the master's stored password does not log in.
-	MasterRefused bool
+	// MasterRefused says that the master's stored password does not log in, and MasterUntried that this is not known.
+	MasterRefused, MasterUntried bool
+	// Kept is what else hands rights to others: only a person may take it away.
+	Kept []lent
+	// Trapped are the databases in which something would run in the master's session, so that it does not log in.
+	Trapped []string
+	// Beyond says of what there is more than is read.
+	Beyond []string
+	// Unread are the other databases whose catalog could not be read, and ContentsAt is when the others were
+	// read, the first of them.
+	Unread     []string
+	ContentsAt time.Time
 	// Encryption is how the server keeps passwords.
 	Encryption string
 	TLS        tlsState
-	// Columns are those of the tenant's tables.
+	// Columns are those of the tenant's tables, in all databases.
 	Columns columnState
 }
 
@@ -205,12 +246,17 @@ func loginsOf(spec *v1alpha1.CoachPlatformSpec) []login {
 // Desire says who should be able to log in, and what each login should be allowed.
 func Desire(in *scope.Platform) (State, error) {
 	s := State{
-		Roles: []role{group(owner), group(readers)},
+		Roles: []role{
+			{Name: scope.Master, Login: true, Inherit: true, Limit: unlimited, Powers: ofMaster, Marked: true},
+			group(owner), group(readers),
+		},
 		Databases: []privilege{
 			{scope.DatabaseName, owner, "CREATE"}, {scope.DatabaseName, owner, "TEMPORARY"},
 		},
-		Schema:   []privilege{{home, owner, "CREATE"}, {home, owner, "USAGE"}, {home, readers, "USAGE"}},
-		Defaults: []privilege{{"SEQUENCES", readers, "SELECT"}, {"TABLES", readers, "SELECT"}},
+		Schema: []privilege{{home, owner, "CREATE"}, {home, owner, "USAGE"}, {home, readers, "USAGE"}},
+		Defaults: []defaultGrant{
+			{owner, home, "SEQUENCES", readers, "SELECT"}, {owner, home, "TABLES", readers, "SELECT"},
+		},
 	}
 	for _, l := range loginsOf(in.Spec) {
 		s.Roles = append(s.Roles, role{Name: l.name, Login: true, Inherit: true, Limit: l.limit, Marked: true})
@@ -258,6 +304,8 @@ func sorted(s State) State {
 	slices.SortFunc(s.Roles, compare)
 	s.Members, s.Settings = distinct(s.Members), distinct(s.Settings)
 	s.Databases, s.Schema, s.Defaults = distinct(s.Databases), distinct(s.Schema), distinct(s.Defaults)
+	slices.SortFunc(s.Lent, compare)
+	slices.SortFunc(s.Kept, compare)
 	slices.Sort(s.Logins)
 	slices.Sort(s.Unmanaged)
 	return s

@@ -8,6 +8,7 @@ import (
 	"github.com/coachplatform/coach-operator/api/v1alpha1"
 	"github.com/coachplatform/coach-operator/internal/converge"
 	"github.com/coachplatform/coach-operator/internal/fault"
+	"github.com/coachplatform/coach-operator/internal/scope"
 )
 
 // Paths of the fields.
@@ -19,6 +20,7 @@ const (
 	pathDatabases = "databaseGrants"
 	pathSchema    = "schemaGrants"
 	pathDefaults  = "defaultGrants"
+	pathLent      = "lentRights"
 	pathPasswords = "passwords"
 )
 
@@ -34,7 +36,10 @@ var Fields = []converge.Field[State]{
 		return list(s.Databases)
 	}},
 	{Path: pathSchema, About: "who may use and fill the schema public", Get: func(s State) string { return list(s.Schema) }},
-	{Path: pathDefaults, About: "who may read what the owner will create", Get: func(s State) string { return list(s.Defaults) }},
+	{Path: pathDefaults, About: "who may use what will be created", Get: func(s State) string { return list(s.Defaults) }},
+	{Path: pathLent, About: "functions and event triggers that lend the rights of their owner", Get: func(s State) string {
+		return list(s.Lent)
+	}},
 	{Path: pathPasswords, About: "the logins whose stored password was proven", Get: func(s State) string { return names(s.Logins) }},
 }
 
@@ -78,6 +83,8 @@ func degraded(_, got State) error {
 		return fault.New(fault.Conflict, v1alpha1.ReasonConflict,
 			"the database has roles of these names that the operator did not create: %s; drop them, or choose other names in "+
 				"spec.database.roles", names(got.Foreign))
+	case slices.Contains(got.Trapped, scope.DatabaseName):
+		return trapped(scope.DatabaseName)
 	case got.MasterRefused:
 		return fault.New(fault.Denied, v1alpha1.ReasonLoginRefused,
 			"the database refuses the master with the stored password, so nothing in it can be repaired; delete the master's Secret in "+

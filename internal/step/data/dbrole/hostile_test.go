@@ -35,6 +35,14 @@ var tricks = []struct {
 		nil,
 	},
 	{
+		"default privileges to read in a schema of its own", "coach_app",
+		[]string{
+			"CREATE SCHEMA billing", "ALTER DEFAULT PRIVILEGES IN SCHEMA billing GRANT SELECT ON TABLES TO coach_readers, coach_reader",
+			"ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO coach_readers", "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
+		},
+		nil,
+	},
+	{
 		"a table of its own, and nothing for readers any more", "coach_app",
 		[]string{
 			"ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE SELECT ON TABLES FROM coach_readers",

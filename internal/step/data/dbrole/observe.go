@@ -1,11 +1,11 @@
 package dbrole
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
-	"maps"
+	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -33,7 +33,7 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	if err != nil {
 		return none, err
 	}
-	seen, err := read(ctx, conn)
+	seen, err := read(ctx, conn, want)
 	version := tlsVersion(conn)
 	_ = conn.Close(ctx) // it was only read from
 	if err != nil {
@@ -44,6 +44,9 @@ func (r *resource) Observe(ctx context.Context, in *scope.Platform, want State, 
 	got.Locking = r.locked(in)
 	r.probe(ctx, server, &got)
 	r.tryLogins(ctx, in, server, want, &got, fresh)
+	if err := r.readOthers(ctx, in, server, seen.others, want, &got, fresh); err != nil {
+		return none, err
+	}
 	got = sorted(got)
 	_, exists := roleOf(got.Roles, owner)
 	return converge.Observation[State]{Exists: exists, Settled: true, ID: in.Database.Record.String(), At: at, State: got}, nil
@@ -65,6 +68,7 @@ func (r *resource) server(in *scope.Platform) (postgres.Server, error) {
 
 // observer opens the session that reads the catalog.
 func (r *resource) observer(ctx context.Context, in *scope.Platform, server postgres.Server) (*pgx.Conn, error) {
+	var taken error
 	for _, user := range []string{probe, scope.Master} {
 		password, err := in.Passwords.Stored(ctx, user)
 		if err != nil {
@@ -79,10 +83,31 @@ func (r *resource) observer(ctx context.Context, in *scope.Platform, server post
 		if err == nil || !refused(err) {
 			return conn, err
 		}
+		if user == scope.Master && barred(err) && !in.Database.CredentialPending {
+			taken = masterRefusedError{r.Clock.Now()}
+		}
 	}
 	return nil, fault.New(fault.Denied, v1alpha1.ReasonLoginRefused,
 		"the database refuses the stored passwords of both %s and %s; delete the Secret of %s in the operator's namespace, and a new "+
-			"password is created and set", probe, scope.Master, scope.Master)
+			"password is created and set", probe, scope.Master, scope.Master).Because(taken)
+}
+
+// masterRefusedError says that the database does not admit the master with its stored password, and since when.
+type masterRefusedError struct{ at time.Time }
+
+func (masterRefusedError) Error() string { return "the master's stored password is refused" }
+
+// proven is what a failed observation proves: nobody but the operator sets the master's password, so somebody else
+// rules a database that refuses it.
+func proven(err error) []converge.Finding {
+	refused, ok := errors.AsType[masterRefusedError](err)
+	if !ok {
+		return nil
+	}
+	return []converge.Finding{
+		{Control: controlLogins, Verdict: converge.Violated, Seen: masterTaken, At: refused.at},
+		{Control: controlVerifiers, Verdict: converge.Violated, Seen: masterTaken, At: refused.at},
+	}
 }
 
 // SQLSTATEs of logins. https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -96,6 +121,9 @@ const (
 func refused(err error) bool {
 	return slices.Contains([]string{wrongPassword, notAdmitted, noConnect}, postgres.Code(err))
 }
+
+// barred says that the login was refused for who it is, and not for the database.
+func barred(err error) bool { return refused(err) && postgres.Code(err) != noConnect }
 
 func tlsVersion(conn *pgx.Conn) string {
 	if c, ok := conn.PgConn().Conn().(*tls.Conn); ok {
@@ -116,32 +144,50 @@ func (r *resource) probe(ctx context.Context, server postgres.Server, got *State
 type proof struct {
 	at time.Time
 	ok bool
-	// wrong says that it was refused for the password.
-	wrong bool
+	// code is the SQLSTATE with which it was refused.
+	code string
 }
 
 // tryLogins logs in with every stored password, the master's too, unless that was done lately.
 func (r *resource) tryLogins(
 	ctx context.Context, in *scope.Platform, server postgres.Server, want State, got *State, fresh bool,
 ) {
-	for _, name := range append(slices.Clone(want.Logins), scope.Master) {
+	for _, name := range want.Logins {
 		result, err := r.try(ctx, in, server, name, fresh)
 		switch {
-		case name == scope.Master:
-			got.MasterRefused = err == nil && !result.ok
-			continue
 		case err != nil: // a failing login of a tenant hides nothing else
 			got.Unproven = append(got.Unproven, name)
 		case !result.ok:
-			if result.wrong {
+			if result.code == wrongPassword {
 				got.Wrong = append(got.Wrong, name)
 			}
 			continue
-		case result.at.Before(got.ProvenAt):
-			got.ProvenAt = result.at
 		}
+		got.ProvenAt = earliest(got.ProvenAt, cmp.Or(result.at, got.ProvenAt))
 		got.Logins = append(got.Logins, name)
 	}
+	if slices.Contains(got.Trapped, scope.DatabaseName) {
+		got.MasterUntried = true
+		return
+	}
+	result, err := r.try(ctx, in, server, scope.Master, fresh || touched(want, *got))
+	switch {
+	case err != nil, result.at.IsZero():
+		got.MasterUntried = true
+	case result.ok, result.code == noConnect: // the password is right, and who may connect is judged by itself
+		got.ProvenAt = earliest(got.ProvenAt, result.at)
+	default: // until a new password is in force, the old one is
+		got.MasterRefused, got.MasterUntried = !in.Database.CredentialPending, in.Database.CredentialPending
+	}
+}
+
+// touched says that somebody changed what may decide whether the master can log in.
+func touched(want, got State) bool {
+	is, _ := roleOf(got.Roles, scope.Master)
+	should, _ := roleOf(want.Roles, scope.Master)
+	return is != should || slices.ContainsFunc(without(got.Members, want.Members), func(m membership) bool {
+		return m.Member == scope.Master || m.Role == rdsIAM
+	})
 }
 
 // try returns the proof of one login, a new one if none is fresh enough. One that failed is
@@ -152,18 +198,18 @@ func (r *resource) try(ctx context.Context, in *scope.Platform, server postgres.
 		return proof{}, err
 	}
 	key := in.Database.Record.String() + " " + name + " " + scope.Fingerprint(password)
-	if known, ok := r.known(key); ok && !fresh && r.Clock.Since(known.at) < r.Freshness {
+	if known, ok := r.proofs.get(key, r.Clock.Now()); ok && !fresh {
 		return known, nil
 	}
 	tried := proof{at: r.Clock.Now()}
 	switch err := tryLogin(ctx, server, name, password); {
 	case err == nil:
 		tried.ok = true
-		r.remember(key, tried)
+		r.proofs.put(key, tried, tried.at)
 	case !refused(err):
 		return proof{}, err
 	default:
-		tried.wrong = postgres.Code(err) == wrongPassword
+		tried.code = postgres.Code(err)
 	}
 	return tried, nil
 }
@@ -178,24 +224,6 @@ func tryLogin(ctx context.Context, server postgres.Server, user, password string
 	return nil
 }
 
-func (r *resource) known(key string) (proof, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p, ok := r.proofs[key]
-	return p, ok
-}
-
-// remember keeps a proof, and forgets those that are too old to be used.
-func (r *resource) remember(key string, p proof) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if p.at.Sub(r.swept) > r.Freshness { // so a proof costs little, however many there are
-		maps.DeleteFunc(r.proofs, func(_ string, old proof) bool { return p.at.Sub(old.at) > r.Freshness })
-		r.swept = p.at
-	}
-	r.proofs[key] = p
-}
-
 // locked are the IAM logins of this database whose grant locks the master out.
 func (r *resource) locked(in *scope.Platform) []string {
 	r.mu.Lock()
@@ -207,12 +235,4 @@ func (r *resource) locked(in *scope.Platform) []string {
 		}
 	}
 	return all
-}
-
-// amazons are roles of AWS's own, which no customer can log in as.
-var amazons = []string{"rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rdswriteforwarduser"}
-
-// builtIn says whether a role of this name is AWS's or PostgreSQL's own, or the master.
-func builtIn(name string) bool {
-	return name == scope.Master || strings.HasPrefix(name, "pg_") || slices.Contains(amazons, name)
 }

@@ -3,6 +3,7 @@ package dbrole_test
 import (
 	"context"
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -13,15 +14,20 @@ import (
 	"github.com/coachplatform/coach-operator/internal/testkit/env"
 )
 
-// mustBeUnobserved checks that nothing is claimed and nothing is wanted, for a reason that a person can read.
-func (w *world) mustBeUnobserved(out converge.Outcome, reason string) {
+// mustBeUnobserved checks that nothing is claimed and nothing is wanted, for a reason that a person can read. What the
+// failure itself violates is named.
+func (w *world) mustBeUnobserved(out converge.Outcome, reason string, violated ...string) {
 	w.Helper()
 	if reasonOf(out) != reason || !out.ObserveFailed || len(out.Changes) > 0 || len(w.in.Roles.Logins) > 0 {
 		w.Errorf("got %v, observe failed %v, changes %v; want %s", out.Err, out.ObserveFailed, paths(out), reason)
 	}
 	for control, verdict := range verdicts(out) {
-		if verdict != converge.Unknown {
-			w.Errorf("%s is %v of what was not observed", control, verdict)
+		want := converge.Unknown
+		if slices.Contains(violated, control) {
+			want = converge.Violated
+		}
+		if verdict != want {
+			w.Errorf("%s is %v of what was not observed, want %v", control, verdict, want)
 		}
 	}
 }
@@ -34,37 +40,51 @@ func TestADatabaseThatCannotBeObservedIsUnknown(t *testing.T) { //nolint:tparall
 	for _, c := range []struct {
 		name, reason string
 		hide         func() (show func())
+		violated     []string
 	}{
 		{"its server vouches for itself by an authority that the class does not trust", v1alpha1.ReasonCertificateRefused, func() func() {
 			w.trust = new("")
 			return func() { w.trust = nil }
-		}},
+		}, nil},
 		{"who answers does not speak TLS", v1alpha1.ReasonTLSRefused, func() func() {
 			w.restart(w.rogue())
 			return func() { w.restart(dial) }
-		}},
+		}, nil},
 		{"no server answers", v1alpha1.ReasonDatabaseUnreachable, func() func() {
 			w.restart(func(context.Context, string, string) (net.Conn, error) { return nil, net.ErrClosed })
 			return func() { w.restart(dial) }
-		}},
+		}, nil},
 		{"AWS is still creating it", v1alpha1.ReasonWaitingForDatabase, func() func() {
 			w.unconnectable = true
 			return func() { w.unconnectable = false }
-		}},
-		{"all its connections are taken", v1alpha1.ReasonDatabaseFull, w.fill},
-		{"neither the probe nor the master is admitted", v1alpha1.ReasonLoginRefused, func() func() {
-			passwords := w.passwords
-			w.passwords = newPasswords()
-			return func() { w.passwords = passwords }
-		}},
+		}, nil},
+		{"all its connections are taken", v1alpha1.ReasonDatabaseFull, w.fill, nil},
+		{"there is no password of the probe and none of the master", v1alpha1.ReasonLoginRefused, w.with(nil), nil},
+		{"neither the probe nor the master is admitted", v1alpha1.ReasonLoginRefused, w.with(newPasswords()), []string{extras, verifiers}},
+		{"neither is admitted, while AWS sets a new password of the master", v1alpha1.ReasonLoginRefused, func() func() {
+			w.pending = true
+			show := w.with(newPasswords())()
+			return func() { w.pending = false; show() }
+		}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w.TB = t
 			show := c.hide()
-			w.mustBeUnobserved(w.write(), c.reason)
+			w.mustBeUnobserved(w.write(), c.reason, c.violated...)
 			show()
 			w.mustHold(w.settle())
 		})
+	}
+}
+
+// with replaces the stored passwords.
+func (w *world) with(other *env.Passwords) func() (show func()) {
+	return func() func() {
+		passwords := w.passwords
+		if w.passwords = other; other == nil {
+			w.passwords = env.NewPasswords(nil)
+		}
+		return func() { w.passwords = passwords }
 	}
 }
 
@@ -107,22 +127,6 @@ func (w *world) rogue() func(context.Context, string, string) (net.Conn, error) 
 		}()
 		return ours, nil
 	}
-}
-
-func TestAMasterThatIsRefusedIsReportedBeforeItIsNeeded(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, "16")
-	w.settle()
-	w.spoiled = true
-	w.db.Do(t, "ALTER ROLE coach_master PASSWORD 'other'")
-	w.clock.SetTime(w.clock.Now().Add(freshness))
-	out := w.observe()
-	if reasonOf(out) != v1alpha1.ReasonLoginRefused || len(out.Changes) > 0 {
-		t.Errorf("got %v, changes %v", out.Err, paths(out))
-	}
-	w.mustHold(out)
-	w.passwords = env.NewPasswords(map[string]string{scope.Master: "other"})
-	w.mustHold(w.settle())
 }
 
 func TestSessionsThatCannotBeReadAreUnknown(t *testing.T) {

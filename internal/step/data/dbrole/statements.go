@@ -67,9 +67,12 @@ func roleOptions(w, g role, there bool) []string {
 	add(there && g.Limit != w.Limit || !there && w.Limit != unlimited, fmt.Sprintf("CONNECTION LIMIT %d", w.Limit))
 	add(there && !g.Inherit, "INHERIT")
 	add(there && g.Until != "", "VALID UNTIL 'infinity'")
-	if there && g.Powers != "" {
-		for power := range strings.SplitSeq(g.Powers, " ") {
+	if there {
+		for _, power := range without(g.powers(), w.powers()) {
 			options = append(options, "NO"+strings.ToUpper(power))
+		}
+		for _, power := range without(w.powers(), g.powers()) {
+			options = append(options, strings.ToUpper(power))
 		}
 	}
 	return options
@@ -85,11 +88,10 @@ func memberStatements(want, got []membership, grantors []memberRow) []string {
 			continue
 		}
 		revoke := fmt.Sprintf("REVOKE %s FROM %s", identifier(m.Role), identifier(m.Member))
-		if m.grantor == "" || builtIn(m.grantor) {
-			all = append(all, revoke+" CASCADE")
-			continue
+		if by := m.grantor; by != "" && by != scope.Master && !slices.Contains(amazons, by) {
+			revoke += " GRANTED BY " + identifier(by)
 		}
-		all = append(all, lend(m.grantor), revoke+" GRANTED BY "+identifier(m.grantor)+" CASCADE", takeBack(m.grantor))
+		all = append(all, as(m.grantor, revoke+" CASCADE")...)
 	}
 	for _, m := range without(want, got) {
 		all = append(all, fmt.Sprintf("GRANT %s TO %s", identifier(m.Role), identifier(m.Member)))
@@ -124,6 +126,8 @@ func databaseStatements(want, got []privilege) []string { return grants("DATABAS
 func schemaStatements(want, got []privilege) []string { return grants("SCHEMA", want, got) }
 
 const (
+	// databaseOwner has the owner of the database as its member, and no other.
+	databaseOwner = "pg_database_owner"
 	// ownership is no privilege of PostgreSQL's, but as good as all of them.
 	ownership = "OWNER"
 	grantable = " WITH GRANT OPTION"
@@ -133,8 +137,8 @@ func grants(kind string, want, got []privilege) []string {
 	var all []string
 	for _, p := range without(got, want) {
 		if p.Privilege == ownership {
-			all = append(all, lend(p.Grantee),
-				fmt.Sprintf("ALTER %s %s OWNER TO %s", kind, identifier(p.Object), identifier(scope.Master)), takeBack(p.Grantee))
+			all = append(all, as(p.Grantee,
+				fmt.Sprintf("ALTER %s %s OWNER TO %s", kind, identifier(p.Object), identifier(scope.Master)))...)
 			continue
 		}
 		all = append(all, fmt.Sprintf("REVOKE %s ON %s %s FROM %s CASCADE",
@@ -146,24 +150,57 @@ func grants(kind string, want, got []privilege) []string {
 	return all
 }
 
-// defaultStatements also cover what the owner has created already. Only who may use a role may set its defaults,
-// so the master becomes a member of the owner for the transaction.
-func defaultStatements(want, got []privilege, made []relation) []string {
-	missing, extra := without(want, got), without(got, want)
-	begin := "ALTER DEFAULT PRIVILEGES FOR ROLE " + identifier(owner) + " IN SCHEMA " + identifier(home)
-	all := []string{lend(owner)}
-	for _, p := range extra {
-		all = append(all, fmt.Sprintf("%s REVOKE %s ON %s FROM %s", begin, p.Privilege, p.Object, grantee(p.Grantee)))
-	}
-	for _, p := range missing {
-		all = append(all, fmt.Sprintf("%s GRANT %s ON %s TO %s", begin, p.Privilege, p.Object, grantee(p.Grantee)))
-		for _, r := range made {
-			if r.Kind == p.Object {
-				all = append(all, fmt.Sprintf("GRANT %s ON %s TO %s", p.Privilege, pgx.Identifier{home, r.Name}.Sanitize(), grantee(p.Grantee)))
-			}
+// defaultStatements revoke and grant privileges on what will be created, for each of those who create it by itself. Only
+// who may use a role may set its defaults.
+func defaultStatements(verb, preposition string, all []defaultGrant) [][]string {
+	var every [][]string
+	for _, d := range all {
+		begin := "ALTER DEFAULT PRIVILEGES FOR ROLE " + identifier(d.Owner)
+		if d.Schema != "" {
+			begin += " IN SCHEMA " + identifier(d.Schema)
 		}
+		every = append(every, as(d.Owner, fmt.Sprintf("%s %s %s ON %s %s %s", begin, verb,
+			strings.TrimSuffix(d.Privilege, grantable), d.Kind, preposition, grantee(d.Grantee))))
 	}
-	return append(all, takeBack(owner))
+	return every
+}
+
+// openStatements grant a privilege on relations of the owner's in the shared schema.
+func openStatements(d defaultGrant, relations []string) []string {
+	qualified := make([]string, 0, len(relations))
+	for _, name := range relations {
+		qualified = append(qualified, pgx.Identifier{home, name}.Sanitize())
+	}
+	return as(owner, fmt.Sprintf("GRANT %s ON %s TO %s", d.Privilege, strings.Join(qualified, ", "), grantee(d.Grantee)))
+}
+
+// briefly keeps the locks of a tenant's on many functions from taking a pass's time.
+const briefly = "SET LOCAL lock_timeout = '200ms'"
+
+// lentStatements take back what something lends: an event trigger ends, a function of the owner's is for those who have
+// its rights, and any other runs with the rights of who calls it.
+func lentStatements(l lent) []string {
+	switch {
+	case l.Kind == kindTrigger:
+		return as(l.Owner, "ALTER EVENT TRIGGER "+identifier(l.Name)+" DISABLE")
+	case len(l.Grantees) == 0:
+		return append([]string{briefly}, as(l.Owner, "ALTER ROUTINE "+l.Statement+" SECURITY INVOKER")...)
+	}
+	var from []string
+	for _, name := range l.Grantees {
+		from = append(from, grantee(name))
+	}
+	revoke := fmt.Sprintf("REVOKE EXECUTE ON ROUTINE %s FROM %s CASCADE", l.Statement, strings.Join(from, ", "))
+	return append([]string{briefly}, as(l.Owner, revoke)...)
+}
+
+// as are statements with the rights of a role, which the master becomes a member of for as long as its transaction
+// needs that. Some rights it has anyway, and must not lose.
+func as(role string, statements ...string) []string {
+	if role == "" || role == scope.Master || role == rdsSuperuser || role == databaseOwner || slices.Contains(amazons, role) {
+		return statements
+	}
+	return slices.Concat([]string{lend(role)}, statements, []string{takeBack(role)})
 }
 
 // lend makes the master a member of a role for as long as a transaction needs it, and takeBack ends that.

@@ -36,12 +36,15 @@ func New(o Options) converge.Step[*scope.Platform] {
 		Condition: v1alpha1.ConditionRolesReady,
 		About: "The logins of the tenant's database: one owner that cannot log in, a login that reads and writes, one that " +
 			"reads, those of the spec, and one that can do nothing, by which the operator observes.",
-		Desire:    Desire,
-		Resource:  &resource{Options: o, proofs: map[string]proof{}, locking: map[string]bool{}},
+		Desire: Desire,
+		Resource: &resource{
+			Options: o, proofs: newRecent[proof](o.Freshness), contents: newRecent[readContents](o.Freshness), locking: map[string]bool{},
+		},
 		Fields:    Fields,
 		Controls:  Controls,
 		Constrain: constrain,
 		Degraded:  degraded,
+		Proven:    proven,
 		Publish:   publish,
 	}
 }
@@ -50,11 +53,12 @@ func New(o Options) converge.Step[*scope.Platform] {
 type resource struct {
 	Options
 
-	mu sync.Mutex
 	// proofs are the logins that succeeded, by login and fingerprint of the password.
-	proofs map[string]proof
-	// swept is when the proofs that were too old were dropped.
-	swept time.Time
+	proofs *recent[proof]
+	// contents are those of the other databases, by database.
+	contents *recent[readContents]
+
+	mu sync.Mutex
 	// locking are the IAM logins whose grant locked the master out, and was taken back.
 	locking map[string]bool
 }

@@ -42,8 +42,8 @@ type world struct {
 	spoiled bool
 	// trust replaces the class's authorities, if it is not nil.
 	trust *string
-	// unconnectable says that AWS admits no connection.
-	unconnectable bool
+	// unconnectable says that AWS admits no connection, and pending that it is setting the master's password.
+	unconnectable, pending bool
 }
 
 // newWorld returns a world with a new database of a major version, and roles besides the usual ones.
@@ -118,7 +118,7 @@ func (w *world) empty() {
 			WHERE datname NOT IN ('postgres', 'template0', 'template1', 'rdsadmin')`,
 		`SELECT format(s, r.rolname) FROM pg_roles r, unnest(ARRAY['REVOKE rds_iam FROM %I', 'GRANT %I TO coach_master',
 			'DROP OWNED BY %I', 'DROP ROLE %I']) WITH ORDINALITY AS u(s, n)
-			WHERE rolname !~ '^(pg_.*|rds_(superuser|iam|ad|password|replication)|rdsadmin|coach_master)$' ORDER BY rolname, n`,
+			WHERE rolname !~ '^(pg_.*|rds_(superuser|iam|ad|password|replication)|rdsadmin|rdstopmgr|coach_master)$' ORDER BY rolname, n`,
 		`SELECT format(s, d) FROM unnest(ARRAY['postgres', 'template1']) d,
 			unnest(ARRAY['GRANT CONNECT ON DATABASE %I TO PUBLIC', 'GRANT TEMPORARY ON DATABASE %I TO PUBLIC']) s
 			WHERE d = 'postgres' OR s ~ 'CONNECT'`,
@@ -153,7 +153,7 @@ func (w *world) pass(mode converge.Mode) converge.Outcome {
 	if w.trust != nil {
 		w.in.Class.Spec.CABundle = *w.trust
 	}
-	w.in.Database.Connectable = !w.unconnectable
+	w.in.Database.Connectable, w.in.Database.CredentialPending = !w.unconnectable, w.pending
 	mode.LastConverged = map[string]string{dbrole.Name: w.inPlace}
 	out := w.step.Run(w.Context(), w.in, mode)
 	w.inPlace = out.LastConverged
