@@ -17,7 +17,9 @@ import (
 var (
 	ofKey      = []string{rotation, usable, policy}
 	ofFirewall = []string{allowed, world1, egress}
-	ofSQL      = []string{plaintext, sessions, extras, rights, public, verifiers, columns}
+	ofSQL      = []string{plaintext, sessions, extras, rights, public, verifiers, lends, columns}
+	// ofCatalog are those that a refused login of the operator's does not answer by itself.
+	ofCatalog = []string{plaintext, sessions, rights, public, lends, columns}
 	// ofCloud are all that AWS or the database answers, and ofAll also what the API server does.
 	ofCloud = func() (all []string) {
 		for _, c := range evidence.Catalogue {
@@ -62,7 +64,7 @@ var blind = family{
 			do: func(w *world) { w.cable.set(true) }, undo: func(w *world) { w.cable.set(false) },
 		},
 		{what: "the database is stopped", by: byAWS, controls: ofSQL, do: stop, undo: start},
-		{what: "other passwords of probe and master in the database than the stored ones", by: bySQL, controls: ofSQL, do: misplace, undo: ended},
+		{what: "other passwords of probe and master in the database than the stored ones", by: bySQL, controls: ofCatalog, do: misplace, undo: ended},
 		{
 			what: "the stored passwords of probe and master are deleted", by: byKubernetes, controls: []string{verifiers},
 			do: func(w *world) { w.forget(probe, master) },

@@ -78,6 +78,24 @@ var data = family{
 			what: "a column for IBANs, created by the master", by: bySQL, controls: []string{columns},
 			do: sql("CREATE SCHEMA hidden", "CREATE TABLE hidden.t (iban text)"), repair: sql("DROP SCHEMA hidden CASCADE"),
 		},
+		{
+			what: "a column for IBANs in the database that every server has", by: bySQL, controls: []string{columns},
+			do: elsewhere("postgres", "CREATE TABLE public.t (iban text)"), repair: elsewhere("postgres", "DROP TABLE public.t"),
+		},
+		{
+			what: "a column for cards in a new database", by: bySQL, controls: []string{columns},
+			do: func(w *world) {
+				sql("CREATE DATABASE shadow")(w)
+				elsewhere("shadow", "CREATE TABLE public.t (card_number text)")(w)
+			},
+			repair: sql("DROP DATABASE shadow WITH (FORCE)"),
+		},
+		{
+			what: "a column in another database that belongs to a role of PostgreSQL's own", by: bySQL, controls: []string{columns},
+			do: elsewhere("template1", "CREATE TABLE public.t (ssn text)", "GRANT CREATE ON SCHEMA public TO pg_database_owner",
+				"ALTER TABLE public.t OWNER TO pg_database_owner"),
+			repair: elsewhere("template1", "DROP TABLE public.t"),
+		},
 		gap("an IBAN in a row", columns, contents, asApp("CREATE TABLE public.t (note text)", "INSERT INTO public.t VALUES ('"+iban+"')"),
 			asApp("DROP TABLE public.t")),
 	},

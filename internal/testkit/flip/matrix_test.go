@@ -19,9 +19,9 @@ import (
 // What the suite covers at least; it fails below. Raise these with the rows.
 const (
 	// leastViolated are the rows in which a control was broken and seen Violated.
-	leastViolated = 263
+	leastViolated = 327
 	// leastUnknown are the rows in which a control's observation was made to fail and it was seen Unknown.
-	leastUnknown = 493
+	leastUnknown = 506
 	// leastEach are the rows of the first kind, or of what was refused, that every control has.
 	leastEach = 2
 )
@@ -95,7 +95,7 @@ func TestMain(m *testing.M) {
 
 func TestEveryControlFlips(t *testing.T) {
 	families := []family{
-		network, instance, blindToInstances, remade, blindToKeys, blindToNetworks, blind, roles, logins, transport, transportOf14,
+		network, instance, blindToInstances, remade, blindToKeys, blindToNetworks, blind, roles, logins, lending, taken("14"), taken("18"), transport, transportOf14,
 		networkOfClass, key, logs, data, payouts,
 	}
 	m := &matrix{began: time.Now()}

@@ -1,9 +1,17 @@
 package flip_test
 
-import "github.com/coachplatform/coach-operator/api/v1alpha1"
+import (
+	"slices"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+
+	"github.com/coachplatform/coach-operator/api/v1alpha1"
+	"github.com/coachplatform/coach-operator/internal/scope"
+)
 
 const (
-	extras, rights, public = "CP-ROLE-01", "CP-ROLE-02", "CP-ROLE-03"
+	extras, rights, public, lends = "CP-ROLE-01", "CP-ROLE-02", "CP-ROLE-03", "CP-ROLE-05"
 
 	// objects is why there are gaps.
 	objects = "what the app creates is its own, and its privileges are not read"
@@ -44,7 +52,41 @@ var roles = family{
 			asApp("DROP TABLE public.notes")),
 		gap("the probe may read a table", rights, objects, asApp("CREATE TABLE public.notes (text text)", "GRANT SELECT ON public.notes TO coach_probe"),
 			asApp("DROP TABLE public.notes")),
+		bysql("a role of PostgreSQL's own may fill the schema", rights, "GRANT ALL ON SCHEMA public TO pg_monitor"),
+		bysql("a role of PostgreSQL's own may create schemas", rights, "GRANT CREATE ON DATABASE coach TO pg_monitor"),
+		bysql("a role of PostgreSQL's own may connect to another database", rights, "GRANT CONNECT ON DATABASE postgres TO pg_read_all_stats"),
+		bysql("a role of PostgreSQL's own is an owner", rights, "GRANT coach_owner TO pg_monitor"),
+		bysql("a role of PostgreSQL's own, which the probe is a member of, is a member of another role", rights,
+			"CREATE ROLE above", "GRANT above TO pg_monitor"),
+		bysql("a role of AWS's own may fill the schema", rights, "GRANT CREATE ON SCHEMA public TO rdstopmgr"),
+		bysql("a role of AWS's own may connect", rights, "GRANT CONNECT ON DATABASE coach TO rdstopmgr"),
+		bysql("a role of AWS's own is a reader", rights, "GRANT coach_readers TO rdstopmgr"),
+		bysql("a role of AWS's own is a master", rights, "GRANT rds_superuser TO rdstopmgr"),
+		bysql("RDS's role for masters is an owner", rights, "GRANT coach_owner TO rds_superuser"),
+		bysql("the master is a member of another role", rights, "CREATE ROLE beside", "GRANT beside TO coach_master"),
+		{
+			what: "the master is a superuser, past AWS's API", by: bySabotage, controls: []string{rights}, do: sabotage("superuser-master"),
+		},
+		bysql("what the master will create can be read by a role of PostgreSQL's own", rights,
+			"ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO pg_monitor"),
+		bysql("the functions that the master will create can be passed on", rights,
+			"ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO coach_reader WITH GRANT OPTION"),
+		created("readers may write what the owner will create in every schema", rights,
+			"ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner GRANT UPDATE ON TABLES TO coach_readers"),
+		created("the reader may write what the owner will create in another schema", rights,
+			"CREATE SCHEMA more AUTHORIZATION coach_owner; "+
+				"ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA more GRANT INSERT ON TABLES TO coach_reader"),
 		bysql("a login of the name of RDS's proxy", extras, "CREATE ROLE rdsproxyadmin LOGIN PASSWORD 'x'"),
+		{
+			what: "a login of the name of RDS's replication, whose creator is gone", by: bySQL, controls: []string{extras},
+			do: sql("CREATE ROLE maker CREATEROLE", "GRANT maker TO coach_master", "SET ROLE maker", "CREATE ROLE rdsrepladmin LOGIN PASSWORD 'x'",
+				"RESET ROLE", "DROP ROLE maker"),
+			repair: asSuperuser("DROP ROLE rdsrepladmin"),
+		},
+		bysql("more logins than are read", extras,
+			"DO $$ BEGIN FOR i IN 1..501 LOOP EXECUTE 'CREATE ROLE crowd_' || i || ' LOGIN'; END LOOP; END $$"),
+		bysql("more memberships than are read", rights,
+			"DO $$ BEGIN FOR i IN 1..501 LOOP EXECUTE format('GRANT coach_readers, coach_owner TO crowd_%s', i); END LOOP; END $$"),
 		bysql("PUBLIC may connect", public, "GRANT CONNECT ON DATABASE coach TO PUBLIC"),
 		bysql("PUBLIC may create schemas", public, "GRANT CREATE ON DATABASE coach TO PUBLIC"),
 		bysql("PUBLIC may create temporary tables", public, "GRANT TEMPORARY ON DATABASE coach TO PUBLIC"),
@@ -60,6 +102,11 @@ var roles = family{
 			asApp("DROP SCHEMA billing")),
 		created("PUBLIC may read what the owner will create", public,
 			"ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC"),
+		created("PUBLIC may read what the owner will create in every schema", public,
+			"ALTER DEFAULT PRIVILEGES FOR ROLE coach_owner GRANT SELECT ON TABLES TO PUBLIC"),
+		bysql("PUBLIC may do anything with what the master will create in every schema", public,
+			"ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC"),
+		bysql("PUBLIC may use the schemas that the master will create", public, "ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO PUBLIC"),
 	},
 	refusals: []refusal{
 		denied("a superuser created", rights, "ALTER ROLE coach_app SUPERUSER"),
@@ -81,6 +128,173 @@ var roles = family{
 	},
 }
 
+// lending are breaches by what acts with the rights of its owner for others, or carries data out.
+var lending = family{
+	name: "lending", major: "17",
+	breaches: []breach{
+		bysql("a function with the master's rights", lends, "CREATE FUNCTION public.f()"+definer),
+		bysql("a procedure with the master's rights", lends,
+			"CREATE PROCEDURE public.p(VARIADIC a text[]) LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'"),
+		bysql("a trigger's function with the master's rights", lends,
+			"CREATE FUNCTION public.t() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN RETURN NEW; END$$"),
+		bysql("a function that was made one with the master's rights later", lends, "ALTER FUNCTION public.f() SECURITY DEFINER"),
+		bysql("a function with the rights of a role between", lends, "CREATE ROLE between", "GRANT rds_superuser TO between",
+			"GRANT CREATE ON SCHEMA public TO between", "GRANT between TO coach_master", "CREATE FUNCTION public.b()"+definer,
+			"ALTER FUNCTION public.b() OWNER TO between", "REVOKE between FROM coach_master", "REVOKE CREATE ON SCHEMA public FROM between"),
+		lendsAs("a function with the owner's rights, for everybody", "CREATE FUNCTION public.o()"+definer),
+		lendsAs("a function with the owner's rights, for readers", "CREATE FUNCTION public.r()"+definer,
+			"REVOKE EXECUTE ON FUNCTION public.r() FROM PUBLIC", "GRANT EXECUTE ON FUNCTION public.r() TO coach_readers"),
+		lendsAs("a function of a login's own, in another schema", "CREATE SCHEMA tools", "GRANT ALL ON SCHEMA tools TO coach_app",
+			"SET ROLE NONE", "CREATE FUNCTION tools.own()"+definer),
+		{
+			what: "a function with the master's rights in another database", by: bySQL, controls: []string{lends},
+			do: elsewhere("postgres", "CREATE FUNCTION public.f()"+definer), repair: elsewhere("postgres", "DROP FUNCTION public.f()"),
+		},
+		{
+			what: "a function with the master's rights in the template of new databases", by: bySQL, controls: []string{lends},
+			do: elsewhere("template1", "CREATE FUNCTION public.f()"+definer), repair: elsewhere("template1", "DROP FUNCTION public.f()"),
+		},
+		{
+			what: "an event trigger, as RDS lets its master create them", by: bySQL, controls: []string{lends},
+			do: asSuperuser("CREATE FUNCTION public.sprung() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
+				"CREATE EVENT TRIGGER trap ON ddl_command_end EXECUTE FUNCTION public.sprung()"),
+		},
+		{
+			what: "an event trigger at every login", by: bySQL, controls: []string{lends},
+			do: asSuperuser("CREATE FUNCTION public.greeted() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
+				"CREATE EVENT TRIGGER greet ON login EXECUTE FUNCTION public.greeted()"),
+			repair: sql("DROP EVENT TRIGGER greet"),
+		},
+		lendsKept("a foreign server", "DROP FOREIGN DATA WRAPPER w CASCADE",
+			"CREATE FOREIGN DATA WRAPPER w", "CREATE SERVER away FOREIGN DATA WRAPPER w"),
+		lendsKept("a foreign server with a login that is kept for the reader", "DROP FOREIGN DATA WRAPPER w CASCADE",
+			"CREATE FOREIGN DATA WRAPPER w", "CREATE SERVER away FOREIGN DATA WRAPPER w", "CREATE USER MAPPING FOR coach_reader SERVER away"),
+		lendsKept("the app may create foreign servers", "DROP FOREIGN DATA WRAPPER w CASCADE",
+			"CREATE FOREIGN DATA WRAPPER w", "GRANT USAGE ON FOREIGN DATA WRAPPER w TO coach_app"),
+		lendsKept("a publication of all tables", "DROP PUBLICATION everything", "CREATE PUBLICATION everything FOR ALL TABLES"),
+		{
+			what: "a publication of a table of the app's own", by: bySQL, controls: []string{lends},
+			do:     asApp("CREATE TABLE public.notes (text text)", "CREATE PUBLICATION own FOR TABLE public.notes"),
+			repair: asApp("DROP TABLE public.notes", "DROP PUBLICATION own"),
+		},
+		{
+			what: "a subscription", by: bySQL, controls: []string{lends},
+			do:     asSuperuser("CREATE SUBSCRIPTION copy CONNECTION 'host=x password=y' PUBLICATION p WITH (connect = false)"),
+			repair: asSuperuser("ALTER SUBSCRIPTION copy SET (slot_name = NONE)", "DROP SUBSCRIPTION copy"),
+		},
+	},
+	refusals: []refusal{
+		denied("an event trigger by a master without RDS's leave", lends, "CREATE EVENT TRIGGER trap ON ddl_command_end EXECUTE FUNCTION public.sprung()"),
+		{
+			what: "a publication of all tables by the app", by: bySQL, controls: []string{lends}, answer: "42501",
+			do: func(w *world) error {
+				return w.as(app, w.password(app), "coach", "CREATE PUBLICATION everything FOR ALL TABLES")
+			},
+		},
+		{
+			what: "a subscription by the app", by: bySQL, controls: []string{lends}, answer: "42501",
+			do: func(w *world) error {
+				return w.as(app, w.password(app), "coach",
+					"CREATE SUBSCRIPTION copy CONNECTION 'host=x password=y' PUBLICATION p WITH (connect = false)")
+			},
+		},
+	},
+	blindnesses: []blindness{
+		{
+			what: "a database that the master may not connect to", by: bySQL, controls: []string{lends, columns},
+			do: sql("CREATE DATABASE hidden", "REVOKE ALL ON DATABASE hidden FROM PUBLIC", "CREATE ROLE holder", "GRANT holder TO coach_master",
+				"ALTER DATABASE hidden OWNER TO holder", "REVOKE holder FROM coach_master"),
+		},
+	},
+}
+
+// definer is a function with the rights of its owner.
+const definer = " RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'"
+
+// lendsAs is something that the app lends.
+func lendsAs(what string, statements ...string) breach {
+	return breach{what: what, by: bySQL, controls: []string{lends}, do: asApp(statements...)}
+}
+
+// lendsKept is something that RDS lets its master create, and that the operator does not drop.
+func lendsKept(what, undo string, statements ...string) breach {
+	return breach{what: what, by: bySQL, controls: []string{lends}, do: asSuperuser(statements...), repair: asSuperuser(undo)}
+}
+
+// taken are ways in which somebody else becomes the master.
+func taken(major string) family {
+	return family{
+		name: "the master taken on " + major, major: major,
+		breaches: []breach{
+			{
+				what: "another password of the master, by SQL, on " + major, by: bySQL, controls: []string{extras, verifiers},
+				do: func(w *world) {
+					sql("ALTER ROLE coach_master PASSWORD 'other'")(w)
+					w.later(setMaster)
+				},
+				repair: ended,
+			},
+			{
+				what: "another password of the master, by AWS, on " + major, by: byAWS, controls: []string{extras, verifiers},
+				do: func(w *world) {
+					modify(rds.ModifyDBInstanceInput{MasterUserPassword: awssdk.String("another-password")})(w)
+					w.later(setMaster)
+				},
+				repair: ended,
+			},
+			{
+				what: "another password of master and probe, by SQL, on " + major, by: bySQL, controls: []string{extras, verifiers},
+				do: func(w *world) {
+					sql("ALTER ROLE coach_probe PASSWORD 'other'", "ALTER ROLE coach_master PASSWORD 'other'")(w)
+					w.later(setMaster)
+				},
+				repair: ended,
+			},
+			{
+				what: "the master logs in by IAM, on " + major, by: bySQL, controls: []string{extras, rights, verifiers},
+				do: func(w *world) {
+					conn, err := w.try(master, w.password(master), scope.DatabaseName)
+					w.must("opening a session that stays", err)
+					_, err = conn.Exec(w.Context(), "GRANT rds_iam TO coach_master")
+					w.must("granting rds_iam", err)
+					w.later(func(w *world) {
+						_, err := conn.Exec(w.Context(), "REVOKE rds_iam FROM coach_master")
+						w.must("revoking rds_iam", err)
+						w.must("closing a session", conn.Close(w.Context()))
+					})
+				},
+				repair: ended,
+			},
+		},
+	}
+}
+
+// setMaster sets the master's stored password, as an administrator of the account does.
+func setMaster(w *world) {
+	w.Helper()
+	password := w.password(master)
+	modify(rds.ModifyDBInstanceInput{MasterUserPassword: &password})(w)
+	w.until("the master's own password", func() bool { return w.as(master, password, scope.DatabaseName, "SELECT 1") == nil })
+}
+
+// asSuperuser runs statements as the master while it is a superuser: for what RDS lets its master do, and for what only a
+// superuser repairs.
+func asSuperuser(statements ...string) func(*world) {
+	return func(w *world) {
+		w.Helper()
+		sabotage("superuser-master")(w)
+		sql(append(slices.Clone(statements), "ALTER ROLE coach_master NOSUPERUSER")...)(w)
+	}
+}
+
+// elsewhere runs statements as the master in another database.
+func elsewhere(database string, statements ...string) func(*world) {
+	return func(w *world) {
+		w.Helper()
+		w.must("running SQL", w.as(master, w.password(master), database, statements...))
+	}
+}
+
 // logins are breaches of who may log in and how.
 var logins = family{
 	name: "logins", major: "15",
@@ -94,8 +308,11 @@ var logins = family{
 		bysql("a login whose name looks like one of RDS's", extras, "CREATE ROLE rds_backdoor LOGIN"),
 		bysql("a login whose name is quoted", extras, `CREATE ROLE "x""; DROP ROLE y --" LOGIN`),
 		bysql("a login whose name differs from ours in its case", extras, `CREATE ROLE "Coach_App" LOGIN`),
-		gap("a login of the name of RDS's proxy, before PostgreSQL 16", extras, "only from 16 on it is known who created a role",
-			sql("CREATE ROLE rdsproxyadmin LOGIN PASSWORD 'x'"), sql("DROP ROLE rdsproxyadmin")),
+		bysql("a login of the name of RDS's proxy, before PostgreSQL 16", extras, "CREATE ROLE rdsproxyadmin LOGIN PASSWORD 'x'"),
+		bysql("a login of AWS's own name with a role of PostgreSQL's own", extras, "CREATE ROLE rdswriteforwarduser LOGIN PASSWORD 'x'",
+			"GRANT pg_monitor TO rdswriteforwarduser"),
+		gap("the password of a role that AWS created, before PostgreSQL 16", extras, "RDS alone can refuse it: nobody sees others' passwords",
+			sql("ALTER ROLE rdstopmgr PASSWORD 'x'"), sql("ALTER ROLE rdstopmgr PASSWORD NULL")),
 		bysql("a login that ended", extras, "CREATE ROLE ended LOGIN VALID UNTIL '2001-01-01'"),
 		bysql("a login with the operator's mark", extras, "CREATE ROLE marked LOGIN", "COMMENT ON ROLE marked IS 'coach-operator'"),
 		bysql("the owner can log in", extras, "ALTER ROLE coach_owner LOGIN"),
