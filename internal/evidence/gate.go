@@ -17,7 +17,7 @@ var Gate = []string{
 	"CP-DB-01", "CP-KEY-02", "CP-KEY-03", "CP-LOG-01",
 	"CP-DB-02", "CP-TLS-01", "CP-TLS-02",
 	"CP-NET-01", "CP-NET-02", "CP-NET-03", "CP-DB-03", "CP-DB-04", "CP-DB-15",
-	"CP-ROLE-01", "CP-ROLE-02", "CP-ROLE-03", "CP-ROLE-04",
+	"CP-ROLE-01", "CP-ROLE-02", "CP-ROLE-03", "CP-ROLE-04", "CP-ROLE-05",
 }
 
 // prefixStripe begins the IDs of controls about Stripe.
